@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# The main job (seed: second embodiment, #801-#862 with FIG. 16-17): a print job is moved off its tunnel in the middle
+# of its content because a store job arrives whose device cannot connect. Sourced by tests/e2e/run after world.sh.
+#
+#   job 1  store  48 MB ──tunnel──────────────────────────▶ nas
+#   job 2  print  32 MB ──tunnel──▶┆──direct connection────▶ mfp
+#   job 3  store   6 MB            ┆(limit: 2)──tunnel─────▶ nas
+#
+# Each check appends "ok|not ok TEXT" to $CHECKS; the run passes when none is "not ok".
+
+STORE_1=${STORE_1:-48M}
+PRINT_2=${PRINT_2:-32M}
+STORE_3=${STORE_3:-6M}
+JOB_LIMIT=${JOB_LIMIT:-240}	# seconds in which the whole must be over, also on an emulated processor
+
+say()
+{
+	printf '%s\n' "$*"
+}
+
+# check TEXT COMMAND...: records whether COMMAND holds.
+check()
+{
+	local text=$1
+
+	shift
+	if "$@" >/dev/null 2>&1; then
+		echo "ok $text" >>"$CHECKS"
+	else
+		echo "not ok $text" >>"$CHECKS"
+	fi
+}
+
+demo_content()
+{
+	mkdir -p "$WORLD/content"
+	head -c "$STORE_1" /dev/urandom >"$WORLD/content/archive-1.bin"
+	head -c "$STORE_3" /dev/urandom >"$WORLD/content/archive-2.bin"
+	"$TOP/tests/e2e/mkpdf" --pages 16 --size "$PRINT_2" --seed 1 "$WORLD/content/report.pdf" || die "mkpdf"
+	pdfinfo "$WORLD/content/report.pdf" >"$WORLD/content/report.info" || die "report.pdf is not a PDF"
+}
+
+# submit FILE KIND DEVICE: prints the job's id once the cloud has taken all of it.
+submit()
+{
+	terminal -j job submit "$WORLD/content/$1" --kind "$2" --device "$3" 2>>"$WORLD/log/terminal" | tail -n 1 | jq -re .id
+}
+
+job()
+{
+	terminal -j job show "$1"
+}
+
+# job_is ID FILTER: whether the job's JSON satisfies a jq filter.
+job_is()
+{
+	job "$1" | jq -e "$2"
+}
+
+# ended ID: the job reached a final state.
+ended()
+{
+	job_is "$1" '.state | IN("completed", "failed", "canceled", "interrupted")'
+}
+
+demo_run()
+{
+	say "-> job 1: store archive-1.bin ($STORE_1) on nas-1, which cannot connect"
+	JOB1=$(submit archive-1.bin store nas-1) || die "job 1 was refused"
+	await 60 "job 1 to use its tunnel" job_is "$JOB1" '.delivered > 0'
+	say "-> job 2: print report.pdf ($PRINT_2, $(awk '/^Pages/ {print $2}' "$WORLD/content/report.info") pages) on mfp-1, which can connect"
+	JOB2=$(submit report.pdf print mfp-1) || die "job 2 was refused"
+	await 60 "a quarter of job 2 to be in the printer" job_is "$JOB2" '.delivered * 4 > .size'
+	say "-> job 3: store archive-2.bin ($STORE_3) on nas-1: a third tunnel, and the limit is ${TUNNEL_LIMIT:-2}"
+	JOB3=$(submit archive-2.bin store nas-1) || die "job 3 was refused"
+	for id in "$JOB1" "$JOB2" "$JOB3"; do
+		await "$JOB_LIMIT" "job $id to end" ended "$id"
+		job "$id" >"$WORLD/job-$id.json"
+	done
+}
+
+tunnels_in()
+{
+	in_ns "$1" shunt -j tunnel show | jq -e 'length'
+}
+
+no_tunnels()
+{
+	[ "$(tunnels_in gw)" = 0 ] && [ "$(tunnels_in cloud)" = 0 ]
+}
+
+refused_inbound()
+{
+	! in_ns cloud curl -s --connect-timeout 2 http://198.51.100.2:8633/ &&
+		! in_ns inet curl -s --connect-timeout 2 http://192.168.1.15/
+}
+
+record()
+{
+	jq -e "select($1)" "$WORLD/state/gateway/record.log"
+}
+
+printed_identical()
+{
+	cmp "$WORLD/content/report.pdf" "$(find "$WORLD/mfp/printed" -type f -name '*.pdf' | head -n 1)"
+}
+
+printed_once()
+{
+	[ "$(find "$WORLD/mfp/printed" -type f -name '*.pdf' | wc -l)" = 1 ]
+}
+
+demo_checks()
+{
+	local id
+
+	for id in "$JOB1" "$JOB2" "$JOB3"; do
+		check "job $id completed" jq -e '.state == "completed"' "$WORLD/job-$id.json"
+		check "job $id: no byte of content sent twice" jq -e '.resent == 0 and .delivered == .size' "$WORLD/job-$id.json"
+	done
+	check "job 2 moved in the middle of its content" jq -e '[.paths[] | select(.bytes > 0) | .kind] | sort == ["direct", "tunnel"]' \
+		"$WORLD/job-$JOB2.json"
+	check "jobs 1 and 3 stayed in tunnels" jq -es 'all(.[]; [.paths[].kind] | unique == ["tunnel"])' \
+		"$WORLD/job-$JOB1.json" "$WORLD/job-$JOB3.json"
+	check "the printer printed exactly one document" printed_once
+	check "what it printed is the file that was submitted" printed_identical
+	check "the file server holds archive-1.bin unchanged" cmp "$WORLD/content/archive-1.bin" "$WORLD/nas/files/archive-1.bin"
+	check "the file server holds archive-2.bin unchanged" cmp "$WORLD/content/archive-2.bin" "$WORLD/nas/files/archive-2.bin"
+	await 30 "the last tunnel to close" no_tunnels
+	check "no tunnel is left" no_tunnels
+	for id in "$JOB1" "$JOB2" "$JOB3"; do
+		check "the gateway logged the tunnel of job $id (7K)" record ".record == \"7K\" and .job == \"$id\""
+	done
+	await 30 "the agent's connection log" record '.record == "7J"'
+	check "the gateway logged the direct connection (7J)" record ".record == \"7J\" and .job == \"$JOB2\""
+	check "nothing reaches the LAN from outside but through a tunnel" refused_inbound
+}
+
+demo_timeline()
+{
+	say
+	say "Timeline (seconds since the first job; the reason follows each decision)"
+	jq -rs '
+		def t: (.[0:19] + "Z" | fromdate) + (.[19:23] | tonumber? // 0);
+		(map(.timeline[0].time | t) | min) as $begin
+		| [to_entries[] | .key as $n | .value.timeline[] | {at: ((.time | t) - $begin), n: ($n + 1), event, text, reason}]
+		| sort_by(.at)[]
+		| "  \(.at * 1000 | round / 1000 | tostring | (" " * (7 - length)) + .)  job \(.n)  \(.event | . + " " * (15 - length))\(.text)" +
+			(if (.reason // "") != "" then "  [\(.reason)]" else "" end)' \
+		"$WORLD/job-$JOB1.json" "$WORLD/job-$JOB2.json" "$WORLD/job-$JOB3.json"
+	say
+	say "Decisions of the gateway"
+	jq -r 'select(.record == "decision") | "  \(.time[11:23])  \(.action)  \(.reason): \(.text)"' "$WORLD/state/gateway/record.log"
+}
+
+demo_tunnels()
+{
+	say
+	say "Tunnels, as the gateway's kernel counted them (7K)"
+	printf '  %-10s %-8s %10s %10s %10s %10s %8s %8s\n' tunnel device 'in pkts' 'in bytes' 'out pkts' 'out bytes' 'cpu ms' drops
+	jq -r 'select(.record == "7K") | [.tunnel, .device, .rx.packets, .rx.bytes, .tx.packets, .tx.bytes,
+		((.rx.cpu_ns + .tx.cpu_ns) / 1e6 | round), ([.rx.drops[], .tx.drops[]] | add)] | @tsv' \
+		"$WORLD/state/gateway/record.log" |
+		while IFS=$'\t' read -r id device rp rb tp tb cpu drops; do
+			printf '  %-10s %-8s %10s %10s %10s %10s %8s %8s\n' "$id" "$device" "$rp" "$rb" "$tp" "$tb" "$cpu" "$drops"
+		done
+	say
+	say "Direct connections (7J)"
+	jq -r 'select(.record == "7J") | "  \(.device) -> \(.cloud) \(.address): \(.bytes_in) bytes in, \(.result)"' "$WORLD/state/gateway/record.log"
+}
+
+demo_json()
+{
+	local left cpu move
+
+	left=$(($(tunnels_in gw) + $(tunnels_in cloud)))
+	cpu=$(jq -s '[.[] | select(.record == "7K") | .rx.cpu_ns + .tx.cpu_ns] | add / 1e6 * 100 | round / 100' "$WORLD/state/gateway/record.log")
+	move=$(demo_move_ms)
+	jq -cs --argjson left "$left" --argjson cpu "$cpu" --argjson move "$move" --argjson failed "$(grep -c '^not ok' "$CHECKS")" '{
+		jobs: length, done: (map(select(.state == "completed")) | length), moved: (map(select(.moved)) | length),
+		content_bytes: (map(.size) | add), resent_bytes: (map(.resent) | add),
+		lost_bytes: (map(.size - .delivered) | add), tunnels_left: $left, tunnel_cpu_ms: $cpu, move_ms: $move,
+		tunnel_bytes: ([.[].paths[] | select(.kind == "tunnel").bytes] | add),
+		direct_bytes: ([.[].paths[] | select(.kind == "direct").bytes] | add), checks_failed: $failed}' \
+		"$WORLD/job-$JOB1.json" "$WORLD/job-$JOB2.json" "$WORLD/job-$JOB3.json"
+}
+
+# From the gateway's decision to move job 2 until its tunnel was gone, in the cloud's own clock.
+demo_move_ms()
+{
+	jq '
+		def t: (.[0:19] + "Z" | fromdate) + (.[19:23] | tonumber? // 0);
+		([.timeline[] | select(.event == "decision" and .action == "move") | .time | t] | first) as $decided
+		| ([.paths[] | select(.kind == "tunnel") | .closed | t] | last) as $closed
+		| if $decided and $closed then ($closed - $decided) * 1000 | round else null end' "$WORLD/job-$JOB2.json"
+}
+
+demo_summary()
+{
+	demo_timeline
+	demo_tunnels
+	say
+	say "Checks"
+	sed 's/^/  /' "$CHECKS"
+	say
+	demo_json
+}
+
+demo_world()
+{
+	say "== the world: terminal, manager, cloud -- 40 ms -- gateway (NAT, drops inbound) -- mfp, nas"
+	world_module
+	mkdir -p "$WORLD/log"
+	world_internet
+	world_gateway
+	world_lan
+	world_configure
+	say "== servers: ippeveprinter on mfp, lighttpd WebDAV on nas; shunt-manager, shunt-cloud, shuntd, shunt-device"
+	world_servers
+	world_daemons
+	world_devices
+}
+
+scenario_demo()
+{
+	mkdir -p "$WORLD"
+	: >"$CHECKS"
+	demo_world
+	demo_content
+	demo_run
+	demo_checks
+	demo_summary
+	world_stop
+	! grep -q '^not ok' "$CHECKS"
+}
