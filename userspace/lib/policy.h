@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * policy: which tunnels to move, and what to do with an arriving job, each with its reason.
+ *
+ * A pure function: no clock, no I/O, same input, same answer; it serves whoever decides (gateway or
+ * cloud). Sources: JP6536050B2 first embodiment (move whenever the device is connectable,
+ * #704-#709: `when always`), second embodiment (#804, #806-#810: `when threshold`; a job for a
+ * device that cannot connect counts before its tunnel exists, #809), claims 4-5 and paragraphs on
+ * priorities (lowest priority first), variants (CPU use, line speed, who counts).
+ */
+#ifndef SHUNT_LIB_POLICY_H
+#define SHUNT_LIB_POLICY_H
+
+#include "lib/conf.h"
+#include "lib/err.h"
+#include "lib/types.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum policy_decide { DECIDE_GATEWAY, DECIDE_CLOUD };
+enum policy_when { WHEN_THRESHOLD, WHEN_ALWAYS };
+enum policy_select { SELECT_PRIORITY, SELECT_RELIEF };
+enum policy_cut { CUT_AFTER_CONNECT, CUT_AFTER_REQUEST };
+enum policy_delivery { DELIVERY_PUSH, DELIVERY_PULL };
+
+extern const struct enum_name policy_decide_names[]; /* gateway, cloud */
+extern const struct enum_name policy_when_names[]; /* threshold, always */
+extern const struct enum_name policy_select_names[]; /* priority, relief */
+extern const struct enum_name policy_cut_names[]; /* after-connect, after-request */
+extern const struct enum_name policy_delivery_names[]; /* push, pull */
+
+/* The `policy { }` section. Loadable with POLICY_CONF(); zero limits are off. */
+struct policy_settings {
+	int decide; /* enum policy_decide */
+	int when; /* enum policy_when */
+	uint32_t tunnels_high; /* the most tunnels that may exist; 0 = no limit */
+	uint32_t tunnels_low; /* once above high, move until this many are left; <= high */
+	uint32_t cpu_high; /* permille of all CPUs; 0 = off */
+	uint32_t cpu_low; /* once above high, move until below this; <= high */
+	uint64_t line_speed_low; /* bit/s; move when the line is at or below it; 0 = off */
+	int select; /* enum policy_select: priority then relief, or relief alone */
+	int cut; /* enum policy_cut */
+	bool split; /* use tunnel and connection together until the cut */
+	int delivery; /* enum policy_delivery */
+	bool suspend; /* the device holds the job during the move (7L) */
+	uint64_t min_remaining; /* bytes; a job with less left is not worth moving */
+	uint64_t connect_timeout; /* ms for a device to be connected after the request */
+};
+
+/* Rows for a program's conf table: POLICY_CONF(struct gateway_conf, policy). */
+#define POLICY_CONF(type, member)                                                                  \
+	CONF_SEC_ENUM("policy", "decide", type, member.decide, "gateway", policy_decide_names,     \
+		      "who decides about moves"),                                                  \
+	CONF_SEC_ENUM("policy", "when", type, member.when, "threshold", policy_when_names,         \
+		      "move at a threshold, or whenever the device can connect"),                  \
+	CONF_SEC_U32("policy", "tunnels-high", type, member.tunnels_high, "16", 0, 1048576,        \
+		     "most tunnels that may exist; 0 = no limit"),                                 \
+	CONF_SEC_U32("policy", "tunnels-low", type, member.tunnels_low, "0", 0, 1048576,           \
+		     "tunnels to keep once the limit was passed; 0 = tunnels-high"),               \
+	CONF_SEC_U32("policy", "cpu-high", type, member.cpu_high, "0", 0, 1000,                    \
+		     "CPU use in permille that starts moves; 0 = off"),                            \
+	CONF_SEC_U32("policy", "cpu-low", type, member.cpu_low, "0", 0, 1000,                      \
+		     "CPU use in permille that ends them; 0 = cpu-high"),                          \
+	CONF_SEC_RATE("policy", "line-speed-low", type, member.line_speed_low, "0",                \
+		      "move when the line's speed is at or below this; 0 = off"),                  \
+	CONF_SEC_ENUM("policy", "select", type, member.select, "priority", policy_select_names,    \
+		      "which tunnel first: lowest priority, or greatest relief"),                  \
+	CONF_SEC_ENUM("policy", "cut", type, member.cut, "after-connect", policy_cut_names,        \
+		      "when the tunnel is cut"),                                                   \
+	CONF_SEC_BOOL("policy", "split", type, member.split, "false",                              \
+		      "use both paths until the tunnel is cut"),                                   \
+	CONF_SEC_ENUM("policy", "delivery", type, member.delivery, "push",                         \
+		      policy_delivery_names, "who asks for the content"),                          \
+	CONF_SEC_BOOL("policy", "suspend", type, member.suspend, "false",                          \
+		      "the device holds the job during the move"),                                 \
+	CONF_SEC_SIZE("policy", "min-remaining", type, member.min_remaining, "1M",                 \
+		      "a job with fewer bytes left is not moved"),                                 \
+	CONF_SEC_DURATION("policy", "connect-timeout", type, member.connect_timeout, "10s", 100,   \
+			  3600000, "how long a device may take to connect")
+
+/*
+ * Fill in what "0 = the other one" means and check what the table cannot: low <= high, and settings
+ * of the design that are not supported yet (-SHUNT_ENOTSUP, naming the setting). 0 or -SHUNT_E*.
+ */
+int policy_settings_check(struct policy_settings *s, struct err *e);
+
+#define POLICY_REMAINING_UNKNOWN UINT64_MAX
+
+/* One tunnel that exists, as the decider knows it. */
+struct policy_tunnel {
+	uint32_t id; /* SPI */
+	const char *job; /* job id; only for texts, may be NULL */
+	const char *device; /* device code */
+	uint8_t priority; /* 0..7, higher = more important */
+	bool connectable; /* 7A: the device can dial out */
+	bool moving; /* a move was requested and is in flight */
+	bool closing; /* drains or is being deleted: its slot will be free soon */
+	bool failed; /* a move failed lately: leave it alone for now */
+	uint64_t remaining; /* content bytes, or POLICY_REMAINING_UNKNOWN */
+	uint64_t load_ns; /* CPU ns per second its packets cost: the relief of moving it */
+	uint64_t age_ms; /* since it was opened */
+};
+
+/* The job that asks for a tunnel. */
+struct policy_arrival {
+	const char *job;
+	const char *device;
+	uint8_t priority;
+	bool connectable;
+	bool direct; /* its device has a live direct connection to that cloud already */
+	uint64_t remaining;
+};
+
+/* What is measured at the decider. Values that are not known: UINT32_MAX / UINT64_MAX. */
+struct policy_totals {
+	uint32_t tunnels; /* all that count; may exceed the array (other clouds, other gateways) */
+	uint32_t waiting; /* jobs already waiting for a slot, this arrival not included */
+	uint32_t cpu_permille;
+	uint64_t line_bps; /* bit/s the line delivers */
+	bool relieving; /* hysteresis: the last run was above a limit and not yet below low */
+};
+
+struct policy_input {
+	const struct policy_settings *settings;
+	const struct policy_tunnel *tunnels;
+	size_t n;
+	struct policy_totals totals;
+	const struct policy_arrival *arrival; /* NULL when a threshold fired or a tunnel ended */
+};
+
+enum policy_action {
+	POLICY_OPEN, /* arrival: open its tunnel now */
+	POLICY_WAIT, /* arrival: wait for a slot (moves that free one may be in the list) */
+	POLICY_DIRECT, /* arrival: needs no tunnel, use the direct connection */
+	POLICY_REFUSE, /* arrival: no slot can ever come */
+	POLICY_MOVE, /* tunnel: ask its device to connect */
+	POLICY_KEEP, /* tunnel: stays */
+};
+extern const struct enum_name policy_action_names[]; /* open wait direct refuse move keep */
+const char *policy_action_str(enum policy_action a);
+
+enum policy_reason {
+	POLICY_R_BELOW_LIMIT, /* below-limit: nothing to relieve */
+	POLICY_R_ALWAYS, /* always: `when always` and the device can connect */
+	POLICY_R_TUNNEL_LIMIT, /* tunnel-limit */
+	POLICY_R_CPU_LIMIT, /* cpu-limit */
+	POLICY_R_LINE_SPEED, /* line-speed */
+	POLICY_R_NOT_CONNECTABLE, /* not-connectable: the device cannot dial out */
+	POLICY_R_MOVE_IN_FLIGHT, /* move-in-flight: this tunnel, or another of this device, moves */
+	POLICY_R_CLOSING, /* closing: ends by itself */
+	POLICY_R_NEARLY_DONE, /* nearly-done: fewer than min-remaining bytes left */
+	POLICY_R_MOVE_FAILED, /* move-failed: the last attempt failed */
+	POLICY_R_ENOUGH, /* enough: others were chosen */
+	POLICY_R_DIRECT, /* direct-connection: the device is connected already */
+	POLICY_R_NO_RELIEF, /* no-relief: limit reached and no tunnel can be moved */
+};
+extern const struct enum_name policy_reason_names[];
+const char *policy_reason_str(enum policy_reason r);
+
+#define POLICY_TEXT_MAX 160
+
+struct policy_decision {
+	uint32_t tunnel; /* id; 0 for the arrival's decision */
+	size_t index; /* into input->tunnels; SIZE_MAX for the arrival's */
+	enum policy_action action;
+	enum policy_reason reason;
+	char text[POLICY_TEXT_MAX]; /* "tunnels 2+1 > limit 2; lowest priority 1 ..." */
+};
+
+struct policy_result {
+	struct policy_decision *v; /* moves first (in order), then the rest; one for each tunnel */
+	size_t n;
+	struct policy_decision arrival; /* valid when the input had one */
+	bool relieving; /* feed back into the next run's totals */
+};
+
+/* 0 or -ENOMEM. policy_result_fini() releases; safe on a zeroed result. */
+int policy_run(const struct policy_input *in, struct policy_result *out);
+void policy_result_fini(struct policy_result *r);
+
+#endif
