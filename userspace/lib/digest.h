@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * digest: SHA-256 of content (FIPS 180-4), random octets, comparison of secrets. On OpenSSL.
+ * digest: SHA-256 of content (FIPS 180-4), wiping of secrets. On OpenSSL. (Comparison of secrets and
+ * random ids are in types.h.)
  */
 #ifndef SHUNT_LIB_DIGEST_H
 #define SHUNT_LIB_DIGEST_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,8 +32,6 @@ int sha256_fd(int fd, uint64_t offset, uint64_t len, uint8_t out[SHA256_LEN]);
 /* Lower-case hex with NUL. */
 void sha256_hex(const uint8_t digest[SHA256_LEN], char out[SHA256_HEX_LEN + 1]);
 
-/* Equal? In a time that depends on @len only. */
-bool secret_equal(const void *a, const void *b, size_t len);
 /* Overwrite; never optimised away. */
 void secret_wipe(void *p, size_t len);
 

@@ -26,7 +26,7 @@ struct h2;	/* a session */
 struct h2_call; /* client: a request in flight */
 struct h2_req;	/* server: a request being served */
 struct loop;
-struct party;
+struct identity;
 struct stream;
 
 /* ---- sessions ---- */
@@ -82,7 +82,7 @@ void h2_set_data(struct h2 *h2, void *data);
 void *h2_data(const struct h2 *h2);
 
 /* The peer's verified identity; NULL on a plain stream. */
-const struct party *h2_party(const struct h2 *h2);
+const struct identity *h2_peer(const struct h2 *h2);
 /* "192.0.2.1:8443" or "[2001:db8::1]:8443", "-" when not an IP socket. Valid as long as the session. */
 const char *h2_remote(const struct h2 *h2);
 const char *h2_local(const struct h2 *h2);
@@ -161,7 +161,7 @@ void h2_req_on_close(struct h2_req *req, void (*on_close)(struct h2_req *req, in
 		     void *arg);
 
 struct h2 *h2_req_session(const struct h2_req *req);
-const struct party *h2_req_party(const struct h2_req *req); /* NULL on a plain stream */
+const struct identity *h2_req_peer(const struct h2_req *req); /* NULL on a plain stream */
 const char *h2_req_method(const struct h2_req *req);
 /* Path as sent, without query. */
 const char *h2_req_path(const struct h2_req *req);

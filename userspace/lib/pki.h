@@ -43,16 +43,16 @@ struct pki_paths {
 	char key[PATH_MAX];
 };
 
-/* Issue a certificate of the CA in @dir for @party into @out_dir (NULL: @dir). @paths (may be NULL)
+/* Issue a certificate of the CA in @dir for @id into @out_dir (NULL: @dir). @paths (may be NULL)
  * gets the names of the files. The certificate never outlives the CA's: -ERANGE.
  */
-int pki_issue(const char *dir, const struct party *party, const char *out_dir,
+int pki_issue(const char *dir, const struct identity *id, const char *out_dir,
 	      const struct pki_opts *opts, struct pki_paths *paths, struct err *e);
 
 struct pki_info {
 	bool ca;
-	bool has_party;
-	struct party party; /* when has_party */
+	bool has_identity;
+	struct identity identity; /* when has_identity */
 	char subject[256];
 	char issuer[256];
 	char serial[65]; /* lower-case hex */

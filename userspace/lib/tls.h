@@ -10,6 +10,7 @@
 #ifndef SHUNT_LIB_TLS_H
 #define SHUNT_LIB_TLS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -37,7 +38,7 @@ struct tls_files {
 int tls_ctx_new(struct tls_ctx **out, const struct tls_files *files, struct err *e);
 void tls_ctx_free(struct tls_ctx *ctx);
 /* Own identity; lives as long as @ctx. */
-const struct party *tls_ctx_self(const struct tls_ctx *ctx);
+const struct identity *tls_ctx_self(const struct tls_ctx *ctx);
 
 /* ---- ALPN ---- */
 
@@ -91,7 +92,7 @@ int tls_error(const struct tls_conn *conn);
 const char *tls_reason(const struct tls_conn *conn);
 
 /* After the handshake: who the peer is, and the protocol agreed on (one TLS_ALPN_* bit). */
-const struct party *tls_party(const struct tls_conn *conn);
+const struct identity *tls_peer(const struct tls_conn *conn);
 unsigned int tls_alpn(const struct tls_conn *conn);
 
 /* Exported keying material (RFC 8446 7.5, RFC 5705): both ends get the same @len octets for the same
