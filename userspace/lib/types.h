@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * types: the vocabulary all programs share: names, ids, identities, enums with their words on the
+ * types: the vocabulary all programs share: names, ids, parties, enums with their words on the
  * wire, Content-Range. Also brings in addr.h and clock.h.
  *
  * Parsers accept the whole string or nothing and return 0 or -SHUNT_EPARSE, leaving @out alone on
@@ -112,9 +112,6 @@ int tunnel_id_parse(const char *s, uint32_t *spi);
 void hex_encode(const void *p, size_t n, char *out); /* writes 2 * n + 1 bytes */
 int hex_decode(const char *s, void *out, size_t n);
 
-/* Constant-time comparison of @n bytes, for tokens. */
-bool secret_equal(const void *a, const void *b, size_t n);
-
 /* Whole decimal number without sign, blanks or leading zeros, at most @max. */
 int u64_parse(const char *s, uint64_t max, uint64_t *out);
 
@@ -125,17 +122,17 @@ bool utf8_ok(const char *s, size_t n);
 #define MEDIA_TYPE_LEN 128
 bool media_type_ok(const char *s);
 
-/* ---- identities ---- */
+/* ---- parties ---- */
 
 /* Who a certificate says its bearer is: SAN URI `shunt:ROLE:NAME`. */
-struct identity {
+struct party {
 	enum role role;
 	char name[NAME_LEN];
 };
-#define IDENTITY_STR_LEN (NAME_LEN + 16)
-int identity_parse(const char *s, struct identity *out);
-char *identity_print(const struct identity *id, char out[IDENTITY_STR_LEN]);
-bool identity_equal(const struct identity *a, const struct identity *b);
+#define PARTY_STR_LEN (NAME_LEN + 16)
+int party_parse(const char *s, struct party *out);
+char *party_print(const struct party *p, char out[PARTY_STR_LEN]);
+bool party_equal(const struct party *a, const struct party *b);
 
 /* ---- Content-Range ---- */
 

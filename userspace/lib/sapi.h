@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sapi: the JSON bodies the programs exchange (Documentation/api.md), as C structs.
+ *
+ * For each body X there are
+ *	int sapi_X_decode(const void *json, size_t len, struct sapi_X *out, struct err *e);
+ *	int sapi_X_encode(const struct sapi_X *in, struct buf *out);
+ *	void sapi_X_fini(struct sapi_X *x);
+ * decode fills @out completely (no need to clear it) or fails with @out holding nothing:
+ * -SHUNT_EPARSE not JSON, too deep or longer than SAPI_MAX; -SHUNT_EFIELD a member is missing,
+ * ill-typed or out of range, and @e names its path ("services[0].port: ..."); -ENOMEM. Members that
+ * are not known are ignored. encode appends one line of JSON without a newline; it fails with the
+ * buffer's error, or -EINVAL when a value could not be decoded again. fini frees the arrays a
+ * struct owns and is safe on a zeroed one; structs without arrays need none.
+ *
+ * In structs: times are ms since 1970 (0 = "" = not yet), sizes bytes below 2^53, an unset address
+ * is "", an unset string is "". jansson is known to sapi*.c only.
+ */
+#ifndef SHUNT_LIB_SAPI_H
+#define SHUNT_LIB_SAPI_H
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/ranges.h"
+#include "lib/types.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SAPI_MAX ((size_t)64 << 10) /* bytes of a request body */
+#define SAPI_LIST_MAX ((size_t)16 << 20) /* of the bodies marked "list" below */
+#define SAPI_DEPTH_MAX 8
+
+#define SAPI_FILE_NAME_LEN 256 /* "name" of content: UTF-8, no control characters */
+#define SAPI_PATH_LEN 1024
+#define SAPI_SPEC_LEN 1024
+#define SAPI_REASON_LEN 64
+#define SAPI_TEXT_LEN 512
+#define SAPI_VERSION_LEN 32
+#define SAPI_TIME_NONE 0
+
+#define SAPI_PRIORITY_MAX 7
+#define SAPI_PRIORITY_DEFAULT 4
+#define SAPI_PRIORITY_UNSET (-1) /* in sapi_job_submit: take the device's */
+
+struct sapi_schema;
+int sapi_decode(const struct sapi_schema *s, const void *json, size_t len, void *out,
+		struct err *e);
+int sapi_encode(const struct sapi_schema *s, const void *in, struct buf *out);
+void sapi_fini(const struct sapi_schema *s, void *x);
+
+#define SAPI_BODY(x)                                                                               \
+	extern const struct sapi_schema sapi_##x##_schema;                                         \
+	static inline int sapi_##x##_decode(const void *json, size_t len, struct sapi_##x *out,    \
+					    struct err *e)                                         \
+	{                                                                                          \
+		return sapi_decode(&sapi_##x##_schema, json, len, out, e);                         \
+	}                                                                                          \
+	static inline int sapi_##x##_encode(const struct sapi_##x *in, struct buf *out)            \
+	{                                                                                          \
+		return sapi_encode(&sapi_##x##_schema, in, out);                                   \
+	}                                                                                          \
+	static inline void sapi_##x##_fini(struct sapi_##x *x)                                     \
+	{                                                                                          \
+		sapi_fini(&sapi_##x##_schema, x);                                                  \
+	}
+
+/* ---- errors: application/problem+json (RFC 9457) ---- */
+
+struct sapi_problem {
+	uint32_t status; /* 400..599 */
+	char title[SAPI_REASON_LEN]; /* may be "" */
+	char code[SAPI_REASON_LEN]; /* stable kebab-case word; "" when the peer gave none */
+	char detail[SAPI_TEXT_LEN];
+};
+SAPI_BODY(problem)
+
+/* ---- manager ---- */
+
+#define SAPI_SERVICES_MAX 8
+struct sapi_service {
+	enum service_kind kind;
+	uint16_t port; /* 1..65535 */
+	bool tls; /* optional, default false */
+	char path[SAPI_PATH_LEN]; /* begins with "/"; optional, default "/" */
+};
+
+/* Data 7A. */
+struct sapi_device {
+	char code[NAME_LEN];
+	bool connectable;
+	char gateway[NAME_LEN];
+	struct shunt_addr address;
+	uint8_t priority; /* of its jobs, 0..7; default 4 */
+	struct sapi_service services[SAPI_SERVICES_MAX];
+	size_t n_services; /* at least 1 */
+	char spec[SAPI_SPEC_LEN];
+};
+SAPI_BODY(device)
+
+struct sapi_device_list { /* list */
+	struct sapi_device *devices; /* owned */
+	size_t n;
+};
+SAPI_BODY(device_list)
+
+/* The service of @kind, NULL if it has none. */
+const struct sapi_service *sapi_device_service(const struct sapi_device *d, enum service_kind kind);
+
+struct sapi_gateway {
+	char name[NAME_LEN];
+	bool connected;
+	struct shunt_endpoint address; /* unset when never seen */
+	int64_t since;
+};
+SAPI_BODY(gateway)
+
+struct sapi_gateway_list { /* list */
+	struct sapi_gateway *gateways; /* owned */
+	size_t n;
+};
+SAPI_BODY(gateway_list)
+
+/* Data 7D. */
+struct sapi_dial {
+	char cloud[NAME_LEN];
+	struct shunt_endpoint address;
+};
+SAPI_BODY(dial)
+
+struct sapi_dial_reply {
+	char cloud[NAME_LEN];
+	bool connected;
+};
+SAPI_BODY(dial_reply)
+
+/* ---- gateway ---- */
+
+#define SAPI_SCOPE_MAX 16
+struct sapi_scope {
+	enum ip_proto proto;
+	uint16_t port; /* the device's; 0 (and absent in JSON) for icmp */
+};
+
+struct sapi_tunnel_open {
+	char job[ID_LEN];
+	char device[NAME_LEN];
+	enum job_kind kind;
+	struct shunt_addr host; /* the device on its LAN */
+	struct sapi_scope scope[SAPI_SCOPE_MAX];
+	size_t n_scope; /* at least 1 */
+	enum cipher cipher;
+	uint32_t spi; /* the cloud's inbound SPI, >= 256 */
+	char nonce[ID_LEN];
+	struct shunt_addr near, far; /* of one family */
+	struct shunt_endpoint endpoint; /* the cloud's UDP endpoint */
+	uint8_t priority;
+	uint64_t remaining; /* content bytes still to carry */
+	bool connectable;
+	struct { /* present if and only if connectable */
+		struct shunt_endpoint address;
+		uint16_t agent_port;
+		char token[ID_LEN]; /* secret: wipe the struct after use */
+	} connect;
+};
+SAPI_BODY(tunnel_open)
+
+struct sapi_drops {
+	uint64_t auth, replay, scope, malformed, toobig, noroute, nomem, stale;
+};
+
+struct sapi_counters {
+	uint64_t packets, bytes, cpu_ns;
+	struct sapi_drops drops;
+};
+
+struct sapi_tunnel {
+	uint32_t id; /* gateway's inbound SPI; a string of 8 hex digits in JSON */
+	char job[ID_LEN];
+	char device[NAME_LEN];
+	char cloud[NAME_LEN];
+	uint32_t spi; /* the same as a number */
+	struct shunt_addr host, alias, near, far;
+	struct shunt_endpoint endpoint;
+	uint8_t priority;
+	int64_t opened;
+	bool open; /* "state": "open" or "closed" */
+	char reason[SAPI_REASON_LEN]; /* why closed, or "" */
+	struct sapi_counters rx, tx; /* rx = from the cloud */
+};
+SAPI_BODY(tunnel)
+
+struct sapi_tunnel_list { /* list */
+	struct sapi_tunnel *tunnels; /* owned */
+	size_t n;
+};
+SAPI_BODY(tunnel_list)
+
+struct sapi_load {
+	uint32_t tunnels, tunnels_high;
+	uint32_t cpu_permille; /* of the gateway's CPUs, all work */
+	uint32_t datapath_permille; /* of that, spent in shunt.ko */
+	uint64_t pps;
+};
+SAPI_BODY(load)
+
+enum sapi_gateway_event_kind { SAPI_GW_DECISION, SAPI_GW_MOVE_FAILED, SAPI_GW_TUNNEL_CLOSED };
+enum sapi_gateway_action { SAPI_GW_OPEN, SAPI_GW_WAIT, SAPI_GW_MOVE, SAPI_GW_KEEP, SAPI_GW_REFUSE };
+const char *sapi_gateway_action_str(enum sapi_gateway_action a);
+
+struct sapi_gateway_event {
+	int64_t time;
+	enum sapi_gateway_event_kind event;
+	uint32_t tunnel; /* 0 = "" */
+	char job[ID_LEN];
+	enum sapi_gateway_action action; /* decisions only */
+	char reason[SAPI_REASON_LEN]; /* decisions and tunnel-closed */
+	char text[SAPI_TEXT_LEN]; /* decisions and move-failed */
+};
+SAPI_BODY(gateway_event)
+
+/* Data 7J as a device reports it. */
+struct sapi_conn_log {
+	char device[NAME_LEN];
+	char job[ID_LEN];
+	char cloud[NAME_LEN];
+	struct shunt_endpoint address; /* the cloud's */
+	int64_t connected, closed; /* closed 0 while the connection lives on */
+	uint64_t bytes_in, bytes_out;
+	char result[SAPI_REASON_LEN]; /* the job's final state */
+	char text[SAPI_TEXT_LEN];
+};
+SAPI_BODY(conn_log)
+
+/* Lines of the gateway's record log. "record" is "7K", "7J" or "decision". */
+struct sapi_record_7k {
+	int64_t time;
+	uint32_t tunnel;
+	char job[ID_LEN]; /* "" for a tunnel nobody can name any more */
+	char device[NAME_LEN];
+	char cloud[NAME_LEN];
+	int64_t opened, closed;
+	char reason[SAPI_REASON_LEN];
+	struct sapi_counters rx, tx;
+};
+SAPI_BODY(record_7k)
+
+struct sapi_record_7j {
+	int64_t time;
+	struct sapi_conn_log log; /* its members stand beside record and time */
+};
+SAPI_BODY(record_7j)
+
+struct sapi_record_decision {
+	int64_t time;
+	uint32_t tunnel; /* 0 = "" */
+	char job[ID_LEN];
+	enum sapi_gateway_action action;
+	char reason[SAPI_REASON_LEN];
+	char text[SAPI_TEXT_LEN];
+};
+SAPI_BODY(record_decision)
+
+/* ---- device ---- */
+
+#define SAPI_TOKENS_MAX 256
+struct sapi_token {
+	char job[ID_LEN];
+	char token[ID_LEN]; /* secret */
+};
+
+struct sapi_hello {
+	char name[NAME_LEN];
+	char version[SAPI_VERSION_LEN];
+	uint32_t services; /* 1u << enum job_kind */
+	struct sapi_token *tokens; /* owned; secret: wiped by fini */
+	size_t n_tokens;
+};
+SAPI_BODY(hello)
+
+struct sapi_device_job {
+	enum job_kind kind; /* print or store */
+	char name[SAPI_FILE_NAME_LEN];
+	char media_type[MEDIA_TYPE_LEN];
+	uint64_t size;
+	char sha256[SHA256_STR_LEN];
+};
+SAPI_BODY(device_job)
+
+struct sapi_device_job_status {
+	struct sapi_device_job job; /* its members stand beside the others */
+	char id[ID_LEN];
+	enum job_state state; /* not queued, waiting, running */
+	char reason[SAPI_TEXT_LEN];
+	struct ranges received; /* within [0, size) */
+};
+SAPI_BODY(device_job_status)
+
+struct sapi_content_reply {
+	uint64_t duplicate; /* bytes of the range that were held already */
+};
+SAPI_BODY(content_reply)
+
+struct sapi_state_event { /* GET jobs/{id}/events at a device; completed is data 7H */
+	int64_t time;
+	enum job_state state;
+	char reason[SAPI_TEXT_LEN];
+};
+SAPI_BODY(state_event)
+
+/* Data 7G. */
+struct sapi_connect {
+	char job[ID_LEN];
+	char cloud[NAME_LEN];
+	struct shunt_endpoint address;
+	char token[ID_LEN]; /* secret */
+	struct shunt_endpoint log; /* where 7J goes; unset = nowhere */
+};
+SAPI_BODY(connect)
+
+struct sapi_connect_reply {
+	bool connected, reused;
+};
+SAPI_BODY(connect_reply)
+
+/* ---- cloud ---- */
+
+struct sapi_job_submit {
+	enum job_kind kind; /* print or store */
+	char device[NAME_LEN];
+	char name[SAPI_FILE_NAME_LEN];
+	char media_type[MEDIA_TYPE_LEN];
+	uint64_t size;
+	int priority; /* 0..7 or SAPI_PRIORITY_UNSET */
+	char path[SAPI_PATH_LEN]; /* store: destination, "" = by name */
+};
+SAPI_BODY(job_submit)
+
+struct sapi_job_path {
+	enum path_kind kind;
+	enum path_state state;
+	char gateway[NAME_LEN]; /* "" for direct */
+	uint32_t tunnel; /* 0 = "" */
+	uint64_t bytes; /* of content, acknowledged */
+	int64_t opened, closed;
+	char reason[SAPI_REASON_LEN];
+	uint64_t rx_cpu_ns, tx_cpu_ns, packets; /* gateway's final counters, 0 before */
+};
+
+struct sapi_job_event {
+	int64_t time;
+	char event[SAPI_REASON_LEN]; /* received, queued, path-opening, decision, ... */
+	char text[SAPI_TEXT_LEN];
+	enum path_kind path; /* PATH_NONE = "" */
+	char reason[SAPI_REASON_LEN];
+};
+SAPI_BODY(job_event)
+
+struct sapi_job {
+	char id[ID_LEN];
+	enum job_kind kind;
+	char device[NAME_LEN];
+	char name[SAPI_FILE_NAME_LEN];
+	char media_type[MEDIA_TYPE_LEN];
+	uint64_t size;
+	uint8_t priority;
+	char owner[NAME_LEN];
+	enum job_state state;
+	char reason[SAPI_TEXT_LEN];
+	uint64_t uploaded, delivered, resent;
+	bool moved;
+	int64_t created, finished;
+	struct sapi_job_path *paths; /* owned */
+	size_t n_paths;
+	struct sapi_job_event *timeline; /* owned; left out of lists */
+	size_t n_timeline;
+};
+SAPI_BODY(job)
+
+struct sapi_job_list { /* list */
+	struct sapi_job *jobs; /* owned */
+	size_t n;
+};
+SAPI_BODY(job_list)
+
+/*
+ * Pretty-print any JSON of at most @max bytes with 2-space indent and members in their order (CLI
+ * -p). 0, -SHUNT_EPARSE, or the buffer's error.
+ */
+int sapi_pretty(const void *json, size_t len, size_t max, struct buf *out, struct err *e);
+
+#endif
