@@ -10,6 +10,7 @@
 #define SHUNT_LIB_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -103,14 +104,16 @@ void loop_defer_call(struct loop_defer *defer);
 void loop_defer_cancel(struct loop_defer *defer);
 void loop_defer_free(struct loop_defer *defer);
 
-/* ---- names: "192.0.2.1:80", "[2001:db8::1]:80" or "host.example:80" to a socket address, without
+/* ---- names: "192.0.2.1:80", "[2001:db8::1]:80" or "host.example:80" to socket addresses, without
  * blocking (resolv.conf and hosts file are honoured). @on_addr is called exactly once, never from
- * within loop_resolve() itself, with err 0 and the address, or -errno and @why; the handle is
- * freed after it returns. Returns 0, -EINVAL (not host:port), -ENOMEM.
+ * within loop_resolve() itself, with err 0 and at least one address (valid during the call), or
+ * -errno and @why; the handle is freed after it returns. Returns 0, -EINVAL (not host:port), -ENOMEM.
  */
 
+#define LOOP_RESOLVE_MAX 8 /* addresses */
+
 int loop_resolve(struct loop *loop, const char *host_port,
-		 void (*on_addr)(int err, const struct sockaddr *addr, socklen_t len,
+		 void (*on_addr)(int err, const struct sockaddr_storage *addrs, size_t count,
 				 const char *why, void *arg),
 		 void *arg, struct loop_resolve **out);
 /* @on_addr will not be called any more. */
