@@ -22,11 +22,11 @@
 #include <sys/types.h>
 
 struct buf;
-struct h2;	/* a session */
+struct h2; /* a session */
 struct h2_call; /* client: a request in flight */
-struct h2_req;	/* server: a request being served */
+struct h2_req; /* server: a request being served */
 struct loop;
-struct identity;
+struct party;
 struct stream;
 
 /* ---- sessions ---- */
@@ -38,14 +38,14 @@ enum h2_side {
 
 /* Limits; 0 takes the default. */
 struct h2_conf {
-	uint32_t max_streams;	/* requests at once that we accept as a server: 128 */
-	uint32_t header_max;	/* octets of one header section, names and values: 16384 */
+	uint32_t max_streams; /* requests at once that we accept as a server: 128 */
+	uint32_t header_max; /* octets of one header section, names and values: 16384 */
 	uint32_t stream_window; /* unread body octets per stream: 1 MiB */
-	uint32_t conn_window;	/* unread body octets per session: 4 MiB */
-	uint32_t write_max;	/* unsent octets that h2_write() accepts per request: 256 KiB */
-	uint32_t ping_ms;	/* ask a silent peer for a sign of life after: 15 s */
-	uint32_t dead_ms;	/* ... and give it up when none comes within: 10 s */
-	uint32_t close_ms;	/* h2_close() waits for requests in flight at most: 10 s */
+	uint32_t conn_window; /* unread body octets per session: 4 MiB */
+	uint32_t write_max; /* unsent octets that h2_write() accepts per request: 256 KiB */
+	uint32_t ping_ms; /* ask a silent peer for a sign of life after: 15 s */
+	uint32_t dead_ms; /* ... and give it up when none comes within: 10 s */
+	uint32_t close_ms; /* h2_close() waits for requests in flight at most: 10 s */
 };
 
 struct h2_router;
@@ -76,13 +76,13 @@ bool h2_usable(const struct h2 *h2);
 /* One additional observer of the end for whoever uses a session that another (peer.h) owns; called
  * just before on_close. NULL removes it. And a pointer for the user.
  */
-void h2_on_close(struct h2 *h2, void (*on_close)(struct h2 *h2, int err, const char *why, void *arg),
-		 void *arg);
+void h2_on_close(struct h2 *h2,
+		 void (*on_close)(struct h2 *h2, int err, const char *why, void *arg), void *arg);
 void h2_set_data(struct h2 *h2, void *data);
 void *h2_data(const struct h2 *h2);
 
 /* The peer's verified identity; NULL on a plain stream. */
-const struct identity *h2_peer(const struct h2 *h2);
+const struct party *h2_peer(const struct h2 *h2);
 /* "192.0.2.1:8443" or "[2001:db8::1]:8443", "-" when not an IP socket. Valid as long as the session. */
 const char *h2_remote(const struct h2 *h2);
 const char *h2_local(const struct h2 *h2);
@@ -96,14 +96,14 @@ int h2_export(struct h2 *h2, const char *label, const void *context, size_t cont
 	      size_t len);
 
 struct h2_stats {
-	uint64_t bytes_in;    /* octets of HTTP/2, without TLS */
+	uint64_t bytes_in; /* octets of HTTP/2, without TLS */
 	uint64_t bytes_out;
-	uint64_t requests;    /* started (client) or received (server) */
-	uint32_t active;      /* requests in flight */
-	uint32_t rtt_us;      /* of the last PING; 0: not known */
-	uint64_t buffered;    /* octets of bodies and output held in memory now */
-	uint64_t opened_ms;   /* loop_now() when the session began */
-	uint64_t last_ms;     /* loop_now() of the last octet received */
+	uint64_t requests; /* started (client) or received (server) */
+	uint32_t active; /* requests in flight */
+	uint32_t rtt_us; /* of the last PING; 0: not known */
+	uint64_t buffered; /* octets of bodies and output held in memory now */
+	uint64_t opened_ms; /* loop_now() when the session began */
+	uint64_t last_ms; /* loop_now() of the last octet received */
 };
 void h2_stats(const struct h2 *h2, struct h2_stats *stats);
 
@@ -132,10 +132,10 @@ int h2_source_fd(struct h2_source *src, int fd, uint64_t offset, uint64_t len);
 #define H2_STREAM_BODY 1u /* the handler is called at the headers and takes the body by callbacks */
 
 struct h2_route {
-	const char *method;  /* "GET"; HEAD is answered by GET's route, without the body */
+	const char *method; /* "GET"; HEAD is answered by GET's route, without the body */
 	const char *pattern; /* "/v1/jobs/{id}/content": {x} matches one non-empty segment */
-	uint32_t roles;	     /* ROLE_BIT()s that may; 0: anybody */
-	size_t max_body;     /* octets; more is answered 413. 0: any body is refused */
+	uint32_t roles; /* ROLE_BIT()s that may; 0: anybody */
+	size_t max_body; /* octets; more is answered 413. 0: any body is refused */
 	unsigned int flags;
 	/* Called when headers and, without H2_STREAM_BODY, the whole body are there. @arg is the
 	 * router's. The handler responds now or later (see h2_req_on_close()).
@@ -161,7 +161,7 @@ void h2_req_on_close(struct h2_req *req, void (*on_close)(struct h2_req *req, in
 		     void *arg);
 
 struct h2 *h2_req_session(const struct h2_req *req);
-const struct identity *h2_req_peer(const struct h2_req *req); /* NULL on a plain stream */
+const struct party *h2_req_peer(const struct h2_req *req); /* NULL on a plain stream */
 const char *h2_req_method(const struct h2_req *req);
 /* Path as sent, without query. */
 const char *h2_req_path(const struct h2_req *req);
@@ -244,12 +244,12 @@ struct h2_request {
 	const char *path; /* "/v1/jobs?state=queued" */
 	const struct h2_header *headers;
 	size_t header_count;
-	const char *type;  /* content-type of the body; NULL: none */
-	const void *body;  /* copied */
+	const char *type; /* content-type of the body; NULL: none */
+	const void *body; /* copied */
 	size_t body_len;
 	struct h2_source source; /* instead of body when .read is set; taken over also on failure */
-	uint32_t timeout_ms;	 /* from start to end; 0: none (event streams) */
-	size_t max_reply;	 /* h2_fetch(): cap of the response body; 0: 64 KiB */
+	uint32_t timeout_ms; /* from start to end; 0: none (event streams) */
+	size_t max_reply; /* h2_fetch(): cap of the response body; 0: 64 KiB */
 };
 
 struct h2_call_ops {
@@ -284,11 +284,11 @@ uint64_t h2_call_sent(const struct h2_call *call);
 void h2_call_cancel(struct h2_call *call);
 
 struct h2_reply {
-	int err;	     /* 0, or why there is no (complete) response */
-	const char *why;     /* sentence when err */
-	int status;	     /* 0 when no headers came */
-	const char *type;    /* content-type or NULL */
-	const void *body;    /* followed by a NUL that is not counted */
+	int err; /* 0, or why there is no (complete) response */
+	const char *why; /* sentence when err */
+	int status; /* 0 when no headers came */
+	const char *type; /* content-type or NULL */
+	const void *body; /* followed by a NUL that is not counted */
 	size_t len;
 	struct h2_call *call; /* for h2_call_header(); valid during the callback */
 };

@@ -22,7 +22,7 @@
 struct loop {
 	struct event_base *base;
 	struct evdns_base *dns; /* made when the first name is looked up */
-	struct event *wakeup;	/* bounds loop_step() */
+	struct event *wakeup; /* bounds loop_step() */
 	struct loop_signal *term, *intr, *hup;
 	void (*on_stop)(void *arg);
 	void (*on_reload)(void *arg);
@@ -81,7 +81,7 @@ struct loop_resolve {
 	size_t count;
 	int err;
 	const char *why; /* static */
-	bool orphan;	 /* cancelled; evdns still owes us a call */
+	bool orphan; /* cancelled; evdns still owes us a call */
 };
 
 static struct timeval to_timeval(uint64_t ms)
@@ -612,9 +612,8 @@ static int resolve_name(struct loop *loop, struct loop_resolve *res, const char 
 	};
 
 	if (!loop->dns) {
-		loop->dns = evdns_base_new(loop->base,
-					   EVDNS_BASE_INITIALIZE_NAMESERVERS |
-						   EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+		loop->dns = evdns_base_new(loop->base, EVDNS_BASE_INITIALIZE_NAMESERVERS |
+							       EVDNS_BASE_DISABLE_WHEN_INACTIVE);
 		/* No usable resolv.conf: the hosts file alone. */
 		if (!loop->dns) {
 			loop->dns = evdns_base_new(loop->base, EVDNS_BASE_DISABLE_WHEN_INACTIVE);

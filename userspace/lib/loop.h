@@ -67,8 +67,8 @@ void loop_timer_free(struct loop_timer *timer);
 #define LOOP_READ 1u
 #define LOOP_WRITE 2u
 
-int loop_io_new(struct loop *loop, int fd, void (*on_io)(unsigned int events, void *arg),
-		void *arg, struct loop_io **out);
+int loop_io_new(struct loop *loop, int fd, void (*on_io)(unsigned int events, void *arg), void *arg,
+		struct loop_io **out);
 /* @events: any of LOOP_READ | LOOP_WRITE, 0 to pause. Cheap when nothing changes. */
 int loop_io_set(struct loop_io *io, unsigned int events);
 void loop_io_free(struct loop_io *io);

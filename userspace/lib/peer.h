@@ -31,23 +31,23 @@ struct tls_ctx;
 /* ---- listening ---- */
 
 struct peer_listen_conf {
-	const char *address;	 /* "192.0.2.1:8443", "[::]:8443"; port 0: any free one */
-	struct tls_ctx *tls;	 /* must outlive the listener and its connections */
-	uint32_t roles;		 /* ROLE_BIT()s accepted with ALPN h2; 0: h2 is not offered */
-	uint32_t reverse_roles;	 /* ROLE_BIT()s accepted with shunt-rh2; 0: not offered */
+	const char *address; /* "192.0.2.1:8443", "[::]:8443"; port 0: any free one */
+	struct tls_ctx *tls; /* must outlive the listener and its connections */
+	uint32_t roles; /* ROLE_BIT()s accepted with ALPN h2; 0: h2 is not offered */
+	uint32_t reverse_roles; /* ROLE_BIT()s accepted with shunt-rh2; 0: not offered */
 	const struct h2_router *routes; /* served on h2 connections; must outlive them */
 	struct h2_conf h2;
-	uint32_t max_conns;	 /* handshakes and sessions together; PEER_MAX_CONNS */
-	uint32_t handshake_ms;	 /* PEER_HANDSHAKE_MS */
-	bool freebind;		 /* the address may appear later */
+	uint32_t max_conns; /* handshakes and sessions together; PEER_MAX_CONNS */
+	uint32_t handshake_ms; /* PEER_HANDSHAKE_MS */
+	bool freebind; /* the address may appear later */
 	/* A party dialled in with shunt-rh2: @h2 is a client session to it. May be NULL when not
 	 * offered.
 	 */
 	void (*on_reverse)(struct h2 *h2, void *arg);
 	/* A session with ALPN h2 was accepted; may be NULL. */
 	void (*on_session)(struct h2 *h2, void *arg);
-	/* Every connection that did not become a session, for the log (the implementation of the
-	 * caller limits its rate); may be NULL.
+	/* Every connection that did not become a session, for the log (log_limited(), a
+	 * stranger can provoke it); may be NULL.
 	 */
 	void (*on_refused)(const char *remote, int err, const char *why, void *arg);
 	void *arg;
@@ -73,20 +73,21 @@ void peer_listener_free(struct peer_listener *l);
 /* ---- dialling ---- */
 
 struct peer_dial_conf {
-	const char *address;	/* "192.0.2.1:8443", "[2001:db8::1]:8443", "host:8443" */
-	const char *source;	/* local address to bind, without port; NULL: any */
-	struct tls_ctx *tls;	/* must outlive the connection */
-	bool reverse;		/* shunt-rh2: serve @routes on the connection */
-	uint32_t roles;		/* ROLE_BIT()s the peer may have, at least one */
-	const char *name;	/* the peer's name must be this; NULL: any */
+	const char *address; /* "192.0.2.1:8443", "[2001:db8::1]:8443", "host:8443" */
+	const char *source; /* local address to bind, without port; NULL: any */
+	struct tls_ctx *tls; /* must outlive the connection */
+	bool reverse; /* shunt-rh2: serve @routes on the connection */
+	uint32_t roles; /* ROLE_BIT()s the peer may have, at least one */
+	const char *name; /* the peer's name must be this; NULL: any */
 	const struct h2_router *routes; /* when reverse; must outlive the session */
 	struct h2_conf h2;
-	uint32_t connect_ms;	/* TCP (all addresses of a name together); PEER_CONNECT_MS */
-	uint32_t handshake_ms;	/* TLS; PEER_HANDSHAKE_MS */
+	uint32_t connect_ms; /* TCP (all addresses of a name together); PEER_CONNECT_MS */
+	uint32_t handshake_ms; /* TLS; PEER_HANDSHAKE_MS */
 };
 
 /* Connect once. @done is called exactly once, never from within peer_dial(), with a session and err 0,
- * or NULL, -errno (-ECONNREFUSED, -EHOSTUNREACH, -ETIMEDOUT, TLS errors, ...) and a sentence.
+ * or NULL, a negative code (-ECONNREFUSED, -EHOSTUNREACH, -ETIMEDOUT, -SHUNT_ETLS, -SHUNT_EPEER, ...)
+ * and a sentence.
  * @conf is copied. *@out is valid until then.
  */
 int peer_dial(struct loop *loop, const struct peer_dial_conf *conf,
@@ -126,8 +127,8 @@ void peer_keep_free(struct peer_keep *keep);
 
 struct peer_client_conf {
 	struct peer_dial_conf dial; /* not reverse */
-	uint32_t idle_ms;	    /* close after this without requests: 30000 */
-	uint32_t max_queue;	    /* requests waiting for the connection: 256 */
+	uint32_t idle_ms; /* close after this without requests: 30000 */
+	uint32_t max_queue; /* requests waiting for the connection: 256 */
 };
 
 int peer_client_new(struct loop *loop, const struct peer_client_conf *conf,

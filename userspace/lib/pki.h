@@ -30,7 +30,7 @@ enum pki_alg {
 struct pki_opts {
 	enum pki_alg alg;
 	int64_t not_before; /* seconds relative to now; e.g. -3600 */
-	int64_t not_after;  /* seconds relative to now, > not_before */
+	int64_t not_after; /* seconds relative to now, > not_before */
 };
 
 /* Create @dir (mode 0700) if missing and a new CA in it; @name becomes its common name. -EEXIST when
@@ -46,13 +46,13 @@ struct pki_paths {
 /* Issue a certificate of the CA in @dir for @id into @out_dir (NULL: @dir). @paths (may be NULL)
  * gets the names of the files. The certificate never outlives the CA's: -ERANGE.
  */
-int pki_issue(const char *dir, const struct identity *id, const char *out_dir,
+int pki_issue(const char *dir, const struct party *id, const char *out_dir,
 	      const struct pki_opts *opts, struct pki_paths *paths, struct err *e);
 
 struct pki_info {
 	bool ca;
-	bool has_identity;
-	struct identity identity; /* when has_identity */
+	bool has_party;
+	struct party party; /* when has_party */
 	char subject[256];
 	char issuer[256];
 	char serial[65]; /* lower-case hex */

@@ -20,8 +20,8 @@ struct tls_conn;
 enum stream_status {
 	STREAM_OK,
 	STREAM_AGAIN, /* the owner will be called */
-	STREAM_EOF,   /* orderly end */
-	STREAM_FAIL,  /* stream_error() and stream_reason() say why */
+	STREAM_EOF, /* orderly end */
+	STREAM_FAIL, /* stream_error() and stream_reason() say why */
 };
 
 struct stream_ops {

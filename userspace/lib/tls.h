@@ -24,34 +24,35 @@ struct tls_conn;
 /* ---- context: one party's credentials, reference counted by its connections ---- */
 
 struct tls_files {
-	const char *ca;	  /* PEM, one or more CA certificates */
+	const char *ca; /* PEM, one or more CA certificates */
 	const char *cert; /* PEM, own certificate, then any intermediate ones */
-	const char *key;  /* PEM private key, not readable by others */
-	uint32_t roles;	  /* ROLE_BIT()s the own certificate may have; 0: any */
+	const char *key; /* PEM private key, not readable by others */
+	uint32_t roles; /* ROLE_BIT()s the own certificate may have; 0: any */
 };
 
 /* Load credentials. Fails with one precise message in @e (which file, what is wrong): missing,
  * not PEM, key readable by others, key of another certificate, expired or not yet valid, not
  * issued by the CA, no or foreign SAN URI, role not in @files->roles. For a reload make a new
- * context; connections keep theirs. Returns 0, -ENOENT, -EACCES, -EINVAL, -EKEYEXPIRED, ...
+ * context; connections keep theirs. Returns 0, -errno of the file, -SHUNT_ESECRETFILE,
+ * -SHUNT_ETLS, -SHUNT_EPEER (identity or role).
  */
 int tls_ctx_new(struct tls_ctx **out, const struct tls_files *files, struct err *e);
 void tls_ctx_free(struct tls_ctx *ctx);
 /* Own identity; lives as long as @ctx. */
-const struct identity *tls_ctx_self(const struct tls_ctx *ctx);
+const struct party *tls_ctx_self(const struct tls_ctx *ctx);
 
 /* ---- ALPN ---- */
 
-#define TLS_ALPN_H2 1u	/* "h2": who dials is the HTTP client */
+#define TLS_ALPN_H2 1u /* "h2": who dials is the HTTP client */
 #define TLS_ALPN_RH2 2u /* "shunt-rh2": who dials becomes the HTTP server */
 
 /* ---- connection ---- */
 
 struct tls_expect {
-	unsigned int alpn;	/* offered (client: in order h2, shunt-rh2) or accepted (server) */
-	uint32_t roles_h2;	/* ROLE_BIT()s a peer may have on an h2 connection */
-	uint32_t roles_rh2;	/* same on a shunt-rh2 connection */
-	const char *name;	/* the peer's name must be this; NULL: any name */
+	unsigned int alpn; /* offered (client: in order h2, shunt-rh2) or accepted (server) */
+	uint32_t roles_h2; /* ROLE_BIT()s a peer may have on an h2 connection */
+	uint32_t roles_rh2; /* same on a shunt-rh2 connection */
+	const char *name; /* the peer's name must be this; NULL: any name */
 };
 
 /* Start TLS on connected non-blocking socket @fd (not owned, must outlive the connection).
@@ -65,11 +66,11 @@ void tls_free(struct tls_conn *conn);
 
 /* What a call that could not finish waits for. */
 enum tls_status {
-	TLS_OK,		/* done */
-	TLS_WANT_READ,	/* call again when the socket is readable */
+	TLS_OK, /* done */
+	TLS_WANT_READ, /* call again when the socket is readable */
 	TLS_WANT_WRITE, /* call again when it is writable */
-	TLS_EOF,	/* the peer closed (close_notify seen) */
-	TLS_FAIL,	/* tls_error() and tls_reason() say why; only tls_free() is left */
+	TLS_EOF, /* the peer closed (close_notify seen) */
+	TLS_FAIL, /* tls_error() and tls_reason() say why; only tls_free() is left */
 };
 
 enum tls_status tls_handshake(struct tls_conn *conn);
@@ -92,7 +93,7 @@ int tls_error(const struct tls_conn *conn);
 const char *tls_reason(const struct tls_conn *conn);
 
 /* After the handshake: who the peer is, and the protocol agreed on (one TLS_ALPN_* bit). */
-const struct identity *tls_peer(const struct tls_conn *conn);
+const struct party *tls_peer(const struct tls_conn *conn);
 unsigned int tls_alpn(const struct tls_conn *conn);
 
 /* Exported keying material (RFC 8446 7.5, RFC 5705): both ends get the same @len octets for the same
