@@ -24,7 +24,10 @@ struct buf {
 	bool secret;
 };
 
-#define BUF_INIT { .max = BUF_MAX_DEFAULT }
+#define BUF_INIT                                                                                   \
+	{                                                                                          \
+		.max = BUF_MAX_DEFAULT                                                             \
+	}
 
 void buf_init(struct buf *b);
 void buf_init_max(struct buf *b, size_t max);
