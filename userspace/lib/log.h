@@ -15,11 +15,11 @@
 #include <stdint.h>
 
 enum log_level { /* syslog's numbers */
-	LOG_LVL_ERR = 3,
-	LOG_LVL_WARNING = 4,
-	LOG_LVL_NOTICE = 5,
-	LOG_LVL_INFO = 6,
-	LOG_LVL_DEBUG = 7,
+		 LOG_LVL_ERR = 3,
+		 LOG_LVL_WARNING = 4,
+		 LOG_LVL_NOTICE = 5,
+		 LOG_LVL_INFO = 6,
+		 LOG_LVL_DEBUG = 7,
 };
 
 enum log_target {
