@@ -112,6 +112,9 @@ int tunnel_id_parse(const char *s, uint32_t *spi);
 void hex_encode(const void *p, size_t n, char *out); /* writes 2 * n + 1 bytes */
 int hex_decode(const char *s, void *out, size_t n);
 
+/* Constant-time comparison of @n bytes, for tokens. */
+bool secret_equal(const void *a, const void *b, size_t n);
+
 /* Whole decimal number without sign, blanks or leading zeros, at most @max. */
 int u64_parse(const char *s, uint64_t max, uint64_t *out);
 
