@@ -27,7 +27,10 @@ struct ranges {
 	size_t max; /* 0 = RANGES_MAX_DEFAULT */
 };
 
-#define RANGES_INIT { 0 }
+#define RANGES_INIT                                                                                \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 void ranges_init(struct ranges *r);
 void ranges_fini(struct ranges *r); /* leaves an empty, usable set */
