@@ -19,20 +19,20 @@
 #include <stdint.h>
 
 enum conf_type { /* field type in the program's struct */
-	CONF_STRING, /* char *, owned; NULL when unset. min/max = length */
-	CONF_PATH, /* char *, owned; absolute, or relative to the working directory */
-	CONF_NAME, /* char *, owned; a party name */
-	CONF_U32, /* uint32_t within min..max */
-	CONF_DURATION, /* uint64_t ms: "250ms", "5s", "10m", "2h", "1d"; bare 0 */
-	CONF_SIZE, /* uint64_t bytes: "4096", "64K", "64M", "2G" (powers of 1024) */
-	CONF_RATE, /* uint64_t bit/s: "0", "800kbit", "40mbit", "1gbit" (powers of 1000) */
-	CONF_ADDR, /* struct shunt_addr */
-	CONF_ENDPOINT, /* struct shunt_endpoint; min = 0 allows port 0, min = 1 does not */
-	CONF_PREFIX, /* struct shunt_prefix */
-	CONF_BOOL, /* bool: true/false, yes/no, on/off */
-	CONF_ENUM, /* int, words from .names */
-	CONF_LIST, /* struct conf_list of strings */
-	CONF_PREFIXES, /* struct conf_prefixes */
+		 CONF_STRING, /* char *, owned; NULL when unset. min/max = length */
+		 CONF_PATH, /* char *, owned; absolute, or relative to the working directory */
+		 CONF_NAME, /* char *, owned; a party name */
+		 CONF_U32, /* uint32_t within min..max */
+		 CONF_DURATION, /* uint64_t ms: "250ms", "5s", "10m", "2h", "1d"; bare 0 */
+		 CONF_SIZE, /* uint64_t bytes: "4096", "64K", "64M", "2G" (powers of 1024) */
+		 CONF_RATE, /* uint64_t bit/s: "0", "800kbit", "40mbit", "1gbit" (powers of 1000) */
+		 CONF_ADDR, /* struct shunt_addr */
+		 CONF_ENDPOINT, /* struct shunt_endpoint; min = 0 allows port 0, min = 1 does not */
+		 CONF_PREFIX, /* struct shunt_prefix */
+		 CONF_BOOL, /* bool: true/false, yes/no, on/off */
+		 CONF_ENUM, /* int, words from .names */
+		 CONF_LIST, /* struct conf_list of strings */
+		 CONF_PREFIXES, /* struct conf_prefixes */
 };
 
 struct conf_list {
@@ -65,7 +65,10 @@ struct conf_row {
 	const char *doc; /* one line for people */
 };
 
-#define CONF_END { 0 }
+#define CONF_END                                                                                   \
+	{                                                                                          \
+		0                                                                                  \
+	}
 #define CONF_ROW(sec, k, ty, type, m, d, lo, hi, nm, fl, text)                                     \
 	{                                                                                          \
 		.section = (sec), .key = (k), .type = (ty), .offset = offsetof(type, m),           \

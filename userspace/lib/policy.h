@@ -53,32 +53,33 @@ struct policy_settings {
 #define POLICY_CONF(type, member)                                                                  \
 	CONF_SEC_ENUM("policy", "decide", type, member.decide, "gateway", policy_decide_names,     \
 		      "who decides about moves"),                                                  \
-	CONF_SEC_ENUM("policy", "when", type, member.when, "threshold", policy_when_names,         \
-		      "move at a threshold, or whenever the device can connect"),                  \
-	CONF_SEC_U32("policy", "tunnels-high", type, member.tunnels_high, "16", 0, 1048576,        \
-		     "most tunnels that may exist; 0 = no limit"),                                 \
-	CONF_SEC_U32("policy", "tunnels-low", type, member.tunnels_low, "0", 0, 1048576,           \
-		     "tunnels to keep once the limit was passed; 0 = tunnels-high"),               \
-	CONF_SEC_U32("policy", "cpu-high", type, member.cpu_high, "0", 0, 1000,                    \
-		     "CPU use in permille that starts moves; 0 = off"),                            \
-	CONF_SEC_U32("policy", "cpu-low", type, member.cpu_low, "0", 0, 1000,                      \
-		     "CPU use in permille that ends them; 0 = cpu-high"),                          \
-	CONF_SEC_RATE("policy", "line-speed-low", type, member.line_speed_low, "0",                \
-		      "move when the line's speed is at or below this; 0 = off"),                  \
-	CONF_SEC_ENUM("policy", "select", type, member.select, "priority", policy_select_names,    \
-		      "which tunnel first: lowest priority, or greatest relief"),                  \
-	CONF_SEC_ENUM("policy", "cut", type, member.cut, "after-connect", policy_cut_names,        \
-		      "when the tunnel is cut"),                                                   \
-	CONF_SEC_BOOL("policy", "split", type, member.split, "false",                              \
-		      "use both paths until the tunnel is cut"),                                   \
-	CONF_SEC_ENUM("policy", "delivery", type, member.delivery, "push",                         \
-		      policy_delivery_names, "who asks for the content"),                          \
-	CONF_SEC_BOOL("policy", "suspend", type, member.suspend, "false",                          \
-		      "the device holds the job during the move"),                                 \
-	CONF_SEC_SIZE("policy", "min-remaining", type, member.min_remaining, "1M",                 \
-		      "a job with fewer bytes left is not moved"),                                 \
-	CONF_SEC_DURATION("policy", "connect-timeout", type, member.connect_timeout, "10s", 100,   \
-			  3600000, "how long a device may take to connect")
+		CONF_SEC_ENUM("policy", "when", type, member.when, "threshold", policy_when_names, \
+			      "move at a threshold, or whenever the device can connect"),          \
+		CONF_SEC_U32("policy", "tunnels-high", type, member.tunnels_high, "16", 0,         \
+			     1048576, "most tunnels that may exist; 0 = no limit"),                \
+		CONF_SEC_U32("policy", "tunnels-low", type, member.tunnels_low, "0", 0, 1048576,   \
+			     "tunnels to keep once the limit was passed; 0 = tunnels-high"),       \
+		CONF_SEC_U32("policy", "cpu-high", type, member.cpu_high, "0", 0, 1000,            \
+			     "CPU use in permille that starts moves; 0 = off"),                    \
+		CONF_SEC_U32("policy", "cpu-low", type, member.cpu_low, "0", 0, 1000,              \
+			     "CPU use in permille that ends them; 0 = cpu-high"),                  \
+		CONF_SEC_RATE("policy", "line-speed-low", type, member.line_speed_low, "0",        \
+			      "move when the line's speed is at or below this; 0 = off"),          \
+		CONF_SEC_ENUM("policy", "select", type, member.select, "priority",                 \
+			      policy_select_names,                                                 \
+			      "which tunnel first: lowest priority, or greatest relief"),          \
+		CONF_SEC_ENUM("policy", "cut", type, member.cut, "after-connect",                  \
+			      policy_cut_names, "when the tunnel is cut"),                         \
+		CONF_SEC_BOOL("policy", "split", type, member.split, "false",                      \
+			      "use both paths until the tunnel is cut"),                           \
+		CONF_SEC_ENUM("policy", "delivery", type, member.delivery, "push",                 \
+			      policy_delivery_names, "who asks for the content"),                  \
+		CONF_SEC_BOOL("policy", "suspend", type, member.suspend, "false",                  \
+			      "the device holds the job during the move"),                         \
+		CONF_SEC_SIZE("policy", "min-remaining", type, member.min_remaining, "1M",         \
+			      "a job with fewer bytes left is not moved"),                         \
+		CONF_SEC_DURATION("policy", "connect-timeout", type, member.connect_timeout,       \
+				  "10s", 100, 3600000, "how long a device may take to connect")
 
 /*
  * Fill in what "0 = the other one" means and check what the table cannot: low <= high, and settings
@@ -92,7 +93,7 @@ int policy_settings_check(struct policy_settings *s, struct err *e);
 struct policy_tunnel {
 	uint32_t id; /* SPI */
 	const char *job; /* job id; only for texts, may be NULL */
-	const char *device; /* device code */
+	const char *device; /* device code, not NULL */
 	uint8_t priority; /* 0..7, higher = more important */
 	bool connectable; /* 7A: the device can dial out */
 	bool moving; /* a move was requested and is in flight */
@@ -110,16 +111,26 @@ struct policy_arrival {
 	uint8_t priority;
 	bool connectable;
 	bool direct; /* its device has a live direct connection to that cloud already */
-	uint64_t remaining;
+	uint64_t remaining; /* content bytes, or POLICY_REMAINING_UNKNOWN */
+	uint32_t ahead; /* waiting jobs that get a slot before this one */
 };
 
-/* What is measured at the decider. Values that are not known: UINT32_MAX / UINT64_MAX. */
+#define POLICY_CPU_UNKNOWN UINT32_MAX
+
+/* Limits that were passed and are being relieved, until their low mark is reached (hysteresis). */
+enum policy_relieving {
+	POLICY_RELIEVING_TUNNELS = 1 << 0,
+	POLICY_RELIEVING_CPU = 1 << 1,
+};
+
+/* What is measured at the decider. */
 struct policy_totals {
 	uint32_t tunnels; /* all that count; may exceed the array (other clouds, other gateways) */
-	uint32_t waiting; /* jobs already waiting for a slot, this arrival not included */
-	uint32_t cpu_permille;
-	uint64_t line_bps; /* bit/s the line delivers */
-	bool relieving; /* hysteresis: the last run was above a limit and not yet below low */
+	uint32_t waiting; /* jobs waiting for a slot, this arrival not included */
+	uint32_t waiting_max; /* refuse an arrival when so many wait; 0 = no bound */
+	uint32_t cpu_permille; /* of all CPUs, or POLICY_CPU_UNKNOWN */
+	uint32_t cpus; /* online CPUs, to weigh load_ns; 0 counts as 1 */
+	unsigned int relieving; /* policy_result.relieving of the last run, 0 at first */
 };
 
 struct policy_input {
@@ -133,8 +144,12 @@ struct policy_input {
 enum policy_action {
 	POLICY_OPEN, /* arrival: open its tunnel now */
 	POLICY_WAIT, /* arrival: wait for a slot (moves that free one may be in the list) */
-	POLICY_DIRECT, /* arrival: needs no tunnel, use the direct connection */
-	POLICY_REFUSE, /* arrival: no slot can ever come */
+	/*
+	 * arrival: no tunnel. With reason direct-connection its device is connected; with any other
+	 * reason (a limit) ask the device to connect, as for a move, and fall back to waiting.
+	 */
+	POLICY_DIRECT,
+	POLICY_REFUSE, /* arrival: too many wait already */
 	POLICY_MOVE, /* tunnel: ask its device to connect */
 	POLICY_KEEP, /* tunnel: stays */
 };
@@ -146,7 +161,6 @@ enum policy_reason {
 	POLICY_R_ALWAYS, /* always: `when always` and the device can connect */
 	POLICY_R_TUNNEL_LIMIT, /* tunnel-limit */
 	POLICY_R_CPU_LIMIT, /* cpu-limit */
-	POLICY_R_LINE_SPEED, /* line-speed */
 	POLICY_R_NOT_CONNECTABLE, /* not-connectable: the device cannot dial out */
 	POLICY_R_MOVE_IN_FLIGHT, /* move-in-flight: this tunnel, or another of this device, moves */
 	POLICY_R_CLOSING, /* closing: ends by itself */
@@ -154,7 +168,8 @@ enum policy_reason {
 	POLICY_R_MOVE_FAILED, /* move-failed: the last attempt failed */
 	POLICY_R_ENOUGH, /* enough: others were chosen */
 	POLICY_R_DIRECT, /* direct-connection: the device is connected already */
-	POLICY_R_NO_RELIEF, /* no-relief: limit reached and no tunnel can be moved */
+	POLICY_R_NO_RELIEF, /* no-relief: limit reached, and moving (this, any) would not help */
+	POLICY_R_QUEUE_FULL, /* queue-full */
 };
 extern const struct enum_name policy_reason_names[];
 const char *policy_reason_str(enum policy_reason r);
@@ -173,7 +188,7 @@ struct policy_result {
 	struct policy_decision *v; /* moves first (in order), then the rest; one for each tunnel */
 	size_t n;
 	struct policy_decision arrival; /* valid when the input had one */
-	bool relieving; /* feed back into the next run's totals */
+	unsigned int relieving; /* feed back into the next run's totals */
 };
 
 /* 0 or -ENOMEM. policy_result_fini() releases; safe on a zeroed result. */

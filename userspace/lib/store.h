@@ -116,8 +116,7 @@ enum store_ranges { STORE_UPLOADED, STORE_DELIVERED };
 int store_ranges_put(struct store *s, const char *job, enum store_ranges which,
 		     const struct ranges *r);
 /* The empty set when nothing was put. @out must be initialised. -ENOENT: no such job. */
-int store_ranges_get(struct store *s, const char *job, enum store_ranges which,
-		     struct ranges *out);
+int store_ranges_get(struct store *s, const char *job, enum store_ranges which, struct ranges *out);
 
 /* The whole job as the API shows it (timeline only if @timeline). sapi_job_fini() releases @out. */
 int store_job_full(struct store *s, const char *id, bool timeline, struct sapi_job *out);
