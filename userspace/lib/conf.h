@@ -69,9 +69,9 @@ struct conf_row {
 	{                                                                                          \
 		0                                                                                  \
 	}
-#define CONF_ROW(sec, k, ty, type, m, d, lo, hi, nm, fl, text)                                     \
+#define CONF_ROW(sec, k, ty, st, m, d, lo, hi, nm, fl, text)                                     \
 	{                                                                                          \
-		.section = (sec), .key = (k), .type = (ty), .offset = offsetof(type, m),           \
+		.section = (sec), .key = (k), .type = (ty), .offset = offsetof(st, m),             \
 		.def = (d), .min = (lo), .max = (hi), .names = (nm), .flags = (fl), .doc = (text)  \
 	}
 /* In a section. */
