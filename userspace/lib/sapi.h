@@ -14,7 +14,9 @@
  * struct owns and is safe on a zeroed one; structs without arrays need none.
  *
  * In structs: times are ms since 1970 (0 = "" = not yet), sizes bytes below 2^53, an unset address
- * is "", an unset string is "". jansson is known to sapi*.c only.
+ * is "", an unset string is "". Texts meant for people (reason, text, detail, title) are never a
+ * reason to refuse a body: they are cut to their field and control characters become blanks.
+ * jansson is known to sapi.c only.
  */
 #ifndef SHUNT_LIB_SAPI_H
 #define SHUNT_LIB_SAPI_H
@@ -28,12 +30,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SAPI_MAX ((size_t)64 << 10) /* bytes of a request body */
-#define SAPI_LIST_MAX ((size_t)16 << 20) /* of the bodies marked "list" below */
+#define SAPI_MAX ((size_t)64 << 10) /* bytes of a body */
+#define SAPI_LIST_MAX ((size_t)16 << 20) /* of the answers marked "list" below */
+#define SAPI_ITEMS_MAX 16384 /* devices, gateways, tunnels or jobs in a list */
 #define SAPI_DEPTH_MAX 8
 
 #define SAPI_FILE_NAME_LEN 256 /* "name" of content: UTF-8, no control characters */
 #define SAPI_PATH_LEN 1024
+#define SAPI_SERVICE_PATH_LEN 256
 #define SAPI_SPEC_LEN 1024
 #define SAPI_REASON_LEN 64
 #define SAPI_TEXT_LEN 512
@@ -83,7 +87,7 @@ struct sapi_service {
 	enum service_kind kind;
 	uint16_t port; /* 1..65535 */
 	bool tls; /* optional, default false */
-	char path[SAPI_PATH_LEN]; /* begins with "/"; optional, default "/" */
+	char path[SAPI_SERVICE_PATH_LEN]; /* begins with "/"; optional, default "/" */
 };
 
 /* Data 7A. */
@@ -206,7 +210,14 @@ struct sapi_load {
 SAPI_BODY(load)
 
 enum sapi_gateway_event_kind { SAPI_GW_DECISION, SAPI_GW_MOVE_FAILED, SAPI_GW_TUNNEL_CLOSED };
-enum sapi_gateway_action { SAPI_GW_OPEN, SAPI_GW_WAIT, SAPI_GW_MOVE, SAPI_GW_KEEP, SAPI_GW_REFUSE };
+enum sapi_gateway_action {
+	SAPI_GW_OPEN,
+	SAPI_GW_WAIT,
+	SAPI_GW_DIRECT, /* the arriving job's device was asked to connect instead */
+	SAPI_GW_REFUSE,
+	SAPI_GW_MOVE,
+	SAPI_GW_KEEP,
+};
 const char *sapi_gateway_action_str(enum sapi_gateway_action a);
 
 struct sapi_gateway_event {
@@ -288,7 +299,7 @@ struct sapi_device_job {
 };
 SAPI_BODY(device_job)
 
-struct sapi_device_job_status {
+struct sapi_device_job_status { /* list */
 	struct sapi_device_job job; /* its members stand beside the others */
 	char id[ID_LEN];
 	enum job_state state; /* not queued, waiting, running */
@@ -357,7 +368,9 @@ struct sapi_job_event {
 };
 SAPI_BODY(job_event)
 
-struct sapi_job {
+#define SAPI_JOB_PATHS_MAX 1024
+#define SAPI_TIMELINE_MAX 4096
+struct sapi_job { /* list */
 	char id[ID_LEN];
 	enum job_kind kind;
 	char device[NAME_LEN];
