@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "device/executor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "device/argv.h"
+#include "device/filename.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+
+#define OUTPUT_KEEP 1024 /* the last octets a command printed, for the reason */
+#define TERM_GRACE_MS 5000
+
+struct executor {
+	struct loop *loop;
+	char *state_dir;
+	struct argv print; /* n == 0: no printing */
+	int store_fd; /* -1: no storing */
+	enum store_existing store_existing;
+};
+
+struct execution {
+	struct executor *ex;
+	void (*on_done)(enum job_state state, const char *reason, void *arg);
+	void *arg;
+	struct loop_defer *defer; /* a result that is known at once is reported from the loop */
+	enum job_state state;
+	char reason[JOB_REASON_LEN];
+	/* of a command */
+	pid_t pid; /* its process group too; 0: none */
+	struct loop_child *child;
+	struct loop_io *io;
+	struct loop_timer *kill_timer;
+	int out_fd;
+	bool exited;
+	bool canceled;
+	int status;
+	char output[OUTPUT_KEEP];
+	size_t output_len;
+};
+
+/* ---- executor ---- */
+
+static int open_store(struct executor *ex, const char *dir, struct err *e)
+{
+	ex->store_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (ex->store_fd >= 0) {
+		/* fsync() needs a descriptor that is not O_PATH. */
+		int fd = openat(ex->store_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		int saved = errno;
+
+		close(ex->store_fd);
+		ex->store_fd = fd;
+		errno = saved;
+	}
+	if (ex->store_fd < 0)
+		return err_sys(e, -errno, "store-dir %s", dir);
+	if (faccessat(ex->store_fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		return err_sys(e, -errno, "store-dir %s: cannot write", dir);
+	return 0;
+}
+
+int executor_new(struct loop *loop, const struct executor_conf *conf, struct executor **out,
+		 struct err *e)
+{
+	struct executor *ex = calloc(1, sizeof(*ex));
+	int rc = 0;
+
+	if (!ex)
+		return err_set(e, -ENOMEM, "out of memory");
+	ex->loop = loop;
+	ex->store_fd = -1;
+	ex->store_existing = conf->store_existing;
+	ex->state_dir = strdup(conf->state_dir);
+	if (!ex->state_dir)
+		rc = err_set(e, -ENOMEM, "out of memory");
+	if (!rc && conf->print_command) {
+		rc = argv_split(conf->print_command, &ex->print, e);
+		if (rc)
+			err_prefix(e, "print-command");
+	}
+	if (!rc && conf->store_dir)
+		rc = open_store(ex, conf->store_dir, e);
+	if (rc)
+		executor_free(ex);
+	else
+		*out = ex;
+	return rc;
+}
+
+void executor_free(struct executor *ex)
+{
+	if (!ex)
+		return;
+	argv_fini(&ex->print);
+	if (ex->store_fd >= 0)
+		close(ex->store_fd);
+	free(ex->state_dir);
+	free(ex);
+}
+
+bool executor_does(const struct executor *ex, enum job_kind kind)
+{
+	return (kind == JOB_PRINT && ex->print.n > 0) || (kind == JOB_STORE && ex->store_fd >= 0);
+}
+
+const char *executor_refusal(const struct executor *ex, const struct sapi_device_job *job)
+{
+	struct stat st;
+
+	if (!executor_does(ex, job->kind))
+		return "this device does not take jobs of that kind";
+	if (job->kind != JOB_STORE)
+		return NULL; /* the name is only an argument then */
+	if (filename_fault(job->name))
+		return filename_fault(job->name);
+	if (ex->store_existing == STORE_REFUSE &&
+	    fstatat(ex->store_fd, job->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return "a file of that name exists";
+	return NULL;
+}
+
+int executor_content_dir(const struct executor *ex, enum job_kind kind, int state_dirfd)
+{
+	return kind == JOB_STORE ? ex->store_fd : state_dirfd;
+}
+
+/* ---- end of an execution ---- */
+
+static void execution_free(struct execution *x)
+{
+	if (!x)
+		return;
+	loop_defer_free(x->defer);
+	loop_io_free(x->io);
+	loop_timer_free(x->kill_timer);
+	loop_child_free(x->child);
+	if (x->out_fd >= 0)
+		close(x->out_fd);
+	free(x);
+}
+
+static void on_deferred(void *arg)
+{
+	struct execution *x = arg;
+
+	x->on_done(x->state, x->reason, x->arg);
+	execution_free(x);
+}
+
+/* ---- storing ---- */
+
+int executor_store_done(const struct executor *ex, const char *file)
+{
+	struct stat st;
+
+	if (fstatat(ex->store_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	return errno == ENOENT ? 1 : -errno;
+}
+
+/* The content is on stable storage already; the rename is atomic and then made durable too. */
+static int store(struct executor *ex, const char *file, const char *name)
+{
+	unsigned int flags = ex->store_existing == STORE_REFUSE ? RENAME_NOREPLACE : 0;
+
+	if (fchmodat(ex->store_fd, file, 0644, 0) < 0)
+		return -errno;
+	if (renameat2(ex->store_fd, file, ex->store_fd, name, flags) < 0)
+		return -errno;
+	return fsync(ex->store_fd) < 0 ? -errno : 0;
+}
+
+static void start_store(struct execution *x, const struct job_meta *meta, const char *file)
+{
+	int rc = store(x->ex, file, meta->job.name);
+
+	x->state = rc ? JOB_FAILED : JOB_COMPLETED;
+	if (rc == -EEXIST)
+		snprintf(x->reason, sizeof(x->reason), "a file of that name exists");
+	else if (rc)
+		snprintf(x->reason, sizeof(x->reason), "cannot store: %s", shunt_strerror(rc));
+	loop_defer_call(x->defer);
+}
+
+/* ---- printing: a command ---- */
+
+/* Keep the last OUTPUT_KEEP octets. */
+static void output_add(struct execution *x, const char *data, size_t len)
+{
+	size_t drop;
+
+	if (len > OUTPUT_KEEP) {
+		data += len - OUTPUT_KEEP;
+		len = OUTPUT_KEEP;
+	}
+	if (x->output_len + len > OUTPUT_KEEP) {
+		drop = x->output_len + len - OUTPUT_KEEP;
+		memmove(x->output, x->output + drop, x->output_len - drop);
+		x->output_len -= drop;
+	}
+	memcpy(x->output + x->output_len, data, len);
+	x->output_len += len;
+}
+
+/* Returns whether more may come. */
+static bool output_read(struct execution *x)
+{
+	char chunk[4096];
+	ssize_t n;
+
+	for (;;) {
+		n = read(x->out_fd, chunk, sizeof(chunk));
+		if (n > 0)
+			output_add(x, chunk, (size_t)n);
+		else if (n == 0 || (errno != EINTR && errno != EAGAIN))
+			return false;
+		else if (errno == EAGAIN)
+			return true;
+	}
+}
+
+/* The last line that says something, escaped, behind what happened. */
+static void output_reason(struct execution *x, const char *what)
+{
+	char text[JOB_REASON_LEN - 128];
+	size_t end = x->output_len, begin;
+
+	while (end > 0 && strchr(" \t\r\n", x->output[end - 1]))
+		end--;
+	for (begin = end; begin > 0 && x->output[begin - 1] != '\n'; begin--)
+		;
+	err_escape(text, sizeof(text), x->output + begin, end - begin);
+	snprintf(x->reason, sizeof(x->reason), "%.120s%s%s", what, text[0] ? ": " : "", text);
+}
+
+static void command_over(struct execution *x)
+{
+	char what[64];
+
+	if (WIFEXITED(x->status) && WEXITSTATUS(x->status) == 0) {
+		/* It won the race against a cancellation: it is done, and saying otherwise would lie. */
+		x->state = JOB_COMPLETED;
+	} else if (x->canceled) {
+		x->state = JOB_CANCELED;
+		snprintf(x->reason, sizeof(x->reason), "canceled while it was being executed");
+	} else {
+		x->state = JOB_FAILED;
+		if (WIFSIGNALED(x->status))
+			snprintf(what, sizeof(what), "the print command was killed by signal %d",
+				 WTERMSIG(x->status));
+		else
+			snprintf(what, sizeof(what), "the print command failed with status %d",
+				 WEXITSTATUS(x->status));
+		output_reason(x, what);
+	}
+	on_deferred(x);
+}
+
+static void on_exit_status(pid_t pid, int status, void *arg)
+{
+	struct execution *x = arg;
+
+	(void)pid;
+	x->child = NULL;
+	x->exited = true;
+	x->status = status;
+	/* What it has left in the pipe; a grandchild that keeps the pipe open is not waited for. */
+	output_read(x);
+	command_over(x);
+}
+
+static void on_output(unsigned int events, void *arg)
+{
+	struct execution *x = arg;
+
+	(void)events;
+	if (!output_read(x))
+		loop_io_set(x->io, 0);
+}
+
+static void on_kill_timer(void *arg)
+{
+	struct execution *x = arg;
+
+	kill(-x->pid, SIGKILL);
+}
+
+/* In the child: only async-signal-safe calls. */
+static void child_exec(char **argv, int out_fd, pid_t parent)
+{
+	sigset_t none;
+	int null = open("/dev/null", O_RDWR);
+
+	setpgid(0, 0);
+	/* Should the agent be killed, the job is reported as interrupted; nobody would watch the rest. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(127);
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||
+	    dup2(out_fd, STDERR_FILENO) < 0)
+		_exit(127);
+	close_range(STDERR_FILENO + 1, ~0U, 0);
+	umask(077);
+	execvp(argv[0], argv);
+	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+static int command_watch(struct execution *x)
+{
+	struct loop *loop = x->ex->loop;
+	int rc;
+
+	rc = loop_timer_new(loop, on_kill_timer, x, &x->kill_timer);
+	if (!rc)
+		rc = loop_io_new(loop, x->out_fd, on_output, x, &x->io);
+	if (!rc)
+		rc = loop_io_set(x->io, LOOP_READ);
+	return rc;
+}
+
+static int command_spawn(struct execution *x, char **argv, const char *job)
+{
+	pid_t parent = getpid();
+	int fds[2], rc;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	x->out_fd = fds[0];
+	rc = command_watch(x);
+	if (!rc) {
+		x->pid = fork();
+		if (x->pid == 0)
+			child_exec(argv, fds[1], parent);
+		if (x->pid < 0) {
+			rc = -errno;
+			x->pid = 0;
+		} else {
+			setpgid(x->pid, x->pid); /* whoever comes first, parent or child */
+		}
+	}
+	close(fds[1]);
+	if (rc)
+		return rc;
+	rc = loop_child_new(x->ex->loop, x->pid, on_exit_status, x, &x->child);
+	if (rc) {
+		/* It runs already; ending it is the only way not to lose sight of it. */
+		kill(x->pid, SIGKILL);
+		waitpid(x->pid, NULL, 0);
+		return rc;
+	}
+	log_info("executor: %s: %s runs as %d", job, argv[0], (int)x->pid);
+	return 0;
+}
+
+static int start_print(struct execution *x, const struct job_meta *meta, const char *file)
+{
+	struct argv_values values = { .name = meta->job.name, .job = meta->id };
+	struct argv argv = { 0 };
+	char *path = NULL;
+	int rc = 0;
+
+	if (asprintf(&path, "%s/%s", x->ex->state_dir, file) < 0)
+		return -ENOMEM;
+	values.file = path;
+	rc = argv_expand(&x->ex->print, &values, &argv);
+	if (!rc)
+		rc = command_spawn(x, argv.v, meta->id);
+	argv_fini(&argv);
+	free(path);
+	return rc;
+}
+
+/* ---- execution ---- */
+
+int executor_start(struct executor *ex, const struct job_meta *meta, const char *file,
+		   void (*on_done)(enum job_state state, const char *reason, void *arg), void *arg,
+		   struct execution **out)
+{
+	struct execution *x = calloc(1, sizeof(*x));
+	int rc;
+
+	if (!x)
+		return -ENOMEM;
+	x->ex = ex;
+	x->on_done = on_done;
+	x->arg = arg;
+	x->out_fd = -1;
+	rc = loop_defer_new(ex->loop, on_deferred, x, &x->defer);
+	if (!rc && meta->job.kind == JOB_STORE)
+		start_store(x, meta, file);
+	else if (!rc)
+		rc = start_print(x, meta, file);
+	if (rc)
+		execution_free(x);
+	else
+		*out = x;
+	return rc;
+}
+
+void execution_cancel(struct execution *x)
+{
+	if (!x->pid || x->canceled)
+		return;
+	x->canceled = true;
+	kill(-x->pid, SIGTERM);
+	loop_timer_set(x->kill_timer, TERM_GRACE_MS);
+}
+
+void execution_abandon(struct execution *x)
+{
+	if (!x)
+		return;
+	if (x->pid)
+		kill(-x->pid, SIGTERM);
+	execution_free(x);
+}
