@@ -1,0 +1,828 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "device/jobs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/queue.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "device/content.h"
+#include "device/executor.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+
+#define SYNC_OCTETS (4u << 20)
+#define SYNC_MS 1000
+#define JOURNAL_OCTETS (1u << 20) /* a long request's ranges are journaled this often */
+#define HASH_SLICE (4u << 20) /* hashed in one pass of the loop */
+#define JOURNAL_SUFFIX ".journal"
+#define FILE_LEN (NAME_LEN + ID_LEN + 24)
+
+struct job {
+	struct jobs *jobs;
+	TAILQ_ENTRY(job) link; /* in jobs->open or jobs->finished */
+	struct job_meta meta;
+	enum job_state state;
+	int64_t changed;
+	char reason[JOB_REASON_LEN];
+	struct journal *journal; /* NULL when finished */
+	struct content *content; /* NULL when finished or executing has moved it away */
+	struct execution *execution;
+	uint64_t unsynced; /* octets written since the last sync */
+	unsigned int uploads; /* in progress */
+	bool verified;
+};
+
+TAILQ_HEAD(job_list, job);
+
+struct jobs {
+	struct loop *loop;
+	struct executor *executor;
+	struct jobs_conf conf; /* state_dir not used after start */
+	int dirfd;
+	int lock_fd;
+	struct job_list open; /* unfinished, oldest first */
+	struct job_list finished; /* oldest first */
+	uint32_t open_count;
+	uint32_t finished_count;
+	uint32_t running;
+	bool ready; /* recovery is over; changes are announced */
+	struct loop_defer *work;
+	struct loop_timer *sync_timer;
+};
+
+struct upload {
+	struct job *job;
+	uint64_t pos; /* next octet */
+	uint64_t to;
+	uint64_t journaled; /* [start, journaled) is in the journal */
+	uint64_t duplicate;
+};
+
+static void journal_name(const struct job_meta *meta, char out[FILE_LEN])
+{
+	snprintf(out, FILE_LEN, "%s.%s" JOURNAL_SUFFIX, meta->id, meta->cloud);
+}
+
+/* In the store directory the content must look like nobody's file until it is renamed. */
+static void content_name(const struct job_meta *meta, char out[FILE_LEN])
+{
+	if (meta->job.kind == JOB_STORE)
+		snprintf(out, FILE_LEN, ".shunt-%s.%s.part", meta->id, meta->cloud);
+	else
+		snprintf(out, FILE_LEN, "%s.%s.content", meta->id, meta->cloud);
+}
+
+static int content_dir(const struct job *job)
+{
+	return executor_content_dir(job->jobs->executor, job->meta.job.kind, job->jobs->dirfd);
+}
+
+/* ---- states ---- */
+
+#define BIT(state) (1u << (state))
+
+static const unsigned int transitions[] = {
+	[JOB_RECEIVING] = BIT(JOB_SUSPENDED) | BIT(JOB_EXECUTING) | BIT(JOB_FAILED) |
+			  BIT(JOB_CANCELED),
+	[JOB_SUSPENDED] = BIT(JOB_RECEIVING) | BIT(JOB_FAILED) | BIT(JOB_CANCELED),
+	[JOB_EXECUTING] = BIT(JOB_COMPLETED) | BIT(JOB_FAILED) | BIT(JOB_CANCELED) |
+			  BIT(JOB_INTERRUPTED),
+};
+
+bool job_state_may(enum job_state from, enum job_state to)
+{
+	return (size_t)from < sizeof(transitions) / sizeof(transitions[0]) &&
+	       (transitions[from] & BIT(to)) != 0;
+}
+
+static void evict_finished(struct jobs *jobs)
+{
+	char file[FILE_LEN];
+	struct job *job = TAILQ_FIRST(&jobs->finished);
+
+	while (job && jobs->finished_count > jobs->conf.keep_finished) {
+		struct job *next = TAILQ_NEXT(job, link);
+
+		if (job->uploads == 0) {
+			journal_name(&job->meta, file);
+			unlinkat(jobs->dirfd, file, 0);
+			TAILQ_REMOVE(&jobs->finished, job, link);
+			jobs->finished_count--;
+			free(job);
+		}
+		job = next;
+	}
+}
+
+/* Oldest first, also when a restart finds the jobs in any order. */
+static void list_insert(struct job_list *list, struct job *job)
+{
+	struct job *before = TAILQ_LAST(list, job_list);
+
+	while (before && before->changed > job->changed)
+		before = TAILQ_PREV(before, job_list, link);
+	if (before)
+		TAILQ_INSERT_AFTER(list, before, job, link);
+	else
+		TAILQ_INSERT_HEAD(list, job, link);
+}
+
+/* What an unfinished job needs and a finished one does not. */
+static void job_finish(struct job *job)
+{
+	struct jobs *jobs = job->jobs;
+	char file[FILE_LEN];
+
+	journal_close(job->journal);
+	job->journal = NULL;
+	content_free(job->content);
+	job->content = NULL;
+	/* After a store the name is gone already. */
+	content_name(&job->meta, file);
+	unlinkat(content_dir(job), file, 0);
+	TAILQ_REMOVE(&jobs->open, job, link);
+	jobs->open_count--;
+	list_insert(&jobs->finished, job);
+	jobs->finished_count++;
+}
+
+/* Enter @state: journal first, then the world. When the journal cannot take it, an end is still an end
+ * (a restart will find the state before), anything else is refused.
+ */
+static int job_enter(struct job *job, enum job_state state, const char *reason)
+{
+	int64_t now = clock_wall_ms();
+	int rc;
+
+	if (!job_state_may(job->state, state))
+		return -EINVAL;
+	rc = journal_state(job->journal, state, reason, now);
+	if (rc) {
+		log_err("job: %s: cannot record state %s: %s", job->meta.id, job_state_str(state),
+			shunt_strerror(rc));
+		if (!job_state_final(state))
+			return rc;
+	}
+	job->state = state;
+	job->changed = now;
+	snprintf(job->reason, sizeof(job->reason), "%s", reason);
+	log_info("job: %s: %s%s%s", job->meta.id, job_state_str(state), reason[0] ? ": " : "",
+		 reason);
+	if (job_state_final(state))
+		job_finish(job);
+	if (job->jobs->ready && job->jobs->conf.on_change)
+		job->jobs->conf.on_change(job, job->jobs->conf.arg);
+	loop_defer_call(job->jobs->work);
+	return 0;
+}
+
+/* ---- durability ---- */
+
+static int job_sync(struct job *job)
+{
+	struct journal_replay now;
+	int rc;
+
+	if (job->unsynced == 0)
+		return 0;
+	rc = content_sync(job->content);
+	if (!rc)
+		rc = journal_sync(job->journal);
+	if (rc)
+		return rc;
+	job->unsynced = 0;
+	if (journal_bloated(job->journal)) {
+		now = (struct journal_replay){ .meta = job->meta,
+					       .received = *content_received(job->content),
+					       .state = job->state,
+					       .changed = job->changed };
+		memcpy(now.reason, job->reason, sizeof(now.reason));
+		rc = journal_compact(job->journal, &now);
+	}
+	return rc;
+}
+
+static void on_sync_timer(void *arg)
+{
+	struct jobs *jobs = arg;
+	struct job *job;
+	int rc;
+
+	TAILQ_FOREACH(job, &jobs->open, link)
+	{
+		rc = job->content ? job_sync(job) : 0;
+		if (rc)
+			log_limited("sync", LOG_LVL_ERR, "job: %s: cannot sync: %s", job->meta.id,
+				    shunt_strerror(rc));
+	}
+}
+
+/* ---- execution ---- */
+
+static void on_executed(enum job_state state, const char *reason, void *arg)
+{
+	struct job *job = arg;
+	struct jobs *jobs = job->jobs;
+
+	job->execution = NULL;
+	jobs->running--;
+	job_enter(job, state, reason);
+}
+
+static void job_fail(struct job *job, const char *what, int code)
+{
+	char reason[JOB_REASON_LEN];
+
+	snprintf(reason, sizeof(reason), "%s: %s", what, shunt_strerror(code));
+	job_enter(job, JOB_FAILED, reason);
+}
+
+static void job_execute(struct job *job)
+{
+	struct jobs *jobs = job->jobs;
+	char file[FILE_LEN];
+	int rc;
+
+	rc = job_sync(job);
+	if (!rc)
+		rc = job_enter(job, JOB_EXECUTING, "");
+	if (rc) {
+		job_fail(job, "cannot be recorded as executing", rc);
+		return;
+	}
+	content_free(job->content);
+	job->content = NULL;
+	content_name(&job->meta, file);
+	rc = executor_start(jobs->executor, &job->meta, file, on_executed, job, &job->execution);
+	if (rc)
+		job_fail(job, "cannot be started", rc);
+	else
+		jobs->running++;
+}
+
+/* One step with a complete job; returns whether another one makes sense at once. */
+static bool job_advance(struct job *job)
+{
+	int rc;
+
+	if (!job->verified) {
+		rc = content_hash(job->content, HASH_SLICE);
+		if (rc == 0)
+			return true;
+		if (rc < 0) {
+			job_fail(job, "the content cannot be read back", rc);
+			return false;
+		}
+		if (!content_matches(job->content, job->meta.job.sha256)) {
+			job_enter(job, JOB_FAILED,
+				  "the content does not have the SHA-256 announced");
+			return false;
+		}
+		job->verified = true;
+	}
+	if (job->jobs->running < job->jobs->conf.max_running)
+		job_execute(job);
+	return false;
+}
+
+static void on_work(void *arg)
+{
+	struct jobs *jobs = arg;
+	struct job *job, *next;
+	bool again = false;
+
+	for (job = TAILQ_FIRST(&jobs->open); job; job = next) {
+		next = TAILQ_NEXT(job, link);
+		if (job->state == JOB_RECEIVING && content_complete(job->content))
+			again |= job_advance(job);
+	}
+	/* Here, where nobody holds a pointer from before. */
+	evict_finished(jobs);
+	if (again)
+		loop_defer_call(jobs->work);
+}
+
+/* ---- recovery ---- */
+
+static struct job *job_alloc(struct jobs *jobs, const struct job_meta *meta)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	job->jobs = jobs;
+	job->meta = *meta;
+	job->state = JOB_RECEIVING;
+	job->changed = clock_wall_ms();
+	return job;
+}
+
+static void job_open(struct job *job)
+{
+	list_insert(&job->jobs->open, job);
+	job->jobs->open_count++;
+}
+
+/* The content of a job that was not finished. */
+static int recover_content(struct job *job, const struct journal_replay *replay)
+{
+	char file[FILE_LEN];
+	int rc;
+
+	content_name(&job->meta, file);
+	rc = content_open(content_dir(job), file, job->meta.job.size, &replay->received,
+			  &job->content);
+	/* The journal comes first when a job is created; nothing is lost with an empty file. */
+	if (rc == -ENOENT && replay->received.n == 0)
+		rc = content_create(content_dir(job), file, job->meta.job.size, &job->content);
+	if (rc == -EIO && replay->received.n == 0) {
+		unlinkat(content_dir(job), file, 0);
+		rc = content_create(content_dir(job), file, job->meta.job.size, &job->content);
+	}
+	return rc;
+}
+
+/* A job that was being executed when the agent went down. Moving a file is atomic and can be finished;
+ * what a print command has done nobody knows, and it is not repeated.
+ */
+static void recover_executing(struct job *job)
+{
+	char file[FILE_LEN];
+	int done;
+
+	content_name(&job->meta, file);
+	if (job->meta.job.kind == JOB_STORE) {
+		done = executor_store_done(job->jobs->executor, file);
+		if (done == 1) {
+			job_enter(job, JOB_COMPLETED, "");
+			return;
+		}
+		if (done == 0 && executor_start(job->jobs->executor, &job->meta, file, on_executed,
+						job, &job->execution) == 0) {
+			job->jobs->running++;
+			return;
+		}
+	}
+	job_enter(job, JOB_INTERRUPTED,
+		  "the agent ended while the job was being executed; it is not repeated");
+}
+
+static void recover_job(struct job *job, const struct journal_replay *replay)
+{
+	int rc;
+
+	job->state = replay->state;
+	job->changed = replay->changed;
+	memcpy(job->reason, replay->reason, sizeof(job->reason));
+	job_open(job);
+	if (job_state_final(job->state)) {
+		job_finish(job);
+	} else if (!executor_does(job->jobs->executor, job->meta.job.kind)) {
+		job_enter(job, JOB_FAILED, "this device takes no jobs of that kind any more");
+	} else if (job->state == JOB_EXECUTING) {
+		recover_executing(job);
+	} else {
+		rc = recover_content(job, replay);
+		if (!rc)
+			return;
+		job_fail(job, "the content received is lost", rc);
+	}
+}
+
+static void recover_file(struct jobs *jobs, const char *file)
+{
+	char expected[FILE_LEN], bad[NAME_MAX + 8];
+	struct journal_replay replay;
+	struct journal *journal = NULL;
+	struct job *job = NULL;
+	struct err e = { 0 };
+	int rc;
+
+	rc = journal_open(jobs->dirfd, file, &replay, &journal, &e);
+	if (!rc) {
+		journal_name(&replay.meta, expected);
+		if (strcmp(file, expected) != 0)
+			rc = err_set(&e, -SHUNT_EPARSE, "%s: holds job %s", file, expected);
+	}
+	if (!rc && !(job = job_alloc(jobs, &replay.meta)))
+		rc = err_set(&e, -ENOMEM, "%s: out of memory", file);
+	if (rc) {
+		log_err("job: recovery: %s", err_text(&e));
+		journal_close(journal);
+		/* Set aside, so that a person may look and the next start does not stumble again. */
+		snprintf(bad, sizeof(bad), "%s.bad", file);
+		if (rc == -SHUNT_EPARSE)
+			renameat(jobs->dirfd, file, jobs->dirfd, bad);
+	} else {
+		job->journal = journal;
+		recover_job(job, &replay);
+	}
+	journal_replay_fini(&replay);
+}
+
+static bool has_suffix(const char *s, const char *suffix)
+{
+	size_t n = strlen(s), m = strlen(suffix);
+
+	return n > m && strcmp(s + n - m, suffix) == 0;
+}
+
+static int recover_all(struct jobs *jobs, struct err *e)
+{
+	int fd = openat(jobs->dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		int rc = -errno;
+
+		if (fd >= 0)
+			close(fd);
+		return err_sys(e, rc, "state directory");
+	}
+	while ((entry = readdir(dir))) {
+		if (has_suffix(entry->d_name, JOURNAL_SUFFIX))
+			recover_file(jobs, entry->d_name);
+		else if (has_suffix(entry->d_name, JOURNAL_SUFFIX ".new"))
+			unlinkat(jobs->dirfd, entry->d_name, 0);
+	}
+	closedir(dir);
+	if (jobs->open_count || jobs->finished_count)
+		log_notice("job: recovery: %u unfinished, %u finished", jobs->open_count,
+			   jobs->finished_count);
+	return 0;
+}
+
+/* ---- jobs ---- */
+
+static int open_state(struct jobs *jobs, const char *dir, struct err *e)
+{
+	jobs->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (jobs->dirfd < 0)
+		return err_sys(e, -errno, "state %s", dir);
+	jobs->lock_fd =
+		openat(jobs->dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (jobs->lock_fd < 0)
+		return err_sys(e, -errno, "state %s/lock", dir);
+	if (flock(jobs->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ?
+			       err_set(e, -EBUSY, "state %s: another shunt-device uses it", dir) :
+			       err_sys(e, -errno, "state %s/lock", dir);
+	return 0;
+}
+
+int jobs_new(struct loop *loop, const struct jobs_conf *conf, struct executor *executor,
+	     struct jobs **out, struct err *e)
+{
+	struct jobs *jobs = calloc(1, sizeof(*jobs));
+	int rc;
+
+	if (!jobs)
+		return err_set(e, -ENOMEM, "out of memory");
+	jobs->loop = loop;
+	jobs->executor = executor;
+	jobs->conf = *conf;
+	jobs->dirfd = -1;
+	jobs->lock_fd = -1;
+	TAILQ_INIT(&jobs->open);
+	TAILQ_INIT(&jobs->finished);
+	rc = open_state(jobs, conf->state_dir, e);
+	if (!rc && (loop_defer_new(loop, on_work, jobs, &jobs->work) ||
+		    loop_timer_new(loop, on_sync_timer, jobs, &jobs->sync_timer)))
+		rc = err_set(e, -ENOMEM, "out of memory");
+	if (!rc)
+		rc = recover_all(jobs, e);
+	if (rc) {
+		jobs_free(jobs);
+		return rc;
+	}
+	jobs->ready = true;
+	loop_defer_call(jobs->work);
+	*out = jobs;
+	return 0;
+}
+
+static void job_free(struct job *job)
+{
+	execution_abandon(job->execution);
+	if (job->content)
+		job_sync(job);
+	journal_close(job->journal);
+	content_free(job->content);
+	free(job);
+}
+
+void jobs_free(struct jobs *jobs)
+{
+	struct job *job;
+
+	if (!jobs)
+		return;
+	while ((job = TAILQ_FIRST(&jobs->open))) {
+		TAILQ_REMOVE(&jobs->open, job, link);
+		job_free(job);
+	}
+	while ((job = TAILQ_FIRST(&jobs->finished))) {
+		TAILQ_REMOVE(&jobs->finished, job, link);
+		job_free(job);
+	}
+	loop_defer_free(jobs->work);
+	loop_timer_free(jobs->sync_timer);
+	if (jobs->lock_fd >= 0)
+		close(jobs->lock_fd);
+	if (jobs->dirfd >= 0)
+		close(jobs->dirfd);
+	free(jobs);
+}
+
+static struct job *list_find(struct job_list *list, const char *cloud, const char *id)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, list, link)
+	if (strcmp(job->meta.id, id) == 0 && strcmp(job->meta.cloud, cloud) == 0)
+		return job;
+	return NULL;
+}
+
+struct job *jobs_find(struct jobs *jobs, const char *cloud, const char *id)
+{
+	struct job *job = list_find(&jobs->open, cloud, id);
+
+	return job ? job : list_find(&jobs->finished, cloud, id);
+}
+
+bool jobs_busy(struct jobs *jobs, const char *cloud)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &jobs->open, link)
+	if (strcmp(job->meta.cloud, cloud) == 0)
+		return true;
+	return false;
+}
+
+static bool job_same(const struct job *job, const struct job_meta *meta)
+{
+	const struct sapi_device_job *a = &job->meta.job, *b = &meta->job;
+
+	return a->kind == b->kind && a->size == b->size && strcmp(a->name, b->name) == 0 &&
+	       strcmp(a->media_type, b->media_type) == 0 && strcmp(a->sha256, b->sha256) == 0;
+}
+
+/* Room for @size more octets, counting what the unfinished jobs still lack? */
+static int check_room(struct jobs *jobs, const struct job_meta *meta, struct err *e)
+{
+	int dirfd = executor_content_dir(jobs->executor, meta->job.kind, jobs->dirfd);
+	uint64_t held = 0, missing = 0, room;
+	struct statvfs fs;
+	struct job *job;
+
+	TAILQ_FOREACH(job, &jobs->open, link)
+	{
+		held += job->meta.job.size;
+		if (job->content && content_dir(job) == dirfd)
+			missing +=
+				job->meta.job.size - ranges_total(content_received(job->content));
+	}
+	if (jobs->open_count >= jobs->conf.max_jobs)
+		return err_set(e, -EDQUOT, "%u jobs are unfinished, max-jobs allows no more",
+			       jobs->open_count);
+	if (meta->job.size > jobs->conf.max_bytes || held > jobs->conf.max_bytes - meta->job.size)
+		return err_set(e, -EDQUOT,
+			       "%llu octets beside the %llu of unfinished jobs pass max-bytes",
+			       (unsigned long long)meta->job.size, (unsigned long long)held);
+	if (fstatvfs(dirfd, &fs) < 0)
+		return err_sys(e, -errno, "statvfs");
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (room < missing || room - missing < meta->job.size)
+		return err_set(e, -ENOSPC, "the disk has no room for %llu octets",
+			       (unsigned long long)meta->job.size);
+	return 0;
+}
+
+/* Journal first: a journal without content is an empty job, content without journal would be litter. */
+static int job_files(struct job *job, struct err *e)
+{
+	char file[FILE_LEN];
+	int rc;
+
+	journal_name(&job->meta, file);
+	rc = journal_create(job->jobs->dirfd, file, &job->meta, &job->journal);
+	if (rc)
+		return err_sys(e, rc, "journal");
+	content_name(&job->meta, file);
+	rc = content_create(content_dir(job), file, job->meta.job.size, &job->content);
+	if (!rc && fsync(content_dir(job)) < 0)
+		rc = -errno;
+	if (rc) {
+		content_remove(job->content);
+		job->content = NULL;
+		journal_name(&job->meta, file);
+		unlinkat(job->jobs->dirfd, file, 0);
+		journal_close(job->journal);
+		job->journal = NULL;
+		return err_sys(e, rc, "content");
+	}
+	return 0;
+}
+
+int jobs_create(struct jobs *jobs, const struct job_meta *meta, struct job **out, struct err *e)
+{
+	struct job *job = jobs_find(jobs, meta->cloud, meta->id);
+	const char *refusal;
+	int rc;
+
+	if (job) {
+		*out = job;
+		return job_same(job, meta) ?
+			       0 :
+			       err_set(e, -EEXIST, "the job exists and is another one");
+	}
+	refusal = executor_refusal(jobs->executor, &meta->job);
+	if (refusal)
+		return err_set(e, -ENOTSUP, "%s", refusal);
+	rc = check_room(jobs, meta, e);
+	if (rc)
+		return rc;
+	job = job_alloc(jobs, meta);
+	if (!job)
+		return err_set(e, -ENOMEM, "out of memory");
+	rc = job_files(job, e);
+	if (rc) {
+		free(job);
+		return rc;
+	}
+	job_open(job);
+	log_info("job: %s: created by %s: %s of %llu octets", meta->id, meta->cloud,
+		 job_kind_str(meta->job.kind), (unsigned long long)meta->job.size);
+	if (content_complete(job->content)) /* an empty one is complete at once */
+		loop_defer_call(jobs->work);
+	*out = job;
+	return 1;
+}
+
+/* ---- one job ---- */
+
+const struct job_meta *job_meta(const struct job *job)
+{
+	return &job->meta;
+}
+
+enum job_state job_state(const struct job *job)
+{
+	return job->state;
+}
+
+const char *job_reason(const struct job *job)
+{
+	if (job->state == JOB_RECEIVING && job->verified)
+		return "complete, waits for jobs before it";
+	return job->reason;
+}
+
+int64_t job_changed(const struct job *job)
+{
+	return job->changed;
+}
+
+int job_received(const struct job *job, struct ranges *out)
+{
+	if (job->content)
+		return ranges_copy(out, content_received(job->content));
+	ranges_clear(out);
+	if (job->state == JOB_EXECUTING || job->state == JOB_COMPLETED ||
+	    job->state == JOB_INTERRUPTED)
+		return ranges_add(out, 0, job->meta.job.size, NULL);
+	return 0;
+}
+
+int job_suspend(struct job *job)
+{
+	if (job_state_final(job->state))
+		return -EALREADY;
+	if (job->state == JOB_EXECUTING)
+		return -EBUSY;
+	if (job->state == JOB_SUSPENDED)
+		return 0;
+	return job_enter(job, JOB_SUSPENDED, "");
+}
+
+int job_resume(struct job *job)
+{
+	if (job_state_final(job->state))
+		return -EALREADY;
+	if (job->state != JOB_SUSPENDED)
+		return 0;
+	return job_enter(job, JOB_RECEIVING, "");
+}
+
+int job_cancel(struct job *job)
+{
+	if (job_state_final(job->state))
+		return 0;
+	if (job->state == JOB_EXECUTING) {
+		if (job->execution)
+			execution_cancel(job->execution);
+		return 0;
+	}
+	return job_enter(job, JOB_CANCELED, "canceled by its cloud");
+}
+
+/* ---- content ---- */
+
+int upload_begin(struct job *job, uint64_t from, uint64_t to, struct upload **out)
+{
+	struct upload *u;
+
+	if (from > to || to > job->meta.job.size)
+		return -ERANGE;
+	if (job->state == JOB_SUSPENDED)
+		return -EBUSY;
+	if (job_state_final(job->state) && job->state != JOB_COMPLETED)
+		return -EALREADY;
+	u = calloc(1, sizeof(*u));
+	if (!u)
+		return -ENOMEM;
+	u->job = job;
+	u->pos = from;
+	u->journaled = from;
+	u->to = to;
+	job->uploads++;
+	*out = u;
+	return 0;
+}
+
+/* Tell the journal what has come since the last time. */
+static int upload_journal(struct upload *u)
+{
+	struct job *job = u->job;
+	int rc;
+
+	if (u->journaled == u->pos || !job->content)
+		return 0;
+	rc = journal_range(job->journal, u->journaled, u->pos);
+	if (rc)
+		return rc;
+	u->journaled = u->pos;
+	if (job->unsynced >= SYNC_OCTETS)
+		rc = job_sync(job);
+	else if (job->unsynced && !loop_timer_armed(job->jobs->sync_timer))
+		loop_timer_set(job->jobs->sync_timer, SYNC_MS);
+	return rc;
+}
+
+int upload_data(struct upload *u, const void *data, size_t len)
+{
+	struct job *job = u->job;
+	int rc;
+
+	if (len > u->to - u->pos)
+		return -ERANGE;
+	if (!job->content) {
+		if (job->state != JOB_EXECUTING && job->state != JOB_COMPLETED)
+			return -EALREADY;
+		u->duplicate += len;
+		u->pos += len;
+		return 0;
+	}
+	rc = content_write(job->content, u->pos, data, len, &u->duplicate);
+	if (rc)
+		return rc;
+	u->pos += len;
+	job->unsynced += len;
+	/* Keeps up with content that comes in order, and catches up with what came out of it. */
+	if (!job->verified && content_hash(job->content, 2 * (uint64_t)len) < 0)
+		return -EIO;
+	if (u->pos - u->journaled >= JOURNAL_OCTETS)
+		rc = upload_journal(u);
+	if (!rc && content_complete(job->content))
+		loop_defer_call(job->jobs->work);
+	return rc;
+}
+
+uint64_t upload_left(const struct upload *u)
+{
+	return u->to - u->pos;
+}
+
+int upload_end(struct upload *u, uint64_t *duplicate)
+{
+	struct job *job = u->job;
+	int rc = upload_journal(u);
+
+	if (duplicate)
+		*duplicate = u->duplicate;
+	if (!rc && job_state_final(job->state) && job->state != JOB_COMPLETED)
+		rc = -EALREADY;
+	job->uploads--;
+	free(u);
+	return rc;
+}
