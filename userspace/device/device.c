@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "device/device.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "device/api.h"
+#include "device/connect.h"
+#include "device/executor.h"
+#include "device/jobs.h"
+#include "device/report.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/peer.h"
+#include "lib/tls.h"
+
+#define CONNS_MAX 64
+#define CLOSE_MS                                                                                   \
+	2000 /* what is in flight when the agent stops is journaled and can be sent again */
+
+struct device {
+	struct loop *loop;
+	const struct device_conf *conf;
+	char name[NAME_LEN];
+	struct tls_ctx *tls;
+	struct tls_ctx *old_tls; /* the one before the last reload: a dial may still be using it */
+	struct executor *executor;
+	struct jobs *jobs;
+	struct reports *reports;
+	struct connects *connects;
+	struct api *api;
+	struct peer_listener *listener;
+	void (*on_stopped)(void *arg);
+	void *stop_arg;
+	unsigned int stopping; /* parts that have not come to rest yet */
+};
+
+/* ---- configuration ---- */
+
+static const struct enum_name level_names[] = {
+	{ LOG_LVL_ERR, "error" }, { LOG_LVL_WARNING, "warning" }, { LOG_LVL_NOTICE, "notice" },
+	{ LOG_LVL_INFO, "info" }, { LOG_LVL_DEBUG, "debug" },	  { 0, NULL },
+};
+
+static const struct enum_name existing_names[] = {
+	{ STORE_REPLACE, "replace" },
+	{ STORE_REFUSE, "refuse" },
+	{ 0, NULL },
+};
+
+#define ROW struct device_conf
+
+const struct conf_row device_conf_table[] = {
+	CONF_VALUE(CONF_PATH, "ca", ROW, ca, NULL, CONF_REQUIRED,
+		   "certificate of the deployment's CA"),
+	CONF_VALUE(CONF_PATH, "cert", ROW, cert, NULL, CONF_REQUIRED,
+		   "own certificate, role device"),
+	CONF_VALUE(CONF_PATH, "key", ROW, key, NULL, CONF_REQUIRED, "its private key"),
+	CONF_WORD("log-level", ROW, log_level, "info", level_names, "how much is logged"),
+	CONF_VALUE(CONF_STRING, "user", ROW, user, NULL, 0, "user to become; unset: stay"),
+	CONF_VALUE(CONF_PATH, "state", ROW, state, "/var/lib/shunt-device", 0,
+		   "directory of jobs being received"),
+	CONF_ROW(NULL, "listen", CONF_ENDPOINT, ROW, listen, NULL, 0, 0, NULL, CONF_REQUIRED,
+		 "LAN address and port for gateway and tunnels"),
+	CONF_VALUE(CONF_LIST, "accept", ROW, accept, NULL, 0,
+		   "kinds of jobs: print, store; unset: those configured below"),
+	CONF_RANGE(CONF_STRING, "print-command", ROW, print_command, NULL, 1, 4096,
+		   "run to print, without shell: %f content file, %n name, %j job id"),
+	CONF_VALUE(CONF_PATH, "store-dir", ROW, store_dir, NULL, 0, "directory of stored files"),
+	CONF_WORD("store-existing", ROW, store_existing, "replace", existing_names,
+		  "what a store job does to a file of its name"),
+	CONF_RANGE(CONF_SIZE, "max-bytes", ROW, max_bytes, "4G", 1, CONTENT_SIZE_MAX,
+		   "content of unfinished jobs together"),
+	CONF_RANGE(CONF_U32, "max-jobs", ROW, max_jobs, "64", 1, 1024, "unfinished jobs"),
+	CONF_RANGE(CONF_U32, "max-running", ROW, max_running, "1", 1, 64,
+		   "jobs executed at the same time"),
+	CONF_RANGE(CONF_U32, "keep-finished", ROW, keep_finished, "4096", 64, 65536,
+		   "finished jobs remembered, lest one be executed again"),
+	CONF_VALUE(CONF_LIST, "clouds", ROW, clouds, NULL, 0,
+		   "clouds that are served; unset: all that the CA vouches for"),
+	CONF_RANGE(CONF_DURATION, "linger", ROW, linger, "30s", 0, 24 * 3600 * 1000,
+		   "how long an unused direct connection is kept"),
+	CONF_RANGE(CONF_DURATION, "connect-timeout", ROW, connect_timeout, "10s", 100, 300 * 1000,
+		   "time limit of dialling a cloud"),
+	CONF_END,
+};
+
+/* The kinds "accept" lists as bits, or a negative code. */
+static int accept_bits(const struct device_conf *conf, uint32_t *out, struct err *e)
+{
+	uint32_t can = (conf->print_command ? 1u << JOB_PRINT : 0) |
+		       (conf->store_dir ? 1u << JOB_STORE : 0);
+	enum job_kind kind;
+
+	*out = conf->accept.n ? 0 : can;
+	for (size_t i = 0; i < conf->accept.n; i++) {
+		if (job_kind_parse(conf->accept.v[i], &kind) || kind == JOB_FETCH)
+			return err_set(e, -SHUNT_ECONF,
+				       "accept: \"%s\": allowed are print and store",
+				       conf->accept.v[i]);
+		if (!(can & 1u << kind))
+			return err_set(e, -SHUNT_ECONF, "accept: \"%s\" needs %s to be set",
+				       conf->accept.v[i],
+				       kind == JOB_PRINT ? "print-command" : "store-dir");
+		*out |= 1u << kind;
+	}
+	if (!*out)
+		return err_set(e, -SHUNT_ECONF, "neither print-command nor store-dir is set");
+	return 0;
+}
+
+int device_conf_check(const struct device_conf *conf, struct err *e)
+{
+	uint32_t services;
+
+	for (size_t i = 0; i < conf->clouds.n; i++)
+		if (!name_ok(conf->clouds.v[i]))
+			return err_set(e, -SHUNT_ECONF, "clouds: \"%s\" is not a name",
+				       conf->clouds.v[i]);
+	return accept_bits(conf, &services, e);
+}
+
+static int load_tls(const struct device_conf *conf, struct tls_ctx **out, struct err *e)
+{
+	struct tls_files files = {
+		.ca = conf->ca, .cert = conf->cert, .key = conf->key, .roles = ROLE_BIT(ROLE_DEVICE)
+	};
+
+	return tls_ctx_new(out, &files, e);
+}
+
+static int load_executor(struct loop *loop, const struct device_conf *conf, struct executor **out,
+			 struct err *e)
+{
+	struct executor_conf ex = { .state_dir = conf->state,
+				    .store_existing = conf->store_existing };
+	uint32_t services;
+	int rc = accept_bits(conf, &services, e);
+
+	if (rc)
+		return rc;
+	if (services & 1u << JOB_PRINT)
+		ex.print_command = conf->print_command;
+	if (services & 1u << JOB_STORE)
+		ex.store_dir = conf->store_dir;
+	return executor_new(loop, &ex, out, e);
+}
+
+int device_conf_probe(const struct device_conf *conf, struct err *e)
+{
+	struct tls_ctx *tls = NULL;
+	struct executor *executor = NULL;
+	int rc;
+
+	rc = load_tls(conf, &tls, e);
+	if (!rc)
+		rc = load_executor(NULL, conf, &executor, e);
+	if (!rc && access(conf->state, R_OK | W_OK | X_OK) < 0)
+		rc = err_sys(e, -errno, "state %s", conf->state);
+	executor_free(executor);
+	tls_ctx_free(tls);
+	return rc;
+}
+
+/* ---- the parts together ---- */
+
+static void on_job_change(struct job *job, void *arg)
+{
+	struct device *d = arg;
+
+	/* The log first: the cloud closes the connection once it has heard of the end. */
+	if (job_state_final(job_state(job)))
+		connects_job_over(d->connects, job);
+	api_job_changed(d->api, job);
+}
+
+static void on_refused(const char *remote, int err, const char *why, void *arg)
+{
+	(void)err;
+	(void)arg;
+	log_limited(remote, LOG_LVL_WARNING, "listen: %s: refused: %s", remote, why);
+}
+
+static int device_jobs(struct device *d, struct err *e)
+{
+	const struct device_conf *conf = d->conf;
+	struct jobs_conf jobs = {
+		.state_dir = conf->state,
+		.max_bytes = conf->max_bytes,
+		.max_jobs = conf->max_jobs,
+		.max_running = conf->max_running,
+		.keep_finished = conf->keep_finished,
+		.on_change = on_job_change,
+		.arg = d,
+	};
+	int rc = load_executor(d->loop, conf, &d->executor, e);
+
+	return rc ? rc : jobs_new(d->loop, &jobs, d->executor, &d->jobs, e);
+}
+
+static int device_api(struct device *d, struct err *e)
+{
+	const struct device_conf *conf = d->conf;
+	struct api_conf api = {
+		.name = d->name,
+		.clouds = (const char *const *)conf->clouds.v,
+		.n_clouds = conf->clouds.n,
+	};
+	struct connects_conf connects = {
+		.tls = d->tls,
+		.device = d->name,
+		.close_ms = CLOSE_MS,
+		.linger_ms = conf->linger,
+		.connect_ms = conf->connect_timeout,
+	};
+	int rc = accept_bits(conf, &api.services, e);
+
+	if (rc)
+		return rc;
+	rc = reports_new(d->loop, d->tls, &d->reports);
+	if (!rc)
+		rc = api_new(&api, &d->api);
+	if (rc)
+		return err_sys(e, rc, "api");
+	connects.routes = api_router(d->api);
+	connects.reports = d->reports;
+	rc = connects_new(d->loop, &connects, &d->connects);
+	if (rc)
+		return err_sys(e, rc, "connections");
+	api_bind(d->api, d->jobs, d->connects);
+	return 0;
+}
+
+static int device_listen(struct device *d, struct err *e)
+{
+	char address[ENDPOINT_STR_LEN];
+	struct peer_listen_conf conf = {
+		.address = endpoint_print(&d->conf->listen, address),
+		.tls = d->tls,
+		.roles = ROLE_BIT(ROLE_CLOUD) | ROLE_BIT(ROLE_GATEWAY),
+		.routes = api_router(d->api),
+		.h2 = { .close_ms = CLOSE_MS },
+		.max_conns = CONNS_MAX,
+		.on_refused = on_refused,
+	};
+	int rc = peer_listen(d->loop, &conf, &d->listener, e);
+
+	return rc ? err_prefix(e, "listen") : 0;
+}
+
+int device_new(struct loop *loop, const struct device_conf *conf, struct device **out,
+	       struct err *e)
+{
+	struct device *d = calloc(1, sizeof(*d));
+	int rc;
+
+	if (!d)
+		return err_set(e, -ENOMEM, "out of memory");
+	d->loop = loop;
+	d->conf = conf;
+	rc = load_tls(conf, &d->tls, e);
+	if (!rc) {
+		snprintf(d->name, sizeof(d->name), "%s", tls_ctx_self(d->tls)->name);
+		rc = device_jobs(d, e);
+	}
+	if (!rc)
+		rc = device_api(d, e);
+	if (!rc)
+		rc = device_listen(d, e);
+	if (rc)
+		device_free(d);
+	else
+		*out = d;
+	return rc;
+}
+
+int device_reload(struct device *d, struct err *e)
+{
+	struct tls_ctx *tls;
+	int rc = load_tls(d->conf, &tls, e);
+
+	if (rc)
+		return rc;
+	if (!party_equal(tls_ctx_self(tls), tls_ctx_self(d->tls))) {
+		tls_ctx_free(tls);
+		return err_set(e, -SHUNT_ECONF, "%s: is another identity; restart for that",
+			       d->conf->cert);
+	}
+	peer_listener_set_tls(d->listener, tls);
+	connects_set_tls(d->connects, tls);
+	reports_set_tls(d->reports, tls);
+	tls_ctx_free(d->old_tls);
+	d->old_tls = d->tls;
+	d->tls = tls;
+	return 0;
+}
+
+static void on_part_stopped(void *arg)
+{
+	struct device *d = arg;
+
+	if (--d->stopping == 0)
+		d->on_stopped(d->stop_arg);
+}
+
+void device_stop(struct device *d, void (*done)(void *arg), void *arg)
+{
+	d->on_stopped = done;
+	d->stop_arg = arg;
+	d->stopping = 2;
+	api_stop(d->api);
+	connects_stop(d->connects, on_part_stopped, d);
+	peer_listener_close(d->listener, on_part_stopped, d);
+}
+
+void device_free(struct device *d)
+{
+	if (!d)
+		return;
+	connects_free(d->connects);
+	peer_listener_free(d->listener);
+	reports_free(d->reports);
+	jobs_free(d->jobs);
+	executor_free(d->executor);
+	api_free(d->api);
+	tls_ctx_free(d->tls);
+	tls_ctx_free(d->old_tls);
+	free(d);
+}
+
+uint16_t device_port(const struct device *d)
+{
+	return peer_listener_port(d->listener);
+}
