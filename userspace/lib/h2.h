@@ -62,14 +62,23 @@ int h2_new(struct loop *loop, struct stream *s, enum h2_side side, const struct 
 	   void (*on_close)(struct h2 *h2, int err, const char *why, void *arg), void *arg,
 	   struct h2 **out);
 
+/* @on_ready is called once when the peer has said its first words (SETTINGS): only then is it certain
+ * that it accepted our certificate, because a TLS 1.3 client is done before the server has judged it.
+ */
+void h2_on_ready(struct h2 *h2, void (*on_ready)(struct h2 *h2, void *arg), void *arg);
+
 /* Graceful end: GOAWAY, no new requests, those in flight may finish within close_ms; then
- * on_close. Idempotent.
+ * on_close. Event streams that have no end of their own should be finished before. Idempotent.
  */
 void h2_close(struct h2 *h2);
 /* End now: requests in flight are reset (their callbacks get @err), GOAWAY with @why as debug data is
  * tried, on_close follows in the loop's next pass.
  */
 void h2_abort(struct h2 *h2, int err, const char *why);
+/* The synchronous form for a session's owner: the callbacks of the end run from here. Not from within a
+ * callback of this session. NULL is allowed.
+ */
+void h2_free(struct h2 *h2, int err, const char *why);
 /* Can requests be started (not closing, peer sent no GOAWAY)? */
 bool h2_usable(const struct h2 *h2);
 
@@ -187,7 +196,10 @@ struct h2_body_ops {
 };
 /* An ended stream is announced by h2_req_on_close(), which is to be set too. */
 void h2_req_stream(struct h2_req *req, const struct h2_body_ops *ops, void *arg);
-/* Stop and go on with on_data; while paused at most stream_window octets arrive and are held. */
+/* Stop and go on with on_data; while paused at most stream_window octets arrive and are held. They count
+ * against conn_window too: while conn_window / stream_window bodies are paused and full, the others of
+ * this session stand still.
+ */
 void h2_req_pause(struct h2_req *req);
 void h2_req_unpause(struct h2_req *req);
 
@@ -261,6 +273,10 @@ struct h2_call_ops {
 	 */
 	void (*on_close)(struct h2_call *call, int err, const char *why, void *arg);
 };
+/* Errors worth telling apart: -EAGAIN the peer did not process the request and it may be repeated,
+ * -ETIMEDOUT, -ECANCELED reset by the peer, -SHUNT_EREMOTE its internal error, -SHUNT_EPROTO, and what
+ * ended the session.
+ */
 
 /* Start a request. Requests beyond the peer's limit of concurrent streams wait in order (at most
  * 1024: -EAGAIN). Never calls back from within. -ENOTCONN when the session is not usable,
