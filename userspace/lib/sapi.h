@@ -365,6 +365,7 @@ struct sapi_job_event {
 	char text[SAPI_TEXT_LEN];
 	enum path_kind path; /* PATH_NONE = "" */
 	char reason[SAPI_REASON_LEN];
+	char action[SAPI_REASON_LEN]; /* of a decision: the gateway's word; else "" */
 };
 SAPI_BODY(job_event)
 
