@@ -50,7 +50,7 @@ struct conf_prefixes {
 
 enum conf_flags {
 	CONF_REQUIRED = 1 << 0, /* has no default, must be set */
-	CONF_SECRET = 1 << 1, /* conf_print() shows "(set)" only */
+	CONF_SECRET = 1 << 1, /* conf_print() leaves it out, errors do not quote it */
 };
 
 struct conf_row {
@@ -69,10 +69,10 @@ struct conf_row {
 	{                                                                                          \
 		0                                                                                  \
 	}
-#define CONF_ROW(sec, k, ty, st, m, d, lo, hi, nm, fl, text)                                     \
+#define CONF_ROW(sec, k, ty, st, m, d, lo, hi, nm, fl, text)                                       \
 	{                                                                                          \
-		.section = (sec), .key = (k), .type = (ty), .offset = offsetof(st, m),             \
-		.def = (d), .min = (lo), .max = (hi), .names = (nm), .flags = (fl), .doc = (text)  \
+		.section = (sec), .key = (k), .type = (ty), .offset = offsetof(st, m), .def = (d), \
+		.min = (lo), .max = (hi), .names = (nm), .flags = (fl), .doc = (text)              \
 	}
 /* In a section. */
 #define CONF_SEC_U32(sec, k, type, m, d, lo, hi, text)                                             \
@@ -96,9 +96,9 @@ struct conf_row {
 	CONF_ROW(NULL, k, CONF_ENUM, type, m, d, 0, 0, nm, 0, text)
 
 /*
- * Read @file into @out (of the program's type, zeroed by this function first): defaults, then the
- * file, then required keys are checked. 0, or a negative code with @e set; on error @out holds
- * nothing. conf_free() releases what @out owns.
+ * Read @file into @out, of the program's type: first the defaults, then the file, then required
+ * keys are checked. Fields without a row are left alone. 0; -SHUNT_ECONF or -errno with @e set, and
+ * then @out holds nothing. conf_free() releases what @out owns.
  */
 int conf_load(const char *file, const struct conf_row *table, void *out, struct err *e);
 /* The same from memory; @name stands for the file in errors. */
@@ -115,7 +115,10 @@ void conf_free(const struct conf_row *table, void *out);
 int conf_set(const struct conf_row *table, void *out, const char *key, const char *value,
 	     struct err *e);
 
-/* A commented configuration file with every key at its default / at the value in @in. */
+/*
+ * conf_print_defaults(): a commented configuration file, every key with its meaning, range and
+ * default, commented out. conf_print(): plain `key = value` lines that conf_parse() reads back.
+ */
 int conf_print_defaults(const struct conf_row *table, struct buf *out);
 int conf_print(const struct conf_row *table, const void *in, struct buf *out);
 
