@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/queue.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -464,6 +463,8 @@ static int recover_all(struct jobs *jobs, struct err *e)
 
 static int open_state(struct jobs *jobs, const char *dir, struct err *e)
 {
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
 	jobs->dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (jobs->dirfd < 0)
 		return err_sys(e, -errno, "state %s", dir);
@@ -471,8 +472,9 @@ static int open_state(struct jobs *jobs, const char *dir, struct err *e)
 		openat(jobs->dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (jobs->lock_fd < 0)
 		return err_sys(e, -errno, "state %s/lock", dir);
-	if (flock(jobs->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ?
+	/* Unlike flock(), not shared with a command between its fork and its exec. */
+	if (fcntl(jobs->lock_fd, F_SETLK, &lock) < 0)
+		return errno == EAGAIN || errno == EACCES ?
 			       err_set(e, -EBUSY, "state %s: another shunt-device uses it", dir) :
 			       err_sys(e, -errno, "state %s/lock", dir);
 	return 0;
