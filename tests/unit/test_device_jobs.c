@@ -1,0 +1,631 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* jobs: the state machine, content by ranges, execution once, and what a restart makes of it. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "device/executor.h"
+#include "device/jobs.h"
+#include "lib/digest.h"
+#include "lib/loop.h"
+
+#define SIZE 300000
+#define ID_1 "00000000000000000000000000000001"
+#define ID_2 "00000000000000000000000000000002"
+
+struct fixture {
+	char top[64], state[96], store[96], out[96];
+	char command[512];
+	struct loop *loop;
+	struct executor *executor;
+	struct jobs *jobs;
+	struct jobs_conf conf;
+	enum store_existing existing;
+	uint8_t data[SIZE];
+	char sha256[SHA256_STR_LEN];
+	char trace[512]; /* states entered, in order */
+};
+
+static void on_change(struct job *job, void *arg)
+{
+	struct fixture *f = arg;
+	size_t n = strlen(f->trace);
+
+	snprintf(f->trace + n, sizeof(f->trace) - n, "%s ", job_state_str(job_state(job)));
+}
+
+static void start(struct fixture *f)
+{
+	struct executor_conf ex = { .state_dir = f->state,
+				    .print_command = f->command,
+				    .store_dir = f->store,
+				    .store_existing = f->existing };
+	struct err e = { 0 };
+
+	assert_int_equal(executor_new(f->loop, &ex, &f->executor, &e), 0);
+	assert_int_equal(jobs_new(f->loop, &f->conf, f->executor, &f->jobs, &e), 0);
+}
+
+static void stop(struct fixture *f)
+{
+	jobs_free(f->jobs);
+	executor_free(f->executor);
+	f->jobs = NULL;
+	f->executor = NULL;
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	uint8_t digest[SHA256_LEN];
+
+	strcpy(f->top, "/tmp/shunt-jobs-XXXXXX");
+	assert_non_null(mkdtemp(f->top));
+	snprintf(f->state, sizeof(f->state), "%s/state", f->top);
+	snprintf(f->store, sizeof(f->store), "%s/store", f->top);
+	snprintf(f->out, sizeof(f->out), "%s/out", f->top);
+	assert_int_equal(mkdir(f->state, 0700) | mkdir(f->store, 0700), 0);
+	/* A printer: appends a line for each run, keeps a copy of what it was given. */
+	snprintf(
+		f->command, sizeof(f->command),
+		"/bin/sh -c 'echo run >>\"$2.runs\"; cat \"$0\" >\"$2\"; echo printing \"$1\"' %%f %%n %s",
+		f->out);
+	for (size_t i = 0; i < SIZE; i++)
+		f->data[i] = (uint8_t)(i * 2654435761u >> 13);
+	assert_int_equal(sha256_once(f->data, SIZE, digest), 0);
+	sha256_hex(digest, f->sha256);
+	f->conf = (struct jobs_conf){ .state_dir = f->state,
+				      .max_bytes = 1 << 20,
+				      .max_jobs = 3,
+				      .max_running = 1,
+				      .keep_finished = 2,
+				      .on_change = on_change,
+				      .arg = f };
+	assert_int_equal(loop_new(&f->loop), 0);
+	start(f);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	stop(f);
+	loop_free(f->loop);
+	snprintf(command, sizeof(command), "rm -r %s", f->top);
+	assert_int_equal(system(command), 0);
+	free(f);
+	return 0;
+}
+
+static struct job_meta make_meta(struct fixture *f, const char *id, enum job_kind kind)
+{
+	struct job_meta meta = { .cloud = "cloud1", .job = { .kind = kind, .size = SIZE } };
+
+	strcpy(meta.id, id);
+	strcpy(meta.job.name, "a file.bin");
+	strcpy(meta.job.media_type, "application/octet-stream");
+	strcpy(meta.job.sha256, f->sha256);
+	return meta;
+}
+
+static struct job *create(struct fixture *f, const char *id, enum job_kind kind)
+{
+	struct job_meta meta = make_meta(f, id, kind);
+	struct job *job = NULL;
+	struct err e = { 0 };
+
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), 1);
+	return job;
+}
+
+static uint64_t put(struct fixture *f, struct job *job, uint64_t from, uint64_t to)
+{
+	struct upload *u = NULL;
+	uint64_t duplicate = 0;
+
+	assert_int_equal(upload_begin(job, from, to, &u), 0);
+	/* In uneven pieces, as a connection delivers them. */
+	for (uint64_t at = from; at < to;) {
+		uint64_t n = to - at < 7001 ? to - at : 7001;
+
+		assert_int_equal(upload_data(u, f->data + at, n), 0);
+		at += n;
+	}
+	assert_int_equal(upload_left(u), 0);
+	assert_int_equal(upload_end(u, &duplicate), 0);
+	return duplicate;
+}
+
+/* Run the loop until the job has ended. */
+static void await_end(struct fixture *f, struct job *job)
+{
+	while (!job_state_final(job_state(job)))
+		assert_int_equal(loop_step(f->loop, 10000), 0);
+}
+
+static void assert_file(const char *path, const void *data, size_t len)
+{
+	static uint8_t got[SIZE + 1];
+	int fd = open(path, O_RDONLY);
+
+	assert_true(fd >= 0);
+	assert_int_equal(read(fd, got, sizeof(got)), len);
+	assert_memory_equal(got, data, len);
+	close(fd);
+}
+
+static void assert_runs(struct fixture *f, size_t n)
+{
+	char path[128], lines[64] = "";
+
+	snprintf(path, sizeof(path), "%s.runs", f->out);
+	if (n == 0) {
+		assert_int_equal(access(path, F_OK), -1);
+		return;
+	}
+	while (n--)
+		strcat(lines, "run\n");
+	assert_file(path, lines, strlen(lines));
+}
+
+static unsigned int count_files(const char *dir, const char *part)
+{
+	unsigned int n = 0;
+	struct dirent *entry;
+	DIR *d = opendir(dir);
+
+	while ((entry = readdir(d)))
+		n += strstr(entry->d_name, part) != NULL;
+	closedir(d);
+	return n;
+}
+
+static void content_in_any_order_is_printed_once(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = create(f, ID_1, JOB_PRINT);
+	struct ranges held = RANGES_INIT;
+
+	assert_int_equal(put(f, job, 200000, SIZE), 0);
+	assert_int_equal(put(f, job, 0, 50000), 0);
+	assert_int_equal(put(f, job, 40000, 210000), 20000); /* overlaps both ends */
+	assert_int_equal(job_received(job, &held), 0);
+	assert_true(ranges_complete(&held, SIZE));
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_COMPLETED);
+	assert_string_equal(f->trace, "executing completed ");
+	assert_file(f->out, f->data, SIZE);
+	assert_runs(f, 1);
+	/* A sender that missed the answer sends again: all of it duplicate, nothing executed. */
+	assert_int_equal(put(f, job, 0, SIZE), SIZE);
+	loop_step(f->loop, 0);
+	assert_runs(f, 1);
+	assert_int_equal(count_files(f->state, ".content"), 0);
+	ranges_fini(&held);
+}
+
+static void duplicates_do_not_overwrite(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = create(f, ID_1, JOB_PRINT);
+	static uint8_t junk[1000];
+	struct upload *u;
+	uint64_t duplicate;
+
+	put(f, job, 0, 1000);
+	assert_int_equal(upload_begin(job, 0, 1000, &u), 0);
+	assert_int_equal(upload_data(u, junk, sizeof(junk)), 0);
+	assert_int_equal(upload_end(u, &duplicate), 0);
+	assert_int_equal(duplicate, 1000);
+	put(f, job, 1000, SIZE);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_COMPLETED);
+}
+
+static void wrong_content_is_not_executed(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = create(f, ID_1, JOB_PRINT);
+
+	f->data[12345] ^= 1;
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_FAILED);
+	assert_non_null(strstr(job_reason(job), "SHA-256"));
+	assert_runs(f, 0);
+}
+
+static void a_failing_command_says_why(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job;
+
+	stop(f);
+	strcpy(f->command, "/bin/sh -c 'echo first; echo out of \"paper\" >&2; exit 3'");
+	start(f);
+	job = create(f, ID_1, JOB_PRINT);
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_FAILED);
+	assert_string_equal(job_reason(job),
+			    "the print command failed with status 3: out of paper");
+	stop(f);
+	strcpy(f->command, "/no/such/program %f");
+	start(f);
+	job = create(f, ID_2, JOB_PRINT);
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_FAILED);
+	assert_non_null(strstr(job_reason(job), "/no/such/program: No such file"));
+}
+
+static void stored_under_its_name(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = create(f, ID_1, JOB_STORE);
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/a file.bin", f->store);
+	put(f, job, 0, 1000);
+	assert_int_equal(access(path, F_OK), -1); /* nothing shows before it is whole */
+	put(f, job, 1000, SIZE);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_COMPLETED);
+	assert_file(path, f->data, SIZE);
+	assert_int_equal(count_files(f->store, ".part"), 0);
+}
+
+static void stored_files_are_kept_when_told_so(void **state)
+{
+	struct fixture *f = *state;
+	struct job_meta meta = make_meta(f, ID_2, JOB_STORE);
+	struct job *job;
+	struct err e = { 0 };
+
+	stop(f);
+	f->existing = STORE_REFUSE;
+	start(f);
+	job = create(f, ID_1, JOB_STORE);
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_COMPLETED);
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), -ENOTSUP);
+	assert_string_equal(e.text, "a file of that name exists");
+}
+
+static void names_that_leave_the_directory_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct job_meta meta = make_meta(f, ID_1, JOB_STORE);
+	struct job *job;
+	struct err e = { 0 };
+
+	strcpy(meta.job.name, "../escape");
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), -ENOTSUP);
+	strcpy(meta.job.name, ".hidden");
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), -ENOTSUP);
+}
+
+static void suspended_keeps_and_refuses(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = create(f, ID_1, JOB_PRINT);
+	struct upload *u, *late;
+
+	assert_int_equal(upload_begin(job, 0, 1000, &late), 0);
+	assert_int_equal(job_suspend(job), 0);
+	assert_int_equal(job_suspend(job), 0);
+	assert_int_equal(upload_begin(job, 1000, SIZE, &u), -EBUSY);
+	/* What was under way may end, and is kept. */
+	assert_int_equal(upload_data(late, f->data, 1000), 0);
+	assert_int_equal(upload_end(late, NULL), 0);
+	stop(f);
+	start(f);
+	job = jobs_find(f->jobs, "cloud1", ID_1);
+	assert_int_equal(job_state(job), JOB_SUSPENDED);
+	assert_int_equal(job_resume(job), 0);
+	assert_int_equal(put(f, job, 0, SIZE), 1000);
+	await_end(f, job);
+	assert_string_equal(f->trace, "suspended receiving executing completed ");
+	assert_int_equal(job_suspend(job), -EALREADY);
+	assert_int_equal(job_resume(job), -EALREADY);
+}
+
+/* Complete while suspended: executed only after it is resumed. */
+static void suspended_is_not_executed(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = create(f, ID_1, JOB_PRINT);
+	struct upload *u;
+
+	assert_int_equal(upload_begin(job, 0, SIZE, &u), 0);
+	assert_int_equal(job_suspend(job), 0);
+	assert_int_equal(upload_data(u, f->data, SIZE), 0);
+	assert_int_equal(upload_end(u, NULL), 0);
+	for (int i = 0; i < 5; i++)
+		loop_step(f->loop, 0);
+	assert_int_equal(job_state(job), JOB_SUSPENDED);
+	assert_runs(f, 0);
+	assert_int_equal(job_resume(job), 0);
+	await_end(f, job);
+	assert_runs(f, 1);
+}
+
+static void a_restart_resumes_receiving(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = create(f, ID_1, JOB_PRINT);
+	struct ranges held = RANGES_INIT;
+	struct upload *u;
+
+	put(f, job, 1000, 2000);
+	/* A request that broke off in the middle. */
+	assert_int_equal(upload_begin(job, 5000, 9000, &u), 0);
+	assert_int_equal(upload_data(u, f->data + 5000, 1500), 0);
+	assert_int_equal(upload_end(u, NULL), 0);
+	stop(f);
+	start(f);
+	job = jobs_find(f->jobs, "cloud1", ID_1);
+	assert_non_null(job);
+	assert_int_equal(job_received(job, &held), 0);
+	assert_int_equal(held.n, 2);
+	assert_int_equal(held.v[1].from, 5000);
+	assert_int_equal(held.v[1].to, 6500);
+	assert_int_equal(put(f, job, 0, SIZE), 2500);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_COMPLETED);
+	assert_file(f->out, f->data, SIZE);
+	ranges_fini(&held);
+}
+
+static void a_print_caught_by_a_restart_is_interrupted(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job;
+
+	stop(f);
+	snprintf(f->command, sizeof(f->command),
+		 "/bin/sh -c 'echo run >>\"$0.runs\"; sleep 1000' %s", f->out);
+	start(f);
+	job = create(f, ID_1, JOB_PRINT);
+	put(f, job, 0, SIZE);
+	while (job_state(job) != JOB_EXECUTING)
+		loop_step(f->loop, 10000);
+	stop(f);
+	start(f);
+	job = jobs_find(f->jobs, "cloud1", ID_1);
+	assert_int_equal(job_state(job), JOB_INTERRUPTED);
+	/* Nor does the same job start again when it is put again. */
+	{
+		struct job_meta meta = make_meta(f, ID_1, JOB_PRINT);
+		struct job *same;
+		struct upload *u;
+		struct err e = { 0 };
+
+		assert_int_equal(jobs_create(f->jobs, &meta, &same, &e), 0);
+		assert_ptr_equal(same, job);
+		assert_int_equal(upload_begin(job, 0, SIZE, &u), -EALREADY);
+	}
+	loop_step(f->loop, 0);
+	assert_int_equal(job_state(job), JOB_INTERRUPTED);
+	assert_int_equal(count_files(f->state, ".content"), 0);
+}
+
+/* A journal as a kill leaves it between "executing" and the rename, and just after the rename. */
+static void a_store_caught_by_a_restart_is_finished(void **state)
+{
+	struct fixture *f = *state;
+	char part[256], path[128];
+	struct job_meta meta = make_meta(f, ID_1, JOB_STORE);
+	struct journal *j;
+	struct job *job;
+	int dirfd, fd;
+
+	stop(f);
+	dirfd = open(f->state, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(journal_create(dirfd, ID_1 ".cloud1.journal", &meta, &j), 0);
+	assert_int_equal(journal_range(j, 0, SIZE), 0);
+	assert_int_equal(journal_sync(j), 0);
+	assert_int_equal(journal_state(j, JOB_EXECUTING, "", 1), 0);
+	journal_close(j);
+	strcpy(meta.id, ID_2);
+	assert_int_equal(journal_create(dirfd, ID_2 ".cloud1.journal", &meta, &j), 0);
+	assert_int_equal(journal_state(j, JOB_EXECUTING, "", 2), 0);
+	journal_close(j);
+	close(dirfd);
+	snprintf(part, sizeof(part), "%s/.shunt-" ID_1 ".cloud1.part", f->store);
+	fd = open(part, O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(write(fd, f->data, SIZE), SIZE);
+	close(fd);
+
+	start(f);
+	job = jobs_find(f->jobs, "cloud1", ID_2);
+	assert_int_equal(job_state(job), JOB_COMPLETED);
+	job = jobs_find(f->jobs, "cloud1", ID_1);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_COMPLETED);
+	snprintf(path, sizeof(path), "%s/a file.bin", f->store);
+	assert_file(path, f->data, SIZE);
+}
+
+static void canceled_commands_are_ended(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job;
+
+	stop(f);
+	strcpy(f->command, "/bin/sleep 1000");
+	start(f);
+	job = create(f, ID_1, JOB_PRINT);
+	put(f, job, 0, SIZE);
+	while (job_state(job) != JOB_EXECUTING)
+		loop_step(f->loop, 10000);
+	assert_int_equal(job_cancel(job), 0);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_CANCELED);
+	assert_int_equal(job_cancel(job), 0);
+	job = create(f, ID_2, JOB_PRINT);
+	assert_int_equal(job_cancel(job), 0);
+	assert_int_equal(job_state(job), JOB_CANCELED);
+}
+
+static void bounds_hold(void **state)
+{
+	struct fixture *f = *state;
+	struct job_meta meta = make_meta(f, ID_1, JOB_PRINT);
+	struct job *job = NULL;
+	struct err e = { 0 };
+
+	meta.job.size = (1 << 20) + 1;
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), -EDQUOT);
+	meta.job.size = (1 << 20) - 2;
+	for (int i = 1; i <= 3; i++) {
+		snprintf(meta.id, sizeof(meta.id), "%032d", i);
+		assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), 1);
+		meta.job.size = 1;
+	}
+	snprintf(meta.id, sizeof(meta.id), "%032d", 4);
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), -EDQUOT);
+	assert_non_null(strstr(e.text, "max-jobs"));
+	/* The same id and other content is another job; another cloud's id is its own affair. */
+	snprintf(meta.id, sizeof(meta.id), "%032d", 3);
+	meta.job.size = 2;
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), -EEXIST);
+	assert_null(jobs_find(f->jobs, "cloud2", meta.id));
+	assert_true(jobs_busy(f->jobs, "cloud1"));
+	assert_false(jobs_busy(f->jobs, "cloud2"));
+}
+
+static void oldest_finished_records_make_room(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 1; i <= 4; i++) {
+		char id[ID_LEN];
+
+		snprintf(id, sizeof(id), "%032d", i);
+		assert_int_equal(job_cancel(create(f, id, JOB_PRINT)), 0);
+		loop_step(f->loop, 0);
+	}
+	assert_null(jobs_find(f->jobs, "cloud1", ID_1));
+	assert_null(jobs_find(f->jobs, "cloud1", ID_2));
+	assert_non_null(jobs_find(f->jobs, "cloud1", "00000000000000000000000000000004"));
+	assert_int_equal(count_files(f->state, ".journal"), 2);
+	stop(f);
+	start(f);
+	assert_non_null(jobs_find(f->jobs, "cloud1", "00000000000000000000000000000003"));
+}
+
+static void empty_jobs_run_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct job_meta meta = make_meta(f, ID_1, JOB_PRINT);
+	uint8_t digest[SHA256_LEN];
+	struct job *job;
+	struct err e = { 0 };
+
+	meta.job.size = 0;
+	assert_int_equal(sha256_once("", 0, digest), 0);
+	sha256_hex(digest, meta.job.sha256);
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), 1);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_COMPLETED);
+}
+
+static void a_second_agent_is_kept_out(void **state)
+{
+	struct fixture *f = *state;
+	struct jobs *second;
+	struct err e = { 0 };
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (jobs_new(f->loop, &f->conf, f->executor, &second, &e) != -EBUSY)
+			_exit(1);
+		_exit(strstr(e.text, "another shunt-device") ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void damaged_journals_are_set_aside(void **state)
+{
+	struct fixture *f = *state;
+	char path[160];
+	int fd;
+
+	stop(f);
+	snprintf(path, sizeof(path), "%s/" ID_1 ".cloud1.journal", f->state);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(write(fd, "rubbish", 7), 7);
+	close(fd);
+	start(f);
+	assert_null(jobs_find(f->jobs, "cloud1", ID_1));
+	assert_int_equal(count_files(f->state, ".bad"), 1);
+}
+
+static void the_table_of_transitions(void **state)
+{
+	static const enum job_state all[] = { JOB_RECEIVING, JOB_QUEUED,    JOB_WAITING,
+					      JOB_RUNNING,   JOB_SUSPENDED, JOB_EXECUTING,
+					      JOB_COMPLETED, JOB_FAILED,    JOB_INTERRUPTED,
+					      JOB_CANCELED };
+	unsigned int allowed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 10; i++) {
+		for (size_t k = 0; k < 10; k++) {
+			if (job_state_may(all[i], all[k]))
+				allowed++;
+			if (job_state_final(all[i]))
+				assert_false(job_state_may(all[i], all[k]));
+		}
+	}
+	assert_int_equal(allowed, 11);
+	assert_true(job_state_may(JOB_RECEIVING, JOB_EXECUTING));
+	assert_false(job_state_may(JOB_SUSPENDED, JOB_EXECUTING));
+	assert_false(job_state_may(JOB_RECEIVING, JOB_COMPLETED));
+	assert_false(job_state_may(JOB_EXECUTING, JOB_RECEIVING));
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(content_in_any_order_is_printed_once),
+		TEST(duplicates_do_not_overwrite),
+		TEST(wrong_content_is_not_executed),
+		TEST(a_failing_command_says_why),
+		TEST(stored_under_its_name),
+		TEST(stored_files_are_kept_when_told_so),
+		TEST(names_that_leave_the_directory_are_refused),
+		TEST(suspended_keeps_and_refuses),
+		TEST(suspended_is_not_executed),
+		TEST(a_restart_resumes_receiving),
+		TEST(a_print_caught_by_a_restart_is_interrupted),
+		TEST(a_store_caught_by_a_restart_is_finished),
+		TEST(canceled_commands_are_ended),
+		TEST(bounds_hold),
+		TEST(oldest_finished_records_make_room),
+		TEST(empty_jobs_run_at_once),
+		TEST(a_second_agent_is_kept_out),
+		TEST(damaged_journals_are_set_aside),
+		cmocka_unit_test(the_table_of_transitions),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
