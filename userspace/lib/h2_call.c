@@ -52,6 +52,9 @@ static void finish(struct h2_call *call, int err, const char *why)
 	h2_consumed(call->h2, call->id, call->held.len);
 	buf_fini(&call->held);
 	h2_body_fini(&call->out);
+	/* Nothing will come from nghttp2 to free it. */
+	if (call->gone)
+		queue_work(call);
 	call->ops->on_close(call, err, why, call->arg);
 }
 

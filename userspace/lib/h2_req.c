@@ -231,7 +231,7 @@ void h2_req_chunk(struct h2_req *req, const uint8_t *data, size_t len)
 
 static void tell_end(struct h2_req *req)
 {
-	if (req->end_told || req->error || req->ended || !req->streaming)
+	if (req->end_told || req->error || req->ended || req->responded || !req->streaming)
 		return;
 	req->end_told = true;
 	req->body_ops->on_end(req, req->body_arg);
@@ -262,7 +262,7 @@ static void deliver_held(struct h2_req *req)
 		/* Taken out first: on_data may pause again, and more may be put in. */
 		data = (uint8_t *)buf_steal(&req->body, &len);
 		h2_consumed(req->h2, req->id, len);
-		if (data)
+		if (data && !req->responded)
 			deliver(req, data, len);
 		free(data);
 	}
@@ -412,6 +412,8 @@ void h2_req_stream(struct h2_req *req, const struct h2_body_ops *ops, void *arg)
 	req->streaming = true;
 	req->body_ops = ops;
 	req->body_arg = arg;
+	if (req->body.len || req->body_ended)
+		queue_work(req);
 }
 
 void h2_req_pause(struct h2_req *req)
