@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * link: network devices, addresses and routes of this network namespace. The only owner of libnl-route.
+ * link: network devices, addresses and routes of this network namespace. The only owner of
+ * libnl-route.
  *
  * Calls are synchronous; each waits for the kernel's verdict, which comes at once. Errors are the
  * kernel's own -errno with its text in @e. Not thread-safe.
@@ -23,13 +24,13 @@ void link_close(struct link_ctx *ctx); /* NULL is allowed */
 /* Settings of a new shunt device; 0 leaves the kernel's default. */
 struct link_conf {
 	const char *name; /* 1..15 octets, as the kernel takes them */
-	uint16_t port;	  /* UDP port of the outer packets, host order; default 4500 */
-	uint32_t mtu;	  /* octets */
+	uint16_t port; /* UDP port of the outer packets, host order; default 4500 */
+	uint32_t mtu; /* octets */
 };
 
 /*
- * Create a shunt device, down. -EEXIST when the name is taken; -EOPNOTSUPP (with the hint to load the
- * module) when the kernel does not know the type.
+ * Create a shunt device, down. -EEXIST when the name is taken; -EOPNOTSUPP (with the hint to load
+ * the module) when the kernel does not know the type.
  */
 int link_add(struct link_ctx *ctx, const struct link_conf *conf, struct err *e);
 /* Delete a shunt device with its tunnels. -ENODEV; -EINVAL when @name is of another kind. */
@@ -46,17 +47,18 @@ int link_addr_add(struct link_ctx *ctx, const char *name, const struct shunt_add
 int link_addr_del(struct link_ctx *ctx, const char *name, const struct shunt_addr *addr,
 		  uint8_t len, struct err *e);
 /* Send @prefix out of the device: a link-scope route of the main table. */
-int link_route_add(struct link_ctx *ctx, const char *name, const struct shunt_prefix *prefix, bool replace,
+int link_route_add(struct link_ctx *ctx, const char *name, const struct shunt_prefix *prefix,
+		   bool replace, struct err *e);
+int link_route_del(struct link_ctx *ctx, const char *name, const struct shunt_prefix *prefix,
 		   struct err *e);
-int link_route_del(struct link_ctx *ctx, const char *name, const struct shunt_prefix *prefix, struct err *e);
 
 struct link_info {
 	uint32_t ifindex;
 	char name[IF_NAMESIZE];
 	char kind[16]; /* "shunt", "veth"; "" for hardware */
-	bool up;       /* administratively */
-	bool running;  /* can carry packets */
-	uint32_t mtu;  /* octets */
+	bool up; /* administratively */
+	bool running; /* can carry packets */
+	uint32_t mtu; /* octets */
 	/* Totals since the device was made. */
 	uint64_t rx_packets, rx_bytes, rx_errors, rx_dropped;
 	uint64_t tx_packets, tx_bytes, tx_errors, tx_dropped;
@@ -64,8 +66,11 @@ struct link_info {
 
 /* One device by name: its state and, for the line's speed, its counters. -ENODEV. */
 int link_get(struct link_ctx *ctx, const char *name, struct link_info *out, struct err *e);
-/* Devices of @kind (NULL: all) in order of ifindex; a negative value of @on_link ends it and is returned. */
-int link_list(struct link_ctx *ctx, const char *kind, int (*on_link)(void *arg, const struct link_info *info),
-	      void *arg, struct err *e);
+/*
+ * Devices of @kind (NULL: all) in order of ifindex; a negative value of @on_link ends it and is
+ * returned.
+ */
+int link_list(struct link_ctx *ctx, const char *kind,
+	      int (*on_link)(void *arg, const struct link_info *info), void *arg, struct err *e);
 
 #endif

@@ -13,8 +13,8 @@
 #include "lib/err.h"
 
 #define HEAD_LEN (MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(struct genlmsghdr)))
-#define RECV_SIZE 32768	 /* the kernel fills dump messages up to this */
-#define EVENT_BATCH 256	 /* datagrams handled per gnl_read(), so that other fds get their turn */
+#define RECV_SIZE 32768 /* the kernel fills dump messages up to this */
+#define EVENT_BATCH 256 /* datagrams handled per gnl_read(), so that other fds get their turn */
 #define EVENT_BUFFER (1 << 20)
 
 struct gnl {
@@ -22,7 +22,7 @@ struct gnl {
 	const struct gnl_family *family;
 	uint16_t id;
 	uint32_t seq;
-	uint8_t groups[512];	/* the family's CTRL_ATTR_MCAST_GROUPS, looked at by gnl_join() */
+	uint8_t groups[512]; /* the family's CTRL_ATTR_MCAST_GROUPS, looked at by gnl_join() */
 	size_t groups_len;
 	uint8_t recv[RECV_SIZE] __attribute__((aligned(8)));
 };
@@ -159,8 +159,8 @@ static bool length_fits(const struct nlattr *a, const struct gnl_attr *row)
 }
 
 /*
- * The attribute at offset @at of @data, or NULL at the end (@at == @len or only padding left) and, with @bad
- * set, where the header does not fit.
+ * The attribute at offset @at of @data, or NULL at the end (@at == @len or only padding left) and,
+ * with @bad set, where the header does not fit.
  */
 static const struct nlattr *attr_at(const uint8_t *data, size_t len, size_t at, bool *bad)
 {
@@ -176,8 +176,8 @@ static const struct nlattr *attr_at(const uint8_t *data, size_t len, size_t at, 
 	return a;
 }
 
-int gnl_parse(const void *attrs, size_t len, const struct gnl_attr *set, uint16_t max, const struct nlattr **tb,
-	     struct err *e)
+int gnl_parse(const void *attrs, size_t len, const struct gnl_attr *set, uint16_t max,
+	      const struct nlattr **tb, struct err *e)
 {
 	const struct nlattr *a;
 	uint16_t type;
@@ -189,19 +189,21 @@ int gnl_parse(const void *attrs, size_t len, const struct gnl_attr *set, uint16_
 		type = mnl_attr_get_type(a);
 		if (type <= max && set[type].type != GNL_ANY) {
 			if (!length_fits(a, &set[type]))
-				return err_set(e, -EBADMSG, "kernel message: %s: length %zu does not fit",
+				return err_set(e, -EBADMSG,
+					       "kernel message: %s: length %zu does not fit",
 					       set[type].name, attr_room(a));
 			tb[type] = a;
 		}
 		at += MNL_ALIGN(a->nla_len);
 	}
 	if (bad)
-		return err_set(e, -EBADMSG, "kernel message: attribute header at octet %zu does not fit", at);
+		return err_set(e, -EBADMSG,
+			       "kernel message: attribute header at octet %zu does not fit", at);
 	return 0;
 }
 
-int gnl_parse_nest(const struct nlattr *nest, const struct gnl_attr *set, uint16_t max, const struct nlattr **tb,
-		  struct err *e)
+int gnl_parse_nest(const struct nlattr *nest, const struct gnl_attr *set, uint16_t max,
+		   const struct nlattr **tb, struct err *e)
 {
 	return gnl_parse(mnl_attr_get_payload(nest), attr_room(nest), set, max, tb, e);
 }
@@ -245,6 +247,20 @@ const char *gnl_get_str(const struct nlattr *a)
 	return mnl_attr_get_str(a);
 }
 
+uint64_t gnl_u64_or(const struct nlattr *a, uint64_t absent)
+{
+	if (!a)
+		return absent;
+	switch (attr_room(a)) {
+	case sizeof(uint8_t):
+		return mnl_attr_get_u8(a);
+	case sizeof(uint16_t):
+		return mnl_attr_get_u16(a);
+	default:
+		return gnl_get_u64(a);
+	}
+}
+
 const void *gnl_get_bin(const struct nlattr *a, size_t *len)
 {
 	*len = attr_room(a);
@@ -254,14 +270,15 @@ const void *gnl_get_bin(const struct nlattr *a, size_t *len)
 /* ---- the kernel's errors ---- */
 
 struct place {
-	char path[96];			/* "scope.port" */
-	const struct gnl_attr *set;	/* attributes inside the place */
+	char path[96]; /* "scope.port" */
+	const struct gnl_attr *set; /* attributes inside the place */
 	uint16_t max;
 };
 
 /*
- * Follow the request's attributes down to offset @offs, which the kernel counts from the message header. A
- * nest of a list is entered by its own number; then its parent's name is all there is to say.
+ * Follow the request's attributes down to offset @offs, which the kernel counts from the message
+ * header. A nest of a list is entered by its own number; then its parent's name is all there is to
+ * say.
  */
 static void place_find(struct place *p, const struct gnl_msg *request, uint32_t offs)
 {
@@ -283,7 +300,8 @@ static void place_find(struct place *p, const struct gnl_msg *request, uint32_t 
 		if (!row->name)
 			return;
 		used = strlen(p->path);
-		snprintf(p->path + used, sizeof(p->path) - used, "%s%s", used ? "." : "", row->name);
+		snprintf(p->path + used, sizeof(p->path) - used, "%s%s", used ? "." : "",
+			 row->name);
 		p->set = row->nest;
 		p->max = row->nest ? row->nest_max : 0;
 		if (offs <= at || !row->nest)
@@ -324,8 +342,8 @@ static int error_describe(int code, const struct nlattr **tb, const struct gnl_f
 	return err_set(e, code, "%s%s%s", at.path, at.path[0] ? ": " : "", text);
 }
 
-int gnl_error(const struct nlmsghdr *nlh, const struct gnl_family *family, const struct gnl_msg *request,
-	     struct err *e)
+int gnl_error(const struct nlmsghdr *nlh, const struct gnl_family *family,
+	      const struct gnl_msg *request, struct err *e)
 {
 	const struct nlattr *tb[ERROR_MAX + 1] = { 0 };
 	const uint8_t *payload = mnl_nlmsg_get_payload(nlh);
@@ -334,14 +352,19 @@ int gnl_error(const struct nlmsghdr *nlh, const struct gnl_family *family, const
 	int32_t code;
 
 	if (len < sizeof(code))
-		return nlh->nlmsg_type == NLMSG_DONE ? 0 : err_set(e, -EBADMSG, "kernel message: short error");
+		return nlh->nlmsg_type == NLMSG_DONE ?
+			       0 :
+			       err_set(e, -EBADMSG, "kernel message: short error");
 	memcpy(&code, payload, sizeof(code));
 	if (nlh->nlmsg_type == NLMSG_ERROR) {
 		if (len < sizeof(*report))
 			return err_set(e, -EBADMSG, "kernel message: short error");
-		/* Uncapped: the whole request is echoed between the header copy and the attributes. */
+		/*
+		 * Uncapped: the whole request is echoed between the header copy and the attributes.
+		 */
 		skip = sizeof(*report);
-		if (!(nlh->nlmsg_flags & NLM_F_CAPPED) && report->msg.nlmsg_len > sizeof(report->msg))
+		if (!(nlh->nlmsg_flags & NLM_F_CAPPED) &&
+		    report->msg.nlmsg_len > sizeof(report->msg))
 			skip += MNL_ALIGN(report->msg.nlmsg_len - sizeof(report->msg));
 	}
 	if (code > 0 || code < -4095)
@@ -362,7 +385,9 @@ static ssize_t receive(struct gnl *nl, int flags)
 {
 	struct sockaddr_nl from = { 0 };
 	struct iovec iov = { nl->recv, sizeof(nl->recv) };
-	struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr msg = {
+		.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1
+	};
 	ssize_t n;
 
 	do
@@ -378,10 +403,11 @@ static ssize_t receive(struct gnl *nl, int flags)
 }
 
 struct exchange {
+	const struct gnl_family *family;
 	const struct gnl_msg *request;
 	const struct gnl_reply *reply;
 	struct err *e;
-	int result;	/* first failure of the callback */
+	int result; /* first failure of the callback */
 	bool interrupted;
 	bool done;
 };
@@ -392,7 +418,8 @@ static int deliver(struct gnl *nl, const struct nlmsghdr *nlh, const struct gnl_
 
 	if (nlh->nlmsg_type != nl->id || nlh->nlmsg_len < HEAD_LEN || !reply || !reply->on_msg)
 		return 0;
-	return reply->on_msg(reply->arg, genl->cmd, (const uint8_t *)nlh + HEAD_LEN, nlh->nlmsg_len - HEAD_LEN);
+	return reply->on_msg(reply->arg, genl->cmd, (const uint8_t *)nlh + HEAD_LEN,
+			     nlh->nlmsg_len - HEAD_LEN);
 }
 
 static int exchange_message(struct gnl *nl, const struct nlmsghdr *nlh, struct exchange *x)
@@ -409,9 +436,12 @@ static int exchange_message(struct gnl *nl, const struct nlmsghdr *nlh, struct e
 	case NLMSG_ERROR:
 	case NLMSG_DONE:
 		x->done = true;
-		return gnl_error(nlh, nl->family, x->request, x->e);
+		return gnl_error(nlh, x->family, x->request, x->e);
 	}
-	/* After a failed callback the rest is read and thrown away, so that the socket stays usable. */
+	/*
+	 * After a failed callback the rest is read and thrown away, so that the socket stays
+	 * usable.
+	 */
 	if (!x->result)
 		x->result = deliver(nl, nlh, x->reply);
 	return 0;
@@ -431,9 +461,10 @@ static int exchange_datagram(struct gnl *nl, size_t n, struct exchange *x)
 	return 0;
 }
 
-static int exchange(struct gnl *nl, struct gnl_msg *m, uint16_t flags, const struct gnl_reply *reply, struct err *e)
+static int exchange(struct gnl *nl, const struct gnl_family *family, struct gnl_msg *m,
+		    uint16_t flags, const struct gnl_reply *reply, struct err *e)
 {
-	struct exchange x = { .request = m, .reply = reply, .e = e };
+	struct exchange x = { .family = family, .request = m, .reply = reply, .e = e };
 	struct nlmsghdr *nlh = msg_head(m);
 	ssize_t n;
 	int err = 0;
@@ -458,14 +489,16 @@ static int exchange(struct gnl *nl, struct gnl_msg *m, uint16_t flags, const str
 	return x.interrupted ? err_set(e, -EINTR, "changed while it was read") : 0;
 }
 
-int gnl_call(struct gnl *nl, struct gnl_msg *m, const struct gnl_reply *reply, struct err *e)
+int gnl_call(struct gnl *nl, const struct gnl_family *family, struct gnl_msg *m,
+	     const struct gnl_reply *reply, struct err *e)
 {
-	return exchange(nl, m, 0, reply, e);
+	return exchange(nl, family, m, 0, reply, e);
 }
 
-int gnl_dump(struct gnl *nl, struct gnl_msg *m, const struct gnl_reply *reply, struct err *e)
+int gnl_dump(struct gnl *nl, const struct gnl_family *family, struct gnl_msg *m,
+	     const struct gnl_reply *reply, struct err *e)
 {
-	return exchange(nl, m, NLM_F_DUMP, reply, e);
+	return exchange(nl, family, m, NLM_F_DUMP, reply, e);
 }
 
 /* ---- the family ---- */
@@ -517,11 +550,10 @@ static int find_family(struct gnl *nl, const struct gnl_family *family, struct e
 	struct gnl_msg m;
 	int err;
 
-	nl->family = &control;
 	nl->id = GENL_ID_CTRL;
 	gnl_msg_init(&m, &control, CTRL_CMD_GETFAMILY);
 	gnl_put_str(&m, CTRL_ATTR_FAMILY_NAME, family->name);
-	err = gnl_call(nl, &m, &reply, e);
+	err = gnl_call(nl, &control, &m, &reply, e);
 	gnl_msg_fini(&m);
 	nl->family = family;
 	if (err == -ENOENT)
@@ -591,7 +623,8 @@ int gnl_join(struct gnl *nl, const char *name, struct err *e)
 		(void)setsockopt(gnl_fd(nl), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	if (mnl_socket_setsockopt(nl->sock, NETLINK_ADD_MEMBERSHIP, &id, sizeof(id)) < 0)
 		return err_set(e, -errno, "group %s: %s", name,
-			       errno == EPERM ? "not permitted (CAP_NET_ADMIN is needed)" : strerror(errno));
+			       errno == EPERM ? "not permitted (CAP_NET_ADMIN is needed)" :
+						strerror(errno));
 	return 0;
 }
 

@@ -5,8 +5,8 @@
  *
  * A tunnel is named by its device and its inbound SPI. Structs hold no pointers except to the two
  * keys, which are only read during tunnel_new() and never come back from the kernel. All calls are
- * synchronous and quick. Errors are the kernel's -errno with its text and the attribute's name in @e,
- * e.g. -EEXIST "spi-in: in use on this device"; the module missing is -ENOENT.
+ * synchronous and quick. Errors are the kernel's -errno with its text and the attribute's name in
+ * @e, e.g. -EEXIST "spi-in: in use on this device"; the module missing is -ENOENT.
  */
 #ifndef SHUNT_LIB_TUNNEL_H
 #define SHUNT_LIB_TUNNEL_H
@@ -31,10 +31,10 @@ extern const struct enum_name tunnel_side_names[]; /* near far */
 /* A protocol and, for tcp and udp, the device's port. */
 struct tunnel_scope {
 	enum ip_proto proto;
-	uint16_t port; /* 1..65535; 0 with icmp */
+	uint16_t port; /* 1..65535; 0 with icmp, which in an IPv6 tunnel is ICMPv6 */
 };
 
-#define TUNNEL_SCOPE_MAX 64 /* entries; the kernel's limit is SHUNT_SCOPE_MAX */
+#define TUNNEL_SCOPE_MAX 16 /* entries */
 #define TUNNEL_COOKIE_LEN 64 /* with NUL */
 #define TUNNEL_KEY_MAX 36 /* octets, cipher key and salt; exact length: cipher_key_len() */
 #define TUNNEL_SPI_MIN 256u /* lower ones are reserved (RFC 4303 2.1) */
@@ -46,18 +46,27 @@ struct tunnel_spec {
 	uint32_t spi_out;
 	enum tunnel_side side;
 	enum cipher cipher;
-	struct shunt_endpoint endpoint; /* outer address of the other end; none: learned (far side) */
+	/*
+	 * Outer address of the other end; none: learned (far side only). Follows authenticated
+	 * packets.
+	 */
+	struct shunt_endpoint endpoint;
 	struct shunt_addr near, far; /* inner addresses on the wire, same family */
 	struct shunt_addr host, alias; /* translation on the LAN; both or none */
 	struct tunnel_scope scope[TUNNEL_SCOPE_MAX]; /* none: any tcp, udp, icmp to the device */
 	size_t scope_n;
 	uint8_t priority; /* 0..7, higher = more important */
 	char cookie[TUNNEL_COOKIE_LEN]; /* the control plane's job id; "": none */
-	uint32_t keepalive_ms; /* 0: off */
-	uint32_t idle_s; /* deleted after so long without a packet; 0: off */
+	uint32_t keepalive_ms; /* 0: off, or 1000..3600000 */
+	uint32_t idle_s; /* deleted after so long without an inner packet; 0: off */
+	/*
+	 * Number of the tunnel among all since boot, never reused. Set by the kernel in
+	 * tunnel_new(); nonzero in tunnel_set() the tunnel must have it.
+	 */
+	uint64_t generation;
 };
 
-/* Drops by reason, in the order of enum shunt_drop of <linux/shunt.h>. */
+/* Drops by reason, in the order of the attributes of <linux/shunt.h>. */
 enum tunnel_drop {
 	TUNNEL_DROP_AUTH,
 	TUNNEL_DROP_REPLAY,
@@ -82,20 +91,21 @@ struct tunnel_counters {
 
 /* Why a tunnel ended. */
 enum tunnel_end {
-	TUNNEL_END_USER,	/* tunnel_del() */
-	TUNNEL_END_IDLE,	/* idle timeout */
-	TUNNEL_END_EXHAUSTED,	/* out of sequence numbers */
-	TUNNEL_END_NETDEV,	/* its device or namespace went away */
-	TUNNEL_END_DEAD,	/* the other end stopped answering */
-	TUNNEL_END_UNKNOWN	/* a reason newer than this library */
+	TUNNEL_END_USER, /* tunnel_del() */
+	TUNNEL_END_IDLE, /* idle timeout */
+	TUNNEL_END_EXHAUSTED, /* out of sequence numbers */
+	TUNNEL_END_NETDEV, /* its device or namespace went away */
+	TUNNEL_END_DEAD, /* the other end stopped answering */
+	TUNNEL_END_UNKNOWN /* a reason newer than this library */
 };
 extern const struct enum_name tunnel_end_names[];
 
 struct tunnel_info {
 	struct tunnel_spec spec; /* spec.endpoint: configured or learned */
-	uint64_t generation; /* differs for every tunnel ever made in the namespace */
+	uint64_t age_ms;
+	uint32_t seq_out; /* last sequence number used; at its end the tunnel ends */
 	struct tunnel_counters rx, tx; /* rx = received from the other end */
-	uint64_t last_rx_ms, last_tx_ms; /* ago; TUNNEL_NEVER */
+	uint64_t last_rx_ms, last_tx_ms; /* ago, dummies included; TUNNEL_NEVER */
 	enum tunnel_end end; /* in TUNNEL_EVENT_DEL only */
 };
 
@@ -106,8 +116,9 @@ int tunnel_open(struct tunnel_ctx **out, struct err *e);
 void tunnel_close(struct tunnel_ctx *ctx); /* NULL is allowed */
 
 /*
- * Create a tunnel. @key_in and @key_out are cipher_key_len(@spec->cipher) octets each, salt last; the
- * caller wipes them. On success @spec->spi_in is the SPI in use.
+ * Create a tunnel. @key_in and @key_out are cipher_key_len(@spec->cipher) octets each, salt last;
+ * the caller wipes them, and never gives a key to a second tunnel. On success @spec->spi_in and
+ * .generation are what the kernel says.
  */
 int tunnel_new(struct tunnel_ctx *ctx, struct tunnel_spec *spec, const uint8_t *key_in,
 	       const uint8_t *key_out, struct err *e);
@@ -128,11 +139,15 @@ int tunnel_set(struct tunnel_ctx *ctx, const struct tunnel_spec *spec, unsigned 
 /* -ENOENT when there is none. @last (may be NULL) gets the final counters. */
 int tunnel_del(struct tunnel_ctx *ctx, uint32_t ifindex, uint32_t spi_in, struct tunnel_info *last,
 	       struct err *e);
+/* All tunnels of the device with this cookie; -ENOENT when there is none. @count may be NULL. */
+int tunnel_del_cookie(struct tunnel_ctx *ctx, uint32_t ifindex, const char *cookie, uint32_t *count,
+		      struct err *e);
 int tunnel_get(struct tunnel_ctx *ctx, uint32_t ifindex, uint32_t spi_in, struct tunnel_info *out,
 	       struct err *e);
 /*
- * All tunnels of a device, or of all devices (@ifindex 0). A tunnel that lives throughout appears exactly
- * once. A negative value of @on_tunnel ends the dump and is returned. @ctx must not be used inside.
+ * All tunnels of a device, or of all devices (@ifindex 0). A tunnel that lives throughout appears
+ * exactly once. A negative value of @on_tunnel ends the dump and is returned. @ctx must not be used
+ * inside.
  */
 int tunnel_dump(struct tunnel_ctx *ctx, uint32_t ifindex,
 		int (*on_tunnel)(void *arg, const struct tunnel_info *info), void *arg,
@@ -140,24 +155,36 @@ int tunnel_dump(struct tunnel_ctx *ctx, uint32_t ifindex,
 
 /* ---- load and thresholds of a device ---- */
 
+/* A high mark of 0 is off; a low mark is below its high mark. */
 struct tunnel_thresholds {
-	uint32_t tunnels_high, tunnels_low;   /* number of tunnels; high 0: off */
-	uint32_t load_high, load_low;	      /* CPU permille; high 0: off */
+	uint32_t tunnels_high, tunnels_low; /* number of tunnels */
+	uint32_t load_high, load_low; /* cpu_permille */
 };
 
 struct tunnel_load {
 	uint32_t ifindex;
 	uint32_t tunnels;
-	uint32_t cpu_permille; /* of one CPU's time spent in the datapath, averaged over seconds */
-	uint64_t pps; /* packets per second, both directions */
+	/* Of one CPU, so more than 1000 is possible; moving average over about five seconds. */
+	uint32_t cpu_permille;
+	uint32_t pps; /* inner packets per second, both directions, averaged likewise */
 	struct tunnel_thresholds thresholds;
+	bool tunnels_above, load_above; /* high mark reached, low mark not yet */
+	struct tunnel_counters rx, tx; /* of all tunnels, past ones too, and packets of none */
 };
 
 int tunnel_load_get(struct tunnel_ctx *ctx, uint32_t ifindex, struct tunnel_load *out,
 		    struct err *e);
+/* All devices; as tunnel_dump(). */
+int tunnel_load_dump(struct tunnel_ctx *ctx,
+		     int (*on_load)(void *arg, const struct tunnel_load *load), void *arg,
+		     struct err *e);
+
+#define TUNNEL_KEEP UINT32_MAX /* this mark stays as it is */
+
 /*
- * Announce (TUNNEL_EVENT_LOAD) when a value reaches its high mark and, after that, when it falls to its
- * low mark. low <= high.
+ * Announce (TUNNEL_EVENT_LOAD) when a value reaches its high mark, at once when it is there
+ * already, and then when it falls to its low mark. A new high mark puts a kept low mark that is not
+ * below it just below.
  */
 int tunnel_threshold_set(struct tunnel_ctx *ctx, uint32_t ifindex,
 			 const struct tunnel_thresholds *t, struct err *e);
@@ -166,8 +193,9 @@ int tunnel_threshold_set(struct tunnel_ctx *ctx, uint32_t ifindex,
 
 enum tunnel_event_type {
 	TUNNEL_EVENT_NEW,
-	TUNNEL_EVENT_DEL,      /* tunnel holds the final counters and .end */
+	TUNNEL_EVENT_DEL, /* tunnel holds the final counters and .end */
 	TUNNEL_EVENT_ENDPOINT, /* learned or moved: tunnel.spec.endpoint */
+	TUNNEL_EVENT_EXHAUST, /* three quarters of the sequence numbers are used: replace it */
 	TUNNEL_EVENT_LOAD,
 };
 
@@ -195,16 +223,16 @@ struct tunnel_event {
 #define TUNNEL_WATCH_LOAD 2u
 
 /*
- * Subscribe to the namespace's events. Open before looking at the present state, so that nothing falls
- * between.
+ * Subscribe to the namespace's events. Open before looking at the present state, so that nothing
+ * falls between.
  */
 int tunnel_events_open(unsigned int watch, struct tunnel_events **out, struct err *e);
 void tunnel_events_close(struct tunnel_events *ev); /* NULL is allowed; not inside on_event */
 /* Becomes readable when tunnel_events_read() has something to do. */
 int tunnel_events_fd(const struct tunnel_events *ev);
 /*
- * Deliver what waits, without blocking. -ENOBUFS: the kernel dropped events because we were slow; dump, then
- * go on. A negative value of @on_event ends the reading and is returned.
+ * Deliver what waits, without blocking. -ENOBUFS: the kernel dropped events because we were slow;
+ * dump, then go on. A negative value of @on_event ends the reading and is returned.
  */
 int tunnel_events_read(struct tunnel_events *ev,
 		       int (*on_event)(void *arg, const struct tunnel_event *event), void *arg,
@@ -216,5 +244,13 @@ int tunnel_events_read(struct tunnel_events *ev,
 int tunnel_event_decode(uint8_t cmd, const void *attrs, size_t len, struct tunnel_event *out,
 			struct err *e);
 int tunnel_info_decode(const void *attrs, size_t len, struct tunnel_info *out, struct err *e);
+int tunnel_load_decode(const void *attrs, size_t len, struct tunnel_load *out, struct err *e);
+/* Append the attributes of tunnel-new; -EINVAL when @spec cannot be one. @m is a struct gnl_msg. */
+struct gnl_msg;
+int tunnel_new_encode(struct gnl_msg *m, const struct tunnel_spec *spec, const uint8_t *key_in,
+		      const uint8_t *key_out, struct err *e);
+/* The family's tables, for gnl_msg_init(). */
+struct gnl_family;
+extern const struct gnl_family tunnel_family;
 
 #endif
