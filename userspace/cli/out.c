@@ -14,8 +14,8 @@ struct out {
 	unsigned int depth;
 	int error;
 	struct {
-		char close;	/* ']' or '}' */
-		bool filled;	/* holds a member already: the next needs a comma */
+		char close; /* ']' or '}' */
+		bool filled; /* holds a member already: the next needs a comma */
 	} open[OUT_DEPTH_MAX];
 };
 
@@ -59,6 +59,12 @@ int out_free(struct out *o)
 	err = o->error;
 	free(o);
 	return err;
+}
+
+void out_set_flags(struct out *o, unsigned int flags)
+{
+	assert(!o->depth);
+	o->flags = flags;
 }
 
 bool out_is_json(const struct out *o)
@@ -120,7 +126,9 @@ static void put_json_string(struct out *o, const char *v)
 	put(o, "\"", 1);
 }
 
-/* C0, DEL, C1 (as UTF-8) and stray bytes never reach a terminal; @keep names the controls that may. */
+/*
+ * C0, DEL, C1 (as UTF-8) and stray bytes never reach a terminal; @keep names the controls that may.
+ */
 static void put_text(struct out *o, const char *v, const char *keep)
 {
 	const unsigned char *s = (const unsigned char *)v;
@@ -234,7 +242,9 @@ put_format(struct out *o, const char *keep, const char *fmt, ...)
 	free(text);
 }
 
-/* Text formats are ours and may hold newlines; the value itself is cleaned before it is formatted. */
+/*
+ * Text formats are ours and may hold newlines; the value itself is cleaned before it is formatted.
+ */
 void out_str(struct out *o, const char *key, const char *fmt, const char *v)
 {
 	size_t size = 0;
@@ -292,6 +302,13 @@ void out_bool(struct out *o, const char *key, const char *fmt, bool v)
 		return;
 	member_begin(o, key);
 	puts_raw(o, v ? "true" : "false");
+	member_end(o);
+}
+
+void out_json(struct out *o, const char *json, size_t len)
+{
+	member_begin(o, NULL);
+	put(o, json, len);
 	member_end(o);
 }
 

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * shunt device and shunt gateway: the manager's registry (seed data 7A) and who dialled in to it.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/param.h"
+#include "cli/remote.h"
+#include "cli/reply.h"
+#include "lib/sapi.h"
+
+static const char device_usage[] =
+	"Usage: shunt device add CODE --gateway NAME --address ADDRESS --service SERVICE...\n"
+	"                             [ --connectable ] [ --priority 0..7 ] [ --spec TEXT ]\n"
+	"       shunt device set CODE ...      the same words: replaces the entry, or makes it\n"
+	"       shunt device [ show ] [ CODE ]\n"
+	"       shunt device del CODE\n"
+	"\n"
+	"SERVICE := { agent | webdav | ipp }:PORT[:tls][:/PATH]\n"
+	"connectable: the device can dial out to a cloud, so that its jobs can leave tunnels.\n"
+	"Changes need a certificate of role admin.\n";
+
+static const char gateway_usage[] = "Usage: shunt gateway [ show | list ]\n"
+				    "Gateways that dialled in to the manager.\n";
+
+enum {
+	HAS_GATEWAY = 1 << 0,
+	HAS_ADDRESS = 1 << 1,
+	HAS_SERVICE = 1 << 2,
+};
+
+struct device_args {
+	struct sapi_device d;
+	const char *gateway, *spec;
+};
+
+static int parse_service(const char *value, void *field, struct err *e)
+{
+	struct sapi_device *d = field;
+	struct sapi_service *s = &d->services[d->n_services];
+	char *words, *word, *rest;
+	uint64_t port = 0;
+	int n, err = 0;
+
+	if (d->n_services == SAPI_SERVICES_MAX)
+		return err_set(e, -E2BIG, "more than %d", SAPI_SERVICES_MAX);
+	words = strdup(value);
+	if (!words)
+		return err_sys(e, -ENOMEM, "service");
+	snprintf(s->path, sizeof(s->path), "/");
+	rest = words;
+	for (n = 0; !err && (word = strsep(&rest, ":")); n++) {
+		if (n == 0)
+			err = service_kind_parse(word, &s->kind);
+		else if (n == 1)
+			err = u64_parse(word, UINT16_MAX, &port);
+		else if (n == 2 && !strcmp(word, "tls"))
+			s->tls = true;
+		else if (word[0] == '/' && !rest && strlen(word) < sizeof(s->path))
+			snprintf(s->path, sizeof(s->path), "%s", word);
+		else
+			err = -EINVAL;
+	}
+	free(words);
+	if (err || !port)
+		return err_set(e, -EINVAL,
+			       "\"%s\": allowed is KIND:PORT[:tls][:/PATH] with KIND agent, webdav "
+			       "or ipp",
+			       value);
+	s->port = (uint16_t)port;
+	d->n_services++;
+	return 0;
+}
+
+static const struct param device_params[] = {
+	PARAM("--gateway", PARAM_STRING, struct device_args, gateway, 1, NAME_LEN - 1, HAS_GATEWAY),
+	PARAM("--address", PARAM_ADDR, struct device_args, d.address, 0, 0, HAS_ADDRESS),
+	PARAM("--connectable", PARAM_FLAG, struct device_args, d.connectable, 0, 0, 0),
+	PARAM("--priority", PARAM_U8, struct device_args, d.priority, 0, SAPI_PRIORITY_MAX, 0),
+	PARAM("--spec", PARAM_STRING, struct device_args, spec, 0, SAPI_SPEC_LEN - 1, 0),
+	{ .word = "--service",
+	  .type = PARAM_CUSTOM,
+	  .offset = offsetof(struct device_args, d),
+	  .parse = parse_service,
+	  .bit = HAS_SERVICE,
+	  .repeat = true },
+	{ 0 },
+};
+
+static const struct param no_params[] = { { 0 } };
+
+static int check_code(struct cli *c, const char *code)
+{
+	if (!code)
+		return cli_usage(c, "the device's CODE is missing, try \"shunt device help\"");
+	if (!name_ok(code))
+		return cli_usage(c, "CODE \"%s\": allowed are 1 to 63 of A-Z a-z 0-9 . _ -", code);
+	return CLI_OK;
+}
+
+static int take_device(struct cli *c, struct args *a, struct device_args *args)
+{
+	const char *code = NULL, *word;
+	uint32_t seen;
+	int status;
+
+	memset(args, 0, sizeof(*args));
+	args->d.priority = SAPI_PRIORITY_DEFAULT;
+	status = params_parse(c, a, device_params, args, &seen, &code);
+	if (!status)
+		status = check_code(c, code);
+	if (status)
+		return status;
+	word = params_missing(device_params, HAS_GATEWAY | HAS_ADDRESS | HAS_SERVICE, seen);
+	if (word)
+		return cli_usage(c, "%s is missing, try \"shunt device help\"", word);
+	if (!name_ok(args->gateway))
+		return cli_usage(c, "--gateway \"%s\": allowed are 1 to 63 of A-Z a-z 0-9 . _ -",
+				 args->gateway);
+	snprintf(args->d.code, sizeof(args->d.code), "%s", code);
+	snprintf(args->d.gateway, sizeof(args->d.gateway), "%s", args->gateway);
+	snprintf(args->d.spec, sizeof(args->d.spec), "%s", args->spec ? args->spec : "");
+	return CLI_OK;
+}
+
+/* ---- requests ---- */
+
+/* One request to the manager; the answer, if any, in @reply. */
+static int ask(const struct cli *c, const char *method, const char *path, const struct buf *body,
+	       struct buf *reply, struct err *e)
+{
+	struct remote_request request = {
+		.method = method,
+		.path = path,
+		.body = body ? body->data : NULL,
+		.len = body ? body->len : 0,
+	};
+	struct remote *manager = NULL;
+	int err;
+
+	err = remote_open(&manager, c, ROLE_MANAGER, e);
+	if (!err)
+		err = remote_call(manager, &request, reply, e);
+	remote_close(manager);
+	return err;
+}
+
+static int device_write(struct cli *c, struct args *a, const char *method)
+{
+	struct buf body = BUF_INIT, reply = BUF_INIT;
+	struct device_args args;
+	struct err e = { 0 };
+	char path[128];
+	int status, err;
+
+	status = take_device(c, a, &args);
+	if (status)
+		return status;
+	snprintf(path, sizeof(path), "/v1/devices%s%s", !strcmp(method, "PUT") ? "/" : "",
+		 !strcmp(method, "PUT") ? args.d.code : "");
+	err = sapi_device_encode(&args.d, &body);
+	if (err)
+		err_sys(&e, err, "device %s", args.d.code);
+	else
+		err = ask(c, method, path, &body, &reply, &e);
+	if (!err && c->json)
+		err = reply_json(c, &reply, &e);
+	if (err)
+		status = cli_refused(c, &e);
+	buf_fini(&body);
+	buf_fini(&reply);
+	return status;
+}
+
+static int device_add(struct cli *c, struct args *a)
+{
+	return device_write(c, a, "POST");
+}
+
+static int device_set(struct cli *c, struct args *a)
+{
+	return device_write(c, a, "PUT");
+}
+
+static void print_device(const struct cli *c, const struct sapi_device *d)
+{
+	char text[ADDR_STR_LEN];
+	size_t i;
+
+	out_str(c->out, NULL, "%s:", d->code);
+	out_str(c->out, NULL, " gateway %s", d->gateway);
+	out_str(c->out, NULL, " address %s", addr_print(&d->address, text));
+	out_uint(c->out, NULL, " priority %" PRIu64, d->priority);
+	out_text(c->out, "%s", d->connectable ? " connectable" : "");
+	for (i = 0; i < d->n_services; i++) {
+		out_str(c->out, NULL, " service %s", service_kind_str(d->services[i].kind));
+		out_uint(c->out, NULL, ":%" PRIu64, d->services[i].port);
+		out_text(c->out, "%s", d->services[i].tls ? ":tls" : "");
+		if (strcmp(d->services[i].path, "/"))
+			out_str(c->out, NULL, ":%s", d->services[i].path);
+	}
+	if (d->spec[0])
+		out_str(c->out, NULL, " spec \"%s\"", d->spec);
+	out_text(c->out, "\n");
+}
+
+static int print_devices(const struct cli *c, const struct buf *reply, bool one, struct err *e)
+{
+	struct sapi_device_list list;
+	struct sapi_device d;
+	size_t i;
+	int err;
+
+	if (one) {
+		err = sapi_device_decode(reply->data, reply->len, &d, e);
+		if (!err) {
+			print_device(c, &d);
+			sapi_device_fini(&d);
+		}
+		return err;
+	}
+	err = sapi_device_list_decode(reply->data, reply->len, &list, e);
+	if (err)
+		return err;
+	for (i = 0; i < list.n; i++)
+		print_device(c, &list.devices[i]);
+	sapi_device_list_fini(&list);
+	return 0;
+}
+
+static int device_show(struct cli *c, struct args *a)
+{
+	struct buf reply = BUF_INIT;
+	const char *code = NULL;
+	struct err e = { 0 };
+	char path[128];
+	int status, err;
+
+	status = params_parse(c, a, no_params, NULL, NULL, &code);
+	if (!status && code)
+		status = check_code(c, code);
+	if (status)
+		return status;
+	snprintf(path, sizeof(path), "/v1/devices%s%s", code ? "/" : "", code ? code : "");
+	err = ask(c, "GET", path, NULL, &reply, &e);
+	if (!err)
+		err = c->json ? reply_json(c, &reply, &e) :
+				print_devices(c, &reply, code != NULL, &e);
+	if (err)
+		status = cli_refused(c, &e);
+	buf_fini(&reply);
+	return status;
+}
+
+static int device_del(struct cli *c, struct args *a)
+{
+	const char *code = NULL;
+	struct err e = { 0 };
+	char path[128];
+	int status;
+
+	status = params_parse(c, a, no_params, NULL, NULL, &code);
+	if (!status)
+		status = check_code(c, code);
+	if (status)
+		return status;
+	snprintf(path, sizeof(path), "/v1/devices/%s", code);
+	return ask(c, "DELETE", path, NULL, NULL, &e) ? cli_refused(c, &e) : CLI_OK;
+}
+
+int cmd_device(struct cli *c, struct args *a)
+{
+	static const struct cli_command commands[] = {
+		{ "show", device_show }, { "add", device_add },	   { "set", device_set },
+		{ "del", device_del },	 { "delete", device_del }, { "list", device_show },
+		{ NULL, NULL },
+	};
+
+	return cli_dispatch(c, a, "device", commands, device_show, device_usage);
+}
+
+/* ---- gateways ---- */
+
+static int print_gateways(const struct cli *c, const struct buf *reply, struct err *e)
+{
+	char address[ENDPOINT_STR_LEN], since[CLOCK_STR_LEN];
+	struct sapi_gateway_list list;
+	const struct sapi_gateway *g;
+	size_t i;
+	int err;
+
+	err = sapi_gateway_list_decode(reply->data, reply->len, &list, e);
+	if (err)
+		return err;
+	for (i = 0; i < list.n; i++) {
+		g = &list.gateways[i];
+		out_str(c->out, NULL, "%s:", g->name);
+		out_text(c->out, "%s", g->connected ? " connected" : " not connected");
+		if (addr_is_set(&g->address.addr))
+			out_str(c->out, NULL, " address %s", endpoint_print(&g->address, address));
+		if (g->since)
+			out_str(c->out, NULL, " since %s", clock_print(g->since, since));
+		out_text(c->out, "\n");
+	}
+	sapi_gateway_list_fini(&list);
+	return 0;
+}
+
+static int gateway_show(struct cli *c, struct args *a)
+{
+	struct buf reply = BUF_INIT;
+	struct err e = { 0 };
+	int status, err;
+
+	status = cli_end(c, a);
+	if (status)
+		return status;
+	err = ask(c, "GET", "/v1/gateways", NULL, &reply, &e);
+	if (!err)
+		err = c->json ? reply_json(c, &reply, &e) : print_gateways(c, &reply, &e);
+	if (err)
+		status = cli_refused(c, &e);
+	buf_fini(&reply);
+	return status;
+}
+
+int cmd_gateway(struct cli *c, struct args *a)
+{
+	static const struct cli_command commands[] = {
+		{ "show", gateway_show },
+		{ "list", gateway_show },
+		{ NULL, NULL },
+	};
+
+	return cli_dispatch(c, a, "gateway", commands, gateway_show, gateway_usage);
+}
