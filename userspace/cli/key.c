@@ -103,7 +103,7 @@ int key_read(const char *source, uint8_t *out, size_t len, struct err *e)
 	bool raw = strcmp(source, "-") != 0;
 	const char *name = raw ? source + strlen(FILE_PREFIX) : "standard input";
 	char text[TEXT_MAX + 1];
-	ssize_t n;
+	ssize_t n = 0;
 	int err;
 
 	err = len > KEY_MAX ? err_set(e, -EINVAL, "keys have at most %d octets", KEY_MAX) :
