@@ -341,7 +341,8 @@ static int select_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_l
 	if (SSL_select_next_proto(&picked, out_len, ours, len, in, in_len) !=
 	    OPENSSL_NPN_NEGOTIATED)
 		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	*out = picked;
+	/* @picked points into @ours, which does not outlive this call. */
+	*out = (const unsigned char *)(*out_len == sizeof(alpn_h2) - 2 ? alpn_h2 : alpn_rh2) + 1;
 	return SSL_TLSEXT_ERR_OK;
 }
 
