@@ -18,6 +18,13 @@
 #define FILE_MAX_LEN (16u << 20)
 #define BLOATED_LEN (1u << 20)
 
+/* These numbers are in files that outlive an upgrade. */
+_Static_assert(JOB_PRINT == 0 && JOB_STORE == 1, "kinds are in journals");
+_Static_assert(JOB_RECEIVING == 0 && JOB_SUSPENDED == 4 && JOB_EXECUTING == 5 &&
+		       JOB_COMPLETED == 6 && JOB_FAILED == 7 && JOB_INTERRUPTED == 8 &&
+		       JOB_CANCELED == 9,
+	       "states are in journals");
+
 enum record {
 	RECORD_META = 1,
 	RECORD_BOOT = 2,
