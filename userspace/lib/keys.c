@@ -3,6 +3,7 @@
 #include "lib/keys.h"
 
 #include <errno.h>
+#include <linux/shunt.h>
 
 #include "lib/digest.h"
 #include "lib/h2.h"
@@ -10,34 +11,25 @@
 
 #define NONCE_LEN 16
 
-/* The kernel's numbers; fixed here as well, because they are part of a protocol between hosts. */
-static int cipher_octet(enum cipher cipher)
-{
-	switch (cipher) {
-	case CIPHER_AES_GCM_128:
-		return 1;
-	case CIPHER_AES_GCM_256:
-		return 2;
-	case CIPHER_CHACHA20_POLY1305:
-		return 3;
-	}
-	return -EINVAL;
-}
+/* The context names the cipher by the kernel's number, which is part of a protocol between hosts. */
+_Static_assert((int)CIPHER_AES_GCM_128 == SHUNT_CIPHER_AES_GCM_128, "cipher number");
+_Static_assert((int)CIPHER_AES_GCM_256 == SHUNT_CIPHER_AES_GCM_256, "cipher number");
+_Static_assert((int)CIPHER_CHACHA20_POLY1305 == SHUNT_CIPHER_CHACHA20_POLY1305, "cipher number");
 
 int tunnel_keys_context(const struct tunnel_keys_id *id, enum tunnel_direction direction,
 			uint8_t out[TUNNEL_KEYS_CONTEXT_LEN])
 {
 	uint8_t nonce[NONCE_LEN];
 	struct wire w;
-	int cipher = cipher_octet(id->cipher);
 
-	if (cipher < 0 || !id_ok(id->nonce) || hex_decode(id->nonce, nonce, sizeof(nonce)) < 0)
+	if (id->cipher < CIPHER_AES_GCM_128 || id->cipher > CIPHER_CHACHA20_POLY1305 ||
+	    !id_ok(id->nonce) || hex_decode(id->nonce, nonce, sizeof(nonce)) < 0)
 		return -EINVAL;
 	wire_writer(&w, out, TUNNEL_KEYS_CONTEXT_LEN);
 	wire_put(&w, nonce, sizeof(nonce));
 	wire_put_be32(&w, id->cloud_spi);
 	wire_put_be32(&w, id->gateway_spi);
-	wire_put_u8(&w, (uint8_t)cipher);
+	wire_put_u8(&w, (uint8_t)id->cipher);
 	wire_put_u8(&w, (uint8_t)direction);
 	return wire_error(&w);
 }
