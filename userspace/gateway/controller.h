@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * controller: decides which tunnels may be opened and which jobs are moved off theirs, and carries it out
+ * (#804-#815). The decisions are lib/policy's; this file feeds it and acts.
+ *
+ * A request for a tunnel opens one, waits for a slot, or is refused. A run happens in the loop's next pass
+ * after anything that may change the picture: a request, the end of a tunnel, a threshold announced by the
+ * kernel, a move that failed, a sample of CPU use. Every decision is recorded and told to the cloud when
+ * it is new.
+ *
+ * A move: the device is asked to connect (7G); while it does, and until the cloud ends the tunnel, the move is
+ * in flight. A device that fails is left alone for a while, which doubles with each failure.
+ */
+#ifndef SHUNT_GATEWAY_CONTROLLER_H
+#define SHUNT_GATEWAY_CONTROLLER_H
+
+#include "gateway/config.h"
+#include "lib/sapi.h"
+#include "lib/tunnel.h"
+
+#include <stddef.h>
+
+struct controller;
+struct datapath;
+struct events;
+struct gw_tunnel;
+struct h2;
+struct loop;
+struct record;
+struct tls_ctx;
+struct tunnels;
+struct waiter;
+
+struct controller_deps {
+	struct loop *loop;
+	const struct gateway_conf *conf;
+	struct tls_ctx *tls; /* to talk to devices */
+	struct tunnels *tunnels;
+	struct datapath *datapath;
+	struct events *events;
+	struct record *record;
+};
+
+int controller_new(const struct controller_deps *deps, struct controller **out);
+/* Waiting requests must have been withdrawn or refused. NULL is allowed. */
+void controller_free(struct controller *c);
+void controller_set_tls(struct controller *c, struct tls_ctx *tls);
+
+/* Who asks for a tunnel, and how to answer: exactly one of the two is called, from the loop. */
+struct arrival {
+	const struct sapi_tunnel_open *open; /* valid; copied */
+	const char *cloud;
+	struct h2 *h2; /* on which it asked: its keys come from there */
+	void (*on_opened)(const struct gw_tunnel *t, void *arg);
+	void (*on_refused)(int status, const char *code, const char *text, void *arg);
+	void *arg;
+};
+
+/* 0 or -ENOMEM. *@out is valid until it is answered or withdrawn. */
+int controller_arrive(struct controller *c, const struct arrival *a, struct waiter **out);
+/* The request is off; no answer is given any more. */
+void controller_withdraw(struct controller *c, struct waiter *w);
+/* Does a request of @cloud wait, for @job (NULL: any)? */
+bool controller_waits(const struct controller *c, const char *cloud, const char *job);
+/* Refuse all that wait, and let nothing in any more. */
+void controller_stop(struct controller *c);
+
+/* Something changed: run in the loop's next pass. */
+void controller_run(struct controller *c);
+/* A tunnel is gone (its struct is freed afterwards). */
+void controller_closed(struct controller *c, struct gw_tunnel *t);
+/* The kernel announced a threshold. */
+void controller_crossed(struct controller *c, enum tunnel_crossing crossing,
+			const struct tunnel_load *now);
+
+/* GET /v1/load */
+void controller_load(struct controller *c, struct sapi_load *out);
+
+#endif
