@@ -1,0 +1,772 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cloud/jobs.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "lib/err.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+
+#define BUCKETS 4096 /* three hex digits of the id, which is random */
+#define DIGEST_STEP ((uint64_t)4 << 20) /* bytes hashed in one pass of the loop */
+#define PURGE_MS ((uint64_t)3600 * 1000)
+
+struct job {
+	struct store_job row;
+	struct spool_file *content;
+	struct sapi_job_path *paths;
+	size_t n_paths;
+	void *delivery;
+	struct job_watch *watches;
+	struct jobs *jobs;
+	bool digesting;
+	LIST_ENTRY(job) bucket;
+	TAILQ_ENTRY(job) order; /* by creation */
+};
+
+struct jobs {
+	struct jobs_conf conf;
+	LIST_HEAD(, job) buckets[BUCKETS];
+	TAILQ_HEAD(, job) all;
+	size_t count;
+	uint64_t ended[JOB_CANCELED + 1];
+	struct loop_defer *work; /* digests, and telling that a job is queued */
+	struct loop_timer *purge;
+	bool queued; /* on_queued is due */
+};
+
+static size_t bucket_of(const char *id)
+{
+	char digits[4] = { id[0], id[1], id[2], 0 };
+
+	return strtoul(digits, NULL, 16) % BUCKETS;
+}
+
+struct job *jobs_find(const struct jobs *jobs, const char *id)
+{
+	struct job *job;
+
+	if (!id_ok(id))
+		return NULL;
+	LIST_FOREACH(job, &jobs->buckets[bucket_of(id)], bucket)
+		if (!strcmp(job->row.id, id))
+			return job;
+	return NULL;
+}
+
+static void insert(struct jobs *jobs, struct job *job)
+{
+	job->jobs = jobs;
+	LIST_INSERT_HEAD(&jobs->buckets[bucket_of(job->row.id)], job, bucket);
+	TAILQ_INSERT_TAIL(&jobs->all, job, order);
+	jobs->count++;
+}
+
+static void job_free(struct job *job)
+{
+	spool_file_close(job->content);
+	free(job->paths);
+	free(job);
+}
+
+static void job_remove(struct job *job)
+{
+	LIST_REMOVE(job, bucket);
+	TAILQ_REMOVE(&job->jobs->all, job, order);
+	job->jobs->count--;
+}
+
+/* The job goes on in memory when the store fails; see jobs.h. */
+static void store_failed(const struct job *job, const char *what)
+{
+	log_limited("store", LOG_LVL_ERR, "jobs: %s: %s not stored: %s", job->row.id, what,
+		    err_text(store_err(job->jobs->conf.store)));
+}
+
+static void tell_watches(struct job *job, const struct sapi_job_event *ev)
+{
+	struct job_watch *w, *next;
+
+	for (w = job->watches; w; w = next) {
+		next = w->next;
+		w->on_event(ev, w->arg);
+	}
+}
+
+/* Entry and row together, so that a timeline never tells of a state that was not reached. */
+static void record(struct job *job, const struct sapi_job_event *ev)
+{
+	struct store *store = job->jobs->conf.store;
+	int ret;
+
+	ret = store_begin(store);
+	if (!ret)
+		ret = store_event_add(store, job->row.id, ev);
+	if (!ret)
+		ret = store_job_update(store, &job->row);
+	if (!ret)
+		ret = store_commit(store);
+	else
+		store_rollback(store);
+	if (ret)
+		store_failed(job, ev->event);
+	log_info("job: %s: %s%s%s%s%s", job->row.id, ev->event, ev->reason[0] ? ": " : "",
+		 ev->reason, ev->text[0] ? ": " : "", ev->text);
+	tell_watches(job, ev);
+}
+
+static void event_init(struct sapi_job_event *ev, const char *event, enum path_kind path,
+		       const char *reason)
+{
+	memset(ev, 0, sizeof(*ev));
+	ev->time = clock_wall_ms();
+	ev->path = path;
+	snprintf(ev->event, sizeof(ev->event), "%s", event);
+	snprintf(ev->reason, sizeof(ev->reason), "%s", reason);
+}
+
+static void __attribute__((format(printf, 2, 0)))
+event_text(struct sapi_job_event *ev, const char *fmt, va_list ap)
+{
+	char raw[SAPI_TEXT_LEN];
+	int n = vsnprintf(raw, sizeof(raw), fmt, ap);
+
+	if (n < 0)
+		n = 0;
+	/* A reason may quote a remote: no control characters pass into the store. */
+	err_escape(ev->text, sizeof(ev->text), raw,
+		   (size_t)n < sizeof(raw) ? (size_t)n : sizeof(raw) - 1);
+}
+
+void job_event(struct job *job, const char *event, enum path_kind path, const char *reason,
+	       const char *fmt, ...)
+{
+	struct sapi_job_event ev;
+	va_list ap;
+
+	event_init(&ev, event, path, reason);
+	va_start(ap, fmt);
+	event_text(&ev, fmt, ap);
+	va_end(ap);
+	record(job, &ev);
+}
+
+void job_decision(struct job *job, const char *action, const char *reason, const char *text)
+{
+	struct sapi_job_event ev;
+
+	event_init(&ev, "decision", PATH_TUNNEL, reason);
+	snprintf(ev.action, sizeof(ev.action), "%s", action);
+	err_escape(ev.text, sizeof(ev.text), text, strlen(text));
+	record(job, &ev);
+}
+
+void job_set_state(struct job *job, enum job_state state, enum path_kind path, const char *reason,
+		   const char *fmt, ...)
+{
+	struct sapi_job_event ev;
+	va_list ap;
+
+	if (job->row.state == state || job_state_final(job->row.state))
+		return;
+	event_init(&ev, job_state_str(state), path, reason);
+	va_start(ap, fmt);
+	event_text(&ev, fmt, ap);
+	va_end(ap);
+	job->row.state = state;
+	job->row.reason[0] = '\0';
+	/* The reason of a state is what a person reads beside it; a good end needs none. */
+	if (state != JOB_COMPLETED && state != JOB_RUNNING && state != JOB_EXECUTING)
+		snprintf(job->row.reason, sizeof(job->row.reason), "%s", ev.text);
+	if (job_state_final(state)) {
+		job->row.finished = ev.time;
+		job->jobs->ended[state]++;
+	}
+	record(job, &ev);
+}
+
+const struct store_job *job_row(const struct job *job)
+{
+	return &job->row;
+}
+
+struct spool_file *job_content(const struct job *job)
+{
+	return job->content;
+}
+
+void job_set_delivery(struct job *job, void *delivery)
+{
+	job->delivery = delivery;
+}
+
+void *job_delivery(const struct job *job)
+{
+	return job->delivery;
+}
+
+void job_progress(struct job *job, uint64_t delivered, uint64_t resent)
+{
+	job->row.delivered = delivered;
+	job->row.resent = resent;
+}
+
+void job_set_moved(struct job *job)
+{
+	job->row.moved = true;
+}
+
+uint32_t job_attempt(struct job *job)
+{
+	return ++job->row.attempts;
+}
+
+/* ---- paths ---- */
+
+static int path_append(struct job *job, const struct sapi_job_path *p)
+{
+	struct sapi_job_path *v = realloc(job->paths, (job->n_paths + 1) * sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	job->paths = v;
+	v[job->n_paths] = *p;
+	return (int)job->n_paths++;
+}
+
+int job_path_open(struct job *job, enum path_kind kind, const char *gateway)
+{
+	struct sapi_job_path p = {
+		.kind = kind,
+		.state = PATH_OPENING,
+		.opened = clock_wall_ms(),
+	};
+	int idx;
+
+	snprintf(p.gateway, sizeof(p.gateway), "%s", gateway);
+	idx = path_append(job, &p);
+	if (idx >= 0)
+		job_path_save(job, idx);
+	return idx;
+}
+
+struct sapi_job_path *job_path(struct job *job, int idx)
+{
+	return &job->paths[idx];
+}
+
+void job_path_save(struct job *job, int idx)
+{
+	if (store_path_put(job->jobs->conf.store, job->row.id, (uint32_t)idx, &job->paths[idx]))
+		store_failed(job, "path");
+}
+
+/* ---- watching ---- */
+
+void job_watch(struct job *job, struct job_watch *watch)
+{
+	watch->job = job;
+	watch->next = job->watches;
+	job->watches = watch;
+}
+
+void job_unwatch(struct job_watch *watch)
+{
+	struct job_watch **p;
+
+	if (!watch->job)
+		return;
+	for (p = &watch->job->watches; *p; p = &(*p)->next)
+		if (*p == watch) {
+			*p = watch->next;
+			break;
+		}
+	watch->job = NULL;
+}
+
+void job_release(struct job *job)
+{
+	struct jobs *jobs = job->jobs;
+	struct job_watch *w;
+
+	job_remove(job);
+	while ((w = job->watches)) {
+		job_unwatch(w);
+		w->on_end(w->arg);
+	}
+	/* Final in the store by now, so a file that stays behind is an orphan the next start sweeps. */
+	if (spool_remove(jobs->conf.spool, job->row.id))
+		log_warn("jobs: %s: content not removed from the spool", job->row.id);
+	job_free(job);
+}
+
+/* ---- upload ---- */
+
+static void work_later(struct jobs *jobs)
+{
+	loop_defer_call(jobs->work);
+}
+
+int job_upload(struct job *job, uint64_t offset, const void *data, size_t len)
+{
+	int ret;
+
+	if (job->row.state != JOB_RECEIVING || job->digesting)
+		return -EALREADY;
+	ret = spool_write(job->content, offset, data, len);
+	if (!ret && spool_wants_flush(job->content))
+		ret = job_upload_end(job);
+	return ret;
+}
+
+int job_upload_end(struct job *job)
+{
+	char hex[SHA256_STR_LEN];
+	int ret;
+
+	if (job->row.state != JOB_RECEIVING || job->digesting)
+		return 0;
+	ret = spool_flush(job->content);
+	if (ret)
+		return ret;
+	ret = store_ranges_put(job->jobs->conf.store, job->row.id, STORE_UPLOADED,
+			       spool_held(job->content));
+	if (ret) {
+		store_failed(job, "upload");
+		return ret;
+	}
+	if (spool_complete(job->content)) {
+		job->digesting = true;
+		work_later(job->jobs);
+	} else {
+		/* Hash along with the upload, while the bytes are still in the page cache. */
+		ret = spool_digest(job->content, SPOOL_FLUSH, hex);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+/* One step of the digest of a complete content. */
+static void digest_step(struct job *job)
+{
+	int ret = spool_digest(job->content, DIGEST_STEP, job->row.sha256);
+
+	if (!ret)
+		return;
+	job->digesting = false;
+	if (ret < 0) {
+		job->row.sha256[0] = '\0';
+		job_set_state(job, JOB_FAILED, PATH_NONE, "spool-failed",
+			      "the content cannot be read back: %s", shunt_strerror(ret));
+		job_release(job);
+		return;
+	}
+	job_set_state(job, JOB_QUEUED, PATH_NONE, "", "%llu bytes, all of it here",
+		      (unsigned long long)job->row.size);
+	job->jobs->queued = true;
+}
+
+static void on_work(void *arg)
+{
+	struct jobs *jobs = arg;
+	struct job *job, *next;
+	bool again = false;
+
+	for (job = TAILQ_FIRST(&jobs->all); job; job = next) {
+		next = TAILQ_NEXT(job, order);
+		if (!job->digesting)
+			continue;
+		digest_step(job);
+		again = true; /* the next pass finds out whether anything is left */
+	}
+	if (again)
+		work_later(jobs);
+	if (jobs->queued) {
+		jobs->queued = false;
+		jobs->conf.on_queued(jobs->conf.arg);
+	}
+}
+
+/* ---- submission ---- */
+
+static int make_row(const struct job_order *order, struct store_job *row)
+{
+	const struct sapi_job_submit *s = order->submit;
+
+	memset(row, 0, sizeof(*row));
+	row->kind = s->kind;
+	snprintf(row->device, sizeof(row->device), "%s", s->device);
+	snprintf(row->name, sizeof(row->name), "%s", s->name);
+	snprintf(row->media_type, sizeof(row->media_type), "%s", s->media_type);
+	row->size = s->size;
+	row->priority = order->priority;
+	snprintf(row->owner, sizeof(row->owner), "%s", order->owner);
+	snprintf(row->path, sizeof(row->path), "%s", s->path);
+	row->created = clock_wall_ms();
+	snprintf(row->idem_key, sizeof(row->idem_key), "%s", order->key);
+	if (order->key[0])
+		snprintf(row->idem_hash, sizeof(row->idem_hash), "%s", order->key_hash);
+	row->state = JOB_RECEIVING;
+	return id_random(row->id);
+}
+
+int jobs_find_key(struct jobs *jobs, const char *owner, const char *key, char id[ID_LEN],
+		  char hash[SHA256_STR_LEN])
+{
+	struct store_job row;
+	int ret;
+
+	ret = store_job_find_key(jobs->conf.store, owner, key, &row);
+	if (ret)
+		return ret;
+	memcpy(id, row.id, ID_LEN);
+	memcpy(hash, row.idem_hash, SHA256_STR_LEN);
+	return 0;
+}
+
+/* 0: a new key, 1: the same again, -EEXIST: the key of something else. */
+static int check_key(struct jobs *jobs, const struct job_order *order, char id[ID_LEN])
+{
+	char hash[SHA256_STR_LEN];
+	int ret;
+
+	if (!order->key[0])
+		return 0;
+	ret = jobs_find_key(jobs, order->owner, order->key, id, hash);
+	if (ret)
+		return ret == -ENOENT ? 0 : ret;
+	return strcmp(hash, order->key_hash) ? -EEXIST : 1;
+}
+
+int jobs_submit(struct jobs *jobs, const struct job_order *order, char id[ID_LEN], struct err *e)
+{
+	struct job *job;
+	int ret;
+
+	ret = check_key(jobs, order, id);
+	if (ret)
+		return ret < 0 ? err_set(e, ret, "the Idempotency-Key belongs to another job") :
+				 ret;
+	if (jobs->count >= jobs->conf.max)
+		return err_set(e, -EAGAIN, "%zu jobs are under way already", jobs->count);
+	job = calloc(1, sizeof(*job));
+	if (!job)
+		return err_sys(e, -ENOMEM, "new job");
+	ret = make_row(order, &job->row);
+	if (!ret)
+		ret = spool_file_new(jobs->conf.spool, job->row.id, job->row.size, &job->content);
+	if (ret) {
+		err_sys(e, ret, "space for %llu bytes of content",
+			(unsigned long long)job->row.size);
+		goto fail;
+	}
+	ret = store_job_add(jobs->conf.store, &job->row);
+	if (ret) {
+		err_set(e, ret, "%s", err_text(store_err(jobs->conf.store)));
+		spool_remove(jobs->conf.spool, job->row.id);
+		goto fail;
+	}
+	insert(jobs, job);
+	memcpy(id, job->row.id, ID_LEN);
+	job_event(job, "received", PATH_NONE, "", "%s %s for %s from %s, %llu bytes, priority %u",
+		  job_kind_str(job->row.kind), job->row.name, job->row.device, job->row.owner,
+		  (unsigned long long)job->row.size, job->row.priority);
+	job_upload_end(job); /* empty content is complete at once */
+	return 0;
+fail:
+	job_free(job);
+	return ret;
+}
+
+/* ---- looking ---- */
+
+struct job *jobs_next(const struct jobs *jobs)
+{
+	struct job *job, *best = NULL;
+
+	TAILQ_FOREACH(job, &jobs->all, order)
+		if (job->row.state == JOB_QUEUED && !job->delivery &&
+		    (!best || job->row.priority > best->row.priority))
+			best = job;
+	return best;
+}
+
+size_t jobs_count(const struct jobs *jobs)
+{
+	return jobs->count;
+}
+
+size_t jobs_in_state(const struct jobs *jobs, enum job_state state)
+{
+	const struct job *job;
+	size_t n = 0;
+
+	TAILQ_FOREACH(job, &jobs->all, order)
+		n += job->row.state == state;
+	return n;
+}
+
+uint64_t jobs_ended(const struct jobs *jobs, enum job_state state)
+{
+	return jobs->ended[state];
+}
+
+/* What memory knows better than the store. */
+static int overlay(const struct job *job, struct sapi_job *out)
+{
+	struct sapi_job_path *paths = NULL;
+
+	if (job->n_paths) {
+		paths = malloc(job->n_paths * sizeof(*paths));
+		if (!paths)
+			return -ENOMEM;
+		memcpy(paths, job->paths, job->n_paths * sizeof(*paths));
+	}
+	free(out->paths);
+	out->paths = paths;
+	out->n_paths = job->n_paths;
+	out->uploaded = ranges_total(spool_held(job->content));
+	out->delivered = job->row.delivered;
+	out->resent = job->row.resent;
+	out->moved = job->row.moved;
+	out->state = job->row.state;
+	memcpy(out->reason, job->row.reason, sizeof(out->reason));
+	out->finished = job->row.finished;
+	return 0;
+}
+
+int jobs_show(struct jobs *jobs, const char *id, bool timeline, struct sapi_job *out)
+{
+	const struct job *job;
+	int ret;
+
+	if (!id_ok(id))
+		return -ENOENT;
+	ret = store_job_full(jobs->conf.store, id, timeline, out);
+	if (ret)
+		return ret;
+	job = jobs_find(jobs, id);
+	ret = job ? overlay(job, out) : 0;
+	if (ret)
+		sapi_job_fini(out);
+	return ret;
+}
+
+struct id_list {
+	char (*v)[ID_LEN];
+	size_t n, cap;
+};
+
+static int collect_id(void *arg, const struct store_job *row)
+{
+	struct id_list *l = arg;
+	void *v;
+
+	if (l->n == l->cap) {
+		v = realloc(l->v, (l->cap ? 2 * l->cap : 64) * sizeof(*l->v));
+		if (!v)
+			return -ENOMEM;
+		l->v = v;
+		l->cap = l->cap ? 2 * l->cap : 64;
+	}
+	memcpy(l->v[l->n++], row->id, ID_LEN);
+	return 0;
+}
+
+int jobs_list(struct jobs *jobs, const char *owner, uint32_t states, struct sapi_job_list *out)
+{
+	struct store_job_filter filter = { .owner = owner, .states = states };
+	struct id_list ids = { 0 };
+	size_t i;
+	int ret;
+
+	memset(out, 0, sizeof(*out));
+	ret = store_job_list(jobs->conf.store, &filter, collect_id, &ids);
+	if (!ret && ids.n) {
+		out->jobs = calloc(ids.n, sizeof(*out->jobs));
+		if (!out->jobs)
+			ret = -ENOMEM;
+	}
+	for (i = 0; !ret && i < ids.n; i++) {
+		ret = jobs_show(jobs, ids.v[i], false, &out->jobs[out->n]);
+		if (!ret)
+			out->n++;
+		else if (ret == -ENOENT)
+			ret = 0; /* purged meanwhile */
+	}
+	free(ids.v);
+	if (ret)
+		sapi_job_list_fini(out);
+	return ret;
+}
+
+/* ---- start and end ---- */
+
+static int load_path(void *arg, uint32_t idx, const struct sapi_job_path *p)
+{
+	int ret = path_append(arg, p);
+
+	(void)idx;
+	return ret < 0 ? ret : 0;
+}
+
+/* Paths that were open when the last run ended are gone: tunnels are removed at start. */
+static void close_old_paths(struct job *job)
+{
+	size_t i;
+
+	for (i = 0; i < job->n_paths; i++) {
+		struct sapi_job_path *p = &job->paths[i];
+
+		if (p->state == PATH_CLOSED)
+			continue;
+		p->state = PATH_CLOSED;
+		p->closed = clock_wall_ms();
+		snprintf(p->reason, sizeof(p->reason), "cloud-restarted");
+		job_path_save(job, (int)i);
+	}
+}
+
+static void resume(struct job *job)
+{
+	close_old_paths(job);
+	if (job->row.state != JOB_RECEIVING) {
+		job_set_state(job, JOB_QUEUED, PATH_NONE, "cloud-restarted",
+			      "the cloud was restarted; the receiver will be asked what it holds");
+		job->jobs->queued = true;
+	} else {
+		job_upload_end(job);
+	}
+}
+
+static int load_job(struct jobs *jobs, const char *id)
+{
+	struct ranges held = RANGES_INIT;
+	struct job *job;
+	int ret;
+
+	job = calloc(1, sizeof(*job));
+	if (!job)
+		return -ENOMEM;
+	ret = store_job_get(jobs->conf.store, id, &job->row);
+	if (!ret)
+		ret = store_ranges_get(jobs->conf.store, id, STORE_UPLOADED, &held);
+	if (!ret)
+		ret = store_path_list(jobs->conf.store, id, load_path, job);
+	if (ret) {
+		ranges_fini(&held);
+		job_free(job);
+		return ret;
+	}
+	insert(jobs, job);
+	ret = spool_file_open(jobs->conf.spool, id, job->row.size, &held, &job->content);
+	ranges_fini(&held);
+	if (ret) {
+		job_set_state(job, JOB_FAILED, PATH_NONE, "spool-failed",
+			      "the content is missing from the spool: %s", shunt_strerror(ret));
+		job_release(job);
+		return 0;
+	}
+	resume(job);
+	return 0;
+}
+
+#define UNFINISHED                                                                                 \
+	(1u << JOB_RECEIVING | 1u << JOB_QUEUED | 1u << JOB_WAITING | 1u << JOB_RUNNING |          \
+	 1u << JOB_SUSPENDED | 1u << JOB_EXECUTING)
+#define FINISHED                                                                                   \
+	(1u << JOB_COMPLETED | 1u << JOB_FAILED | 1u << JOB_INTERRUPTED | 1u << JOB_CANCELED)
+
+static int load_all(struct jobs *jobs)
+{
+	struct store_job_filter filter = { .states = UNFINISHED };
+	struct id_list ids = { 0 };
+	size_t i;
+	int ret;
+
+	ret = store_job_list(jobs->conf.store, &filter, collect_id, &ids);
+	for (i = 0; !ret && i < ids.n; i++)
+		ret = load_job(jobs, ids.v[i]);
+	free(ids.v);
+	return ret;
+}
+
+static bool known_id(const char *id, void *arg)
+{
+	return jobs_find(arg, id);
+}
+
+static void on_purge(void *arg)
+{
+	struct jobs *jobs = arg;
+	struct store_job_filter filter = {
+		.states = FINISHED,
+		.finished_before = clock_wall_ms() - (int64_t)jobs->conf.keep,
+		.limit = 1000,
+	};
+	struct id_list ids = { 0 };
+	size_t i;
+
+	if (!store_job_list(jobs->conf.store, &filter, collect_id, &ids))
+		for (i = 0; i < ids.n; i++)
+			store_job_del(jobs->conf.store, ids.v[i]);
+	if (ids.n)
+		log_info("jobs: -: %zu finished jobs forgotten: older than keep", ids.n);
+	free(ids.v);
+	loop_timer_set(jobs->purge, PURGE_MS);
+}
+
+int jobs_open(const struct jobs_conf *conf, struct jobs **out, struct err *e)
+{
+	struct jobs *jobs;
+	int ret;
+
+	jobs = calloc(1, sizeof(*jobs));
+	if (!jobs)
+		return err_sys(e, -ENOMEM, "jobs");
+	jobs->conf = *conf;
+	TAILQ_INIT(&jobs->all);
+	ret = loop_defer_new(conf->loop, on_work, jobs, &jobs->work);
+	if (!ret)
+		ret = loop_timer_new(conf->loop, on_purge, jobs, &jobs->purge);
+	if (!ret)
+		ret = load_all(jobs);
+	if (!ret)
+		ret = spool_sweep(conf->spool, known_id, jobs);
+	if (ret) {
+		err_sys(e, ret, "reading the jobs of the last run");
+		jobs_close(jobs);
+		return ret;
+	}
+	if (conf->keep)
+		loop_timer_set(jobs->purge, PURGE_MS);
+	if (jobs->queued)
+		work_later(jobs);
+	*out = jobs;
+	return 0;
+}
+
+void jobs_close(struct jobs *jobs)
+{
+	struct job *job;
+
+	if (!jobs)
+		return;
+	while ((job = TAILQ_FIRST(&jobs->all))) {
+		struct job_watch *w;
+
+		job_remove(job);
+		while ((w = job->watches)) {
+			job_unwatch(w);
+			w->on_end(w->arg);
+		}
+		job_free(job);
+	}
+	loop_defer_free(jobs->work);
+	loop_timer_free(jobs->purge);
+	free(jobs);
+}

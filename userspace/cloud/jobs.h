@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * jobs: the accepted jobs, their states, timelines and paths, and where all that is kept.
+ *
+ *	receiving -> queued -> (waiting ->) running -> executing -> completed
+ *	    any of these -> failed | canceled | interrupted
+ *
+ * A job is in the store before its submitter hears of it, its content is flushed before it is queued, and
+ * each state change is in the store before anybody is told. Unfinished jobs are in memory; finished ones
+ * only in the store. A job that was under way when the program died is queued again at the next start, and
+ * its delivery asks the receiver what it holds.
+ *
+ * If the store cannot be written any more, a job goes on in memory and the log says so: the receiver's
+ * own record of the job is what a restart then relies on.
+ */
+#ifndef SHUNT_CLOUD_JOBS_H
+#define SHUNT_CLOUD_JOBS_H
+
+#include "cloud/spool.h"
+#include "lib/sapi.h"
+#include "lib/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+struct job;
+struct jobs;
+struct loop;
+
+struct jobs_conf {
+	struct loop *loop;
+	struct store *store;
+	struct spool *spool;
+	size_t max; /* unfinished jobs at most */
+	uint64_t keep; /* ms that a finished job stays in the store */
+	/* A job became queued: time to look for work. Called from the loop. */
+	void (*on_queued)(void *arg);
+	void *arg;
+};
+
+/* Read the unfinished jobs of the last run and go on with them. 0 or a negative code with @e. */
+int jobs_open(const struct jobs_conf *conf, struct jobs **out, struct err *e);
+/* Forgets the jobs in memory; the store keeps them for the next start. NULL is allowed. */
+void jobs_close(struct jobs *jobs);
+
+/* What is asked for. The strings live during the call. */
+struct job_order {
+	const struct sapi_job_submit *submit;
+	const char *owner; /* the terminal's name */
+	uint8_t priority; /* decided: the submitter's or the device's */
+	const char *key; /* Idempotency-Key or "" */
+	const char *key_hash; /* SHA-256 (hex) of the body that came with it */
+};
+
+/*
+ * Accept a job; durable on return, with space for its content. 0; -EAGAIN: as many unfinished jobs as may
+ * be; -EEXIST: the key was used with another body; -ENOSPC; others. 1: the owner submitted this before with
+ * the same key. @id is the job's in the cases 0 and 1.
+ */
+int jobs_submit(struct jobs *jobs, const struct job_order *order, char id[ID_LEN], struct err *e);
+/* The job that @owner submitted with @key before: its id and the hash of the body. -ENOENT. */
+int jobs_find_key(struct jobs *jobs, const char *owner, const char *key, char id[ID_LEN],
+		  char hash[SHA256_STR_LEN]);
+
+/* The unfinished job of that id, or NULL. */
+struct job *jobs_find(const struct jobs *jobs, const char *id);
+/* Queued and not taken, highest priority, then oldest. NULL: none. */
+struct job *jobs_next(const struct jobs *jobs);
+size_t jobs_count(const struct jobs *jobs); /* unfinished */
+size_t jobs_in_state(const struct jobs *jobs, enum job_state state); /* unfinished ones */
+/* Of the jobs that ended in this run of the program, by final state. */
+uint64_t jobs_ended(const struct jobs *jobs, enum job_state state);
+
+/* The job as the API shows it, finished or not; sapi_job_fini() releases @out. -ENOENT. */
+int jobs_show(struct jobs *jobs, const char *id, bool timeline, struct sapi_job *out);
+/* Those of @owner (NULL: all) in one of @states (bits, 0: any), oldest first, without timelines. */
+int jobs_list(struct jobs *jobs, const char *owner, uint32_t states, struct sapi_job_list *out);
+
+/* ---- one job; pointers are valid until job_release() ---- */
+
+/* Read only outside jobs.c. */
+const struct store_job *job_row(const struct job *job);
+/* The content; NULL once the job was released. */
+struct spool_file *job_content(const struct job *job);
+/* Who delivers the job (delivery.c); set when it is taken, NULL again when given up. */
+void job_set_delivery(struct job *job, void *delivery);
+void *job_delivery(const struct job *job);
+
+/* Store uploaded bytes; for a job in state receiving only (-EALREADY). -ERANGE, -ENOSPC, -EIO. */
+int job_upload(struct job *job, uint64_t offset, const void *data, size_t len);
+/* Make them durable. When the content is complete its digest is finished and the job queued, later. */
+int job_upload_end(struct job *job);
+
+/* Add to the timeline; @reason: kebab-case word or "". */
+void job_event(struct job *job, const char *event, enum path_kind path, const char *reason,
+	       const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* The same for a gateway's decision, with its action word. */
+void job_decision(struct job *job, const char *action, const char *reason, const char *text);
+/*
+ * Change the state, with a timeline entry named as the state: reason word, text for people. Does
+ * nothing when the state is that already, or final.
+ */
+void job_set_state(struct job *job, enum job_state state, enum path_kind path, const char *reason,
+		   const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* What arrived at the device, and what was sent in vain; written to the store with the next event. */
+void job_progress(struct job *job, uint64_t delivered, uint64_t resent);
+void job_set_moved(struct job *job);
+/* Count a try; returns the number of tries so far. */
+uint32_t job_attempt(struct job *job);
+
+/* Paths are numbered as they are opened. The number, or -ENOMEM. */
+int job_path_open(struct job *job, enum path_kind kind, const char *gateway);
+/* To change, then job_path_save(). */
+struct sapi_job_path *job_path(struct job *job, int idx);
+void job_path_save(struct job *job, int idx);
+
+/* The job is in a final state and nobody works on it any more: drop content and memory. */
+void job_release(struct job *job);
+
+/* ---- watching ---- */
+
+struct job_watch {
+	/* A timeline entry came. May call job_unwatch(). */
+	void (*on_event)(const struct sapi_job_event *ev, void *arg);
+	/* The last one came; the watch is gone. */
+	void (*on_end)(void *arg);
+	void *arg;
+	struct job_watch *next; /* jobs.c's */
+	struct job *job; /* jobs.c's; NULL when not watching */
+};
+
+/* @watch is the caller's and must live until on_end or job_unwatch(). */
+void job_watch(struct job *job, struct job_watch *watch);
+void job_unwatch(struct job_watch *watch);
+
+#endif

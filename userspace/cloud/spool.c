@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cloud/spool.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/digest.h"
+#include "lib/err.h"
+
+#define DIGEST_CHUNK ((size_t)64 << 10)
+
+struct spool {
+	int dir;
+};
+
+struct spool_file {
+	int fd;
+	uint64_t size;
+	uint64_t dirty; /* bytes written since the last flush */
+	struct ranges held;
+	struct sha256 *sha;
+	uint64_t hashed; /* bytes from the start that are in @sha */
+};
+
+int spool_open(const char *dir, struct spool **out, struct err *e)
+{
+	struct spool *s;
+	int ret;
+
+	if (mkdir(dir, 0700) && errno != EEXIST)
+		return err_sys(e, -errno, "spool %s", dir);
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return err_sys(e, -ENOMEM, "spool %s", dir);
+	s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0) {
+		ret = err_sys(e, -errno, "spool %s", dir);
+		free(s);
+		return ret;
+	}
+	*out = s;
+	return 0;
+}
+
+void spool_close(struct spool *s)
+{
+	if (!s)
+		return;
+	close(s->dir);
+	free(s);
+}
+
+int spool_sweep(struct spool *s, bool (*known)(const char *id, void *arg), void *arg)
+{
+	struct dirent *d;
+	DIR *dir;
+	int fd;
+
+	fd = openat(s->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while ((d = readdir(dir)))
+		if (id_ok(d->d_name) && !known(d->d_name, arg))
+			unlinkat(s->dir, d->d_name, 0);
+	closedir(dir);
+	return 0;
+}
+
+int spool_remove(struct spool *s, const char *id)
+{
+	if (!id_ok(id))
+		return -EINVAL;
+	return unlinkat(s->dir, id, 0) && errno != ENOENT ? -errno : 0;
+}
+
+static int file_new(int fd, uint64_t size, struct spool_file **out)
+{
+	struct spool_file *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	f->fd = fd;
+	f->size = size;
+	ranges_init(&f->held);
+	*out = f;
+	return 0;
+}
+
+/* Reserve the blocks; where the file system cannot (tmpfs of old kernels, 9p) set the length only. */
+static int reserve(int fd, uint64_t size)
+{
+	int ret;
+
+	if (!size)
+		return 0;
+	ret = posix_fallocate(fd, 0, (off_t)size);
+	if (ret == EOPNOTSUPP || ret == EINVAL)
+		ret = ftruncate(fd, (off_t)size) ? errno : 0;
+	return -ret;
+}
+
+int spool_file_new(struct spool *s, const char *id, uint64_t size, struct spool_file **out)
+{
+	int fd, ret;
+
+	if (!id_ok(id))
+		return -EINVAL;
+	if (size > CONTENT_SIZE_MAX)
+		return -EFBIG;
+	fd = openat(s->dir, id, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	ret = reserve(fd, size);
+	if (!ret && (fsync(fd) || fsync(s->dir)))
+		ret = -errno;
+	if (!ret)
+		ret = file_new(fd, size, out);
+	if (ret) {
+		close(fd);
+		unlinkat(s->dir, id, 0);
+	}
+	return ret;
+}
+
+int spool_file_open(struct spool *s, const char *id, uint64_t size, const struct ranges *held,
+		    struct spool_file **out)
+{
+	struct stat st;
+	int fd, ret = 0;
+
+	if (!id_ok(id))
+		return -EINVAL;
+	fd = openat(s->dir, id, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st))
+		ret = -errno;
+	else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size < size ||
+		 (held->n && held->v[held->n - 1].to > size))
+		ret = -EINVAL;
+	if (!ret)
+		ret = file_new(fd, size, out);
+	if (ret) {
+		close(fd);
+		return ret;
+	}
+	ret = ranges_copy(&(*out)->held, held);
+	if (ret)
+		spool_file_close(*out);
+	return ret;
+}
+
+void spool_file_close(struct spool_file *f)
+{
+	if (!f)
+		return;
+	sha256_free(f->sha);
+	ranges_fini(&f->held);
+	close(f->fd);
+	free(f);
+}
+
+static int write_all(int fd, const uint8_t *p, size_t len, uint64_t offset)
+{
+	ssize_t n;
+
+	while (len) {
+		n = pwrite(fd, p, len, (off_t)offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		p += n;
+		len -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+int spool_write(struct spool_file *f, uint64_t offset, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint64_t end, pos, from, to;
+	int ret;
+
+	if (offset > f->size || len > f->size - offset)
+		return -ERANGE;
+	end = offset + len;
+	for (pos = offset; pos < end && ranges_next_hole(&f->held, pos, end, &from, &to);
+	     pos = to) {
+		ret = write_all(f->fd, p + (from - offset), to - from, from);
+		if (!ret)
+			ret = ranges_add(&f->held, from, to, NULL);
+		if (ret)
+			return ret;
+		f->dirty += to - from;
+	}
+	return 0;
+}
+
+bool spool_wants_flush(const struct spool_file *f)
+{
+	return f->dirty >= SPOOL_FLUSH;
+}
+
+int spool_flush(struct spool_file *f)
+{
+	if (!f->dirty)
+		return 0;
+	if (fdatasync(f->fd))
+		return -errno;
+	f->dirty = 0;
+	return 0;
+}
+
+const struct ranges *spool_held(const struct spool_file *f)
+{
+	return &f->held;
+}
+
+bool spool_complete(const struct spool_file *f)
+{
+	return ranges_complete(&f->held, f->size);
+}
+
+uint64_t spool_size(const struct spool_file *f)
+{
+	return f->size;
+}
+
+int spool_fd(const struct spool_file *f)
+{
+	return f->fd;
+}
+
+/* The end of what is held without gap from the start. */
+static uint64_t contiguous(const struct spool_file *f)
+{
+	return f->held.n && !f->held.v[0].from ? f->held.v[0].to : 0;
+}
+
+static int digest_some(struct spool_file *f, uint64_t until)
+{
+	uint8_t chunk[DIGEST_CHUNK];
+	uint64_t want;
+	ssize_t n;
+	int ret;
+
+	while (f->hashed < until) {
+		want = until - f->hashed;
+		n = pread(f->fd, chunk, want < sizeof(chunk) ? want : sizeof(chunk),
+			  (off_t)f->hashed);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO; /* somebody truncated the file */
+		ret = sha256_update(f->sha, chunk, (size_t)n);
+		if (ret)
+			return ret;
+		f->hashed += (uint64_t)n;
+	}
+	return 0;
+}
+
+int spool_digest(struct spool_file *f, uint64_t max, char hex[SHA256_STR_LEN])
+{
+	uint64_t until = contiguous(f);
+	uint8_t sum[SHA256_LEN];
+	int ret;
+
+	if (!f->sha) {
+		ret = sha256_new(&f->sha);
+		if (ret)
+			return ret;
+	}
+	if (until > f->hashed && until - f->hashed > max)
+		until = f->hashed + max;
+	ret = digest_some(f, until);
+	if (ret)
+		return ret;
+	if (f->hashed < f->size)
+		return 0;
+	ret = sha256_peek(f->sha, sum);
+	if (ret)
+		return ret;
+	sha256_hex(sum, hex);
+	return 1;
+}
