@@ -1,0 +1,561 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cloud/path.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#include "cloud/ndjson.h"
+#include "cloud/problem.h"
+#include "cloud/transfer.h"
+#include "cloud/window.h"
+#include "lib/err.h"
+#include "lib/h2.h"
+#include "lib/loop.h"
+
+/* A segment in flight: one PUT of jobs/{id}/content. */
+struct segment {
+	struct path *path;
+	struct h2_call *call;
+	uint64_t from, to, pos; /* pos: next byte to put on the wire */
+	uint64_t counted; /* bytes of it that were on the wire before */
+	struct window_mark mark;
+	LIST_ENTRY(segment) link;
+};
+
+struct path {
+	struct path_conf conf;
+	struct path_ops ops;
+	void *arg;
+	enum path_state state;
+	bool draining;
+	bool held_back; /* the agent suspended the job (7L): no segments until it resumes */
+	bool ended; /* event stream told a final state */
+	char resource[48]; /* "/v1/jobs/{id}" */
+	struct window window;
+	uint64_t bytes;
+	uint64_t asked_at;
+	LIST_HEAD(, segment) segments;
+	size_t n_segments;
+	struct h2_call *call; /* PUT or GET of the job */
+	struct h2_call *events;
+	struct ndjson lines;
+	struct h2_call *cancel;
+	void (*on_cancelled)(int err, void *arg);
+	void *cancel_arg;
+	struct loop_defer *later; /* on_drained, on_failed */
+	bool failed, fatal;
+	char code[SAPI_REASON_LEN];
+	char text[SAPI_TEXT_LEN];
+	int events_status; /* HTTP status of the event stream */
+	struct sapi_state_event *told; /* by the agent, not yet passed on */
+	size_t n_told;
+};
+
+#define TOLD_MAX 16 /* states of a job between two passes of the loop */
+
+enum path_kind path_get_kind(const struct path *p)
+{
+	return p->conf.kind;
+}
+
+enum path_state path_get_state(const struct path *p)
+{
+	return p->failed ? PATH_CLOSED : p->draining ? PATH_DRAINING : p->state;
+}
+
+uint64_t path_bytes(const struct path *p)
+{
+	return p->bytes;
+}
+
+uint64_t path_in_flight(const struct path *p)
+{
+	return p->window.flight;
+}
+
+/* ---- ends ---- */
+
+static void segment_free(struct segment *s)
+{
+	LIST_REMOVE(s, link);
+	s->path->n_segments--;
+	free(s);
+}
+
+/* Its bytes are free again if none left this host, else only the receiver knows. */
+static void segment_lose(struct segment *s)
+{
+	window_lost(&s->path->window, s->to - s->from);
+	transfer_lose(s->path->conf.transfer, s->from, s->to, s->pos > s->from);
+	segment_free(s);
+}
+
+static void stop(struct path *p)
+{
+	struct segment *s;
+
+	while ((s = LIST_FIRST(&p->segments))) {
+		h2_call_cancel(s->call);
+		segment_lose(s);
+	}
+	if (p->call)
+		h2_call_cancel(p->call);
+	p->call = NULL;
+	if (p->events) {
+		h2_call_cancel(p->events);
+		ndjson_fini(&p->lines);
+	}
+	p->events = NULL;
+	if (p->cancel)
+		h2_call_cancel(p->cancel);
+	p->cancel = NULL;
+}
+
+static void fail(struct path *p, bool fatal, const char *code, const char *text)
+{
+	if (p->failed)
+		return;
+	p->failed = true;
+	p->fatal = fatal;
+	snprintf(p->code, sizeof(p->code), "%s", code);
+	snprintf(p->text, sizeof(p->text), "%s", text);
+	loop_defer_call(p->later);
+}
+
+/*
+ * The agent's words are passed on one by one and from the loop only, since whoever hears them may free the
+ * path. They come before a failure: the stream that told of the end was allowed to end.
+ */
+static void pass_on(struct path *p)
+{
+	struct sapi_state_event ev = p->told[0];
+
+	p->n_told--;
+	memmove(p->told, p->told + 1, p->n_told * sizeof(*p->told));
+	if (p->n_told || p->failed || p->draining)
+		loop_defer_call(p->later);
+	p->ops.on_state(p, ev.state, ev.reason, p->arg);
+}
+
+static void on_later(void *arg)
+{
+	struct path *p = arg;
+
+	if (p->n_told) {
+		pass_on(p);
+	} else if (p->failed) {
+		stop(p);
+		p->ops.on_failed(p, p->fatal, p->code, p->text, p->arg);
+	} else if (p->draining && !p->n_segments) {
+		p->ops.on_drained(p, p->arg);
+	}
+}
+
+void path_free(struct path *p)
+{
+	if (!p)
+		return;
+	stop(p);
+	loop_defer_free(p->later);
+	free(p->told);
+	free(p);
+}
+
+/* ---- segments ---- */
+
+static ssize_t read_segment(void *arg, void *buf, size_t len)
+{
+	struct segment *s = arg;
+	ssize_t n;
+
+	if (s->pos == s->to)
+		return 0;
+	if (len > s->to - s->pos)
+		len = s->to - s->pos;
+	do {
+		n = pread(s->path->conf.fd, buf, len, (off_t)s->pos);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n ? -errno : -ENODATA;
+	s->counted += transfer_wire(s->path->conf.transfer, s->pos, s->pos + (uint64_t)n);
+	s->pos += (uint64_t)n;
+	return n;
+}
+
+static bool code_is(const struct problem *p, const char *code)
+{
+	return !strcmp(p->code, code);
+}
+
+/* What the agent will not change its mind about. */
+static bool is_fatal(const struct problem *p)
+{
+	return p->status == 400 || p->status == 403 || p->status == 413 || p->status == 422 ||
+	       p->status == 507 || (p->status == 409 && !code_is(p, "suspended"));
+}
+
+static void acked(struct segment *s, const struct h2_reply *reply)
+{
+	struct path *p = s->path;
+	struct sapi_content_reply content;
+	uint64_t duplicate = 0;
+
+	/* An agent that does not count duplicates has acknowledged nonetheless. */
+	if (!sapi_content_reply_decode(reply->body, reply->len, &content, NULL))
+		duplicate = content.duplicate;
+	window_acked(&p->window, s->to - s->from, loop_now(p->conf.loop), &s->mark);
+	if (transfer_ack(p->conf.transfer, s->from, s->to, duplicate, s->counted)) {
+		transfer_lose(p->conf.transfer, s->from, s->to, true);
+		fail(p, false, "out-of-memory", "the acknowledgement could not be recorded");
+	} else {
+		p->bytes += s->to - s->from;
+	}
+	segment_free(s);
+}
+
+static void on_segment(const struct h2_reply *reply, void *arg)
+{
+	struct segment *s = arg;
+	struct path *p = s->path;
+	struct problem problem;
+
+	if (!problem_of_reply(reply, path_kind_str(p->conf.kind), &problem)) {
+		acked(s, reply);
+		if (p->failed)
+			return;
+		if (p->draining && !p->n_segments)
+			loop_defer_call(p->later);
+		else
+			path_pump(p);
+		p->ops.on_progress(p, p->arg);
+		return;
+	}
+	segment_lose(s);
+	if (code_is(&problem, "suspended")) {
+		p->held_back = true;
+		path_ask(p);
+		return;
+	}
+	fail(p, is_fatal(&problem), problem.code, problem.text);
+}
+
+static int segment_start(struct path *p, uint64_t from, uint64_t to)
+{
+	struct content_range range = { from, to, transfer_size(p->conf.transfer) };
+	char text[CONTENT_RANGE_STR_LEN], path[64];
+	struct h2_header header = { "content-range", content_range_print(&range, text) };
+	struct h2_request req = {
+		.method = "PUT",
+		.path = path,
+		.headers = &header,
+		.header_count = 1,
+		.type = "application/octet-stream",
+		.timeout_ms = PATH_SEGMENT_MS,
+	};
+	struct segment *s = calloc(1, sizeof(*s));
+	int ret;
+
+	if (!s)
+		return -ENOMEM;
+	s->path = p;
+	s->from = s->pos = from;
+	s->to = to;
+	snprintf(path, sizeof(path), "%s/content", p->resource);
+	req.source.read = read_segment;
+	req.source.arg = s;
+	req.source.len = (int64_t)(to - from);
+	ret = h2_fetch(p->conf.h2, &req, on_segment, s, &s->call);
+	if (ret) {
+		free(s);
+		return ret;
+	}
+	LIST_INSERT_HEAD(&p->segments, s, link);
+	p->n_segments++;
+	window_sent(&p->window, to - from, loop_now(p->conf.loop), &s->mark);
+	return 0;
+}
+
+void path_pump(struct path *p)
+{
+	uint64_t from, to;
+	int ret;
+
+	while (!p->failed && p->state == PATH_ACTIVE && !p->draining && !p->held_back &&
+	       !transfer_unsure(p->conf.transfer) && window_room(&p->window, p->conf.segment)) {
+		ret = transfer_take(p->conf.transfer, &from, &to);
+		if (ret == -ENODATA)
+			return;
+		if (!ret) {
+			ret = segment_start(p, from, to);
+			if (ret)
+				transfer_lose(p->conf.transfer, from, to, false);
+		}
+		if (ret)
+			fail(p, false, "no-answer", shunt_strerror(ret));
+	}
+}
+
+void path_drain(struct path *p)
+{
+	p->draining = true;
+	if (!p->n_segments)
+		loop_defer_call(p->later);
+}
+
+void path_undrain(struct path *p)
+{
+	p->draining = false;
+	path_pump(p);
+}
+
+/* ---- what the agent says of the job ---- */
+
+static int follow_events(struct path *p);
+
+static void activate(struct path *p)
+{
+	int ret;
+
+	if (p->state != PATH_OPENING) {
+		path_pump(p);
+		return;
+	}
+	/* Not before: a stream asked for beside the PUT could be handled before it. */
+	ret = follow_events(p);
+	if (ret) {
+		fail(p, false, "no-answer", shunt_strerror(ret));
+		return;
+	}
+	p->state = PATH_ACTIVE;
+	p->ops.on_active(p, p->arg);
+}
+
+/* Others may have sent since the question was asked; only with nothing in flight is the answer all. */
+static void on_status(const struct h2_reply *reply, void *arg)
+{
+	struct path *p = arg;
+	struct sapi_device_job_status status;
+	struct problem problem;
+	struct err e = { 0 };
+	int ret;
+
+	p->call = NULL;
+	if (problem_of_reply(reply, path_kind_str(p->conf.kind), &problem)) {
+		fail(p, is_fatal(&problem), problem.code, problem.text);
+		return;
+	}
+	ret = sapi_device_job_status_decode(reply->body, reply->len, &status, &e);
+	if (ret) {
+		fail(p, false, "bad-answer", err_text(&e));
+		return;
+	}
+	window_rtt(&p->window, loop_now(p->conf.loop) - p->asked_at);
+	/* It runs the job, or ran it: so it had all of it, whatever it still lists. */
+	if (status.state == JOB_EXECUTING || status.state == JOB_COMPLETED)
+		ret = ranges_add(&status.received, 0, transfer_size(p->conf.transfer), NULL);
+	/* Suspended, or over: the event stream tells how it goes on. */
+	p->held_back = status.state != JOB_RECEIVING;
+	if (!ret)
+		ret = transfer_learn(p->conf.transfer, &status.received,
+				     !transfer_taken(p->conf.transfer));
+	sapi_device_job_status_fini(&status);
+	if (ret)
+		fail(p, ret == -ERANGE, "bad-answer", "the agent lists ranges beyond the content");
+	else
+		activate(p);
+}
+
+static int small_request(struct path *p, const char *method, const void *body, size_t len,
+			 void (*done)(const struct h2_reply *reply, void *arg),
+			 struct h2_call **out)
+{
+	struct h2_request req = {
+		.method = method,
+		.path = p->resource,
+		.type = len ? "application/json" : NULL,
+		.body = body,
+		.body_len = len,
+		.timeout_ms = PATH_REQUEST_MS,
+		.max_reply = SAPI_LIST_MAX, /* many ranges make a long answer */
+	};
+
+	p->asked_at = loop_now(p->conf.loop);
+	return h2_fetch(p->conf.h2, &req, done, p, out);
+}
+
+void path_ask(struct path *p)
+{
+	int ret;
+
+	if (p->failed || p->call)
+		return;
+	ret = small_request(p, "GET", NULL, 0, on_status, &p->call);
+	if (ret)
+		fail(p, false, "no-answer", shunt_strerror(ret));
+}
+
+static void on_introduced(const struct h2_reply *reply, void *arg)
+{
+	struct path *p = arg;
+	struct problem problem;
+	struct ranges none = RANGES_INIT;
+
+	p->call = NULL;
+	if (problem_of_reply(reply, path_kind_str(p->conf.kind), &problem)) {
+		fail(p, is_fatal(&problem), problem.code, problem.text);
+		return;
+	}
+	window_rtt(&p->window, loop_now(p->conf.loop) - p->asked_at);
+	if (reply->status != 201) {
+		path_ask(p); /* it knows the job already, so it may hold some of it */
+		return;
+	}
+	if (transfer_learn(p->conf.transfer, &none, !transfer_taken(p->conf.transfer)))
+		fail(p, false, "out-of-memory", "out of memory");
+	else
+		activate(p);
+}
+
+/* ---- the agent's event stream ---- */
+
+static int on_line(const char *line, size_t len, void *arg)
+{
+	struct path *p = arg;
+	struct sapi_state_event ev;
+	int ret;
+
+	ret = sapi_state_event_decode(line, len, &ev, NULL);
+	if (ret)
+		return ret;
+	if (p->n_told == TOLD_MAX)
+		return -SHUNT_EPROTO; /* no job has that many states */
+	if (job_state_final(ev.state))
+		p->ended = true;
+	p->told[p->n_told++] = ev;
+	loop_defer_call(p->later);
+	if (p->held_back && ev.state == JOB_RECEIVING)
+		path_ask(p); /* resumed */
+	return 0;
+}
+
+static void on_events_headers(struct h2_call *call, int status, void *arg)
+{
+	struct path *p = arg;
+
+	(void)call;
+	p->events_status = status;
+}
+
+static int on_events_data(struct h2_call *call, const void *data, size_t len, void *arg)
+{
+	struct path *p = arg;
+
+	(void)call;
+	return p->events_status == 200 ? ndjson_feed(&p->lines, data, len) : 0;
+}
+
+static void on_events_close(struct h2_call *call, int err, const char *why, void *arg)
+{
+	struct path *p = arg;
+	char text[SAPI_TEXT_LEN];
+
+	(void)call;
+	p->events = NULL;
+	ndjson_fini(&p->lines);
+	if (p->ended)
+		return;
+	snprintf(text, sizeof(text), "the agent's event stream ended: %.200s (HTTP status %d)",
+		 err ? why : "by the agent", p->events_status);
+	fail(p, false, "no-answer", text);
+}
+
+static int follow_events(struct path *p)
+{
+	static const struct h2_call_ops ops = {
+		.on_headers = on_events_headers,
+		.on_data = on_events_data,
+		.on_close = on_events_close,
+	};
+	char path[64];
+	struct h2_request req = { .method = "GET", .path = path };
+	int ret;
+
+	snprintf(path, sizeof(path), "%s/events", p->resource);
+	ndjson_init(&p->lines, on_line, p);
+	ret = h2_call_start(p->conf.h2, &req, &ops, p, &p->events);
+	if (ret)
+		ndjson_fini(&p->lines);
+	return ret;
+}
+
+/* ---- cancelling ---- */
+
+static void on_cancel(const struct h2_reply *reply, void *arg)
+{
+	struct path *p = arg;
+	struct problem problem;
+	int ret = problem_of_reply(reply, path_kind_str(p->conf.kind), &problem);
+
+	p->cancel = NULL;
+	p->on_cancelled(ret, p->cancel_arg);
+}
+
+void path_cancel_job(struct path *p, void (*done)(int err, void *arg), void *arg)
+{
+	uint64_t asked_at = p->asked_at;
+
+	p->on_cancelled = done;
+	p->cancel_arg = arg;
+	p->held_back = true;
+	if (p->cancel)
+		return;
+	if (small_request(p, "DELETE", NULL, 0, on_cancel, &p->cancel))
+		done(-ENOTCONN, arg);
+	p->asked_at = asked_at;
+}
+
+/* ---- start ---- */
+
+static int introduce(struct path *p)
+{
+	struct buf body = BUF_INIT;
+	int ret;
+
+	ret = sapi_device_job_encode(p->conf.device_job, &body);
+	if (!ret)
+		ret = small_request(p, "PUT", body.data, body.len, on_introduced, &p->call);
+	buf_fini(&body);
+	return ret;
+}
+
+int path_new(const struct path_conf *conf, const struct path_ops *ops, void *arg, struct path **out)
+{
+	struct path *p = calloc(1, sizeof(*p));
+	int ret = -ENOMEM;
+
+	if (!p)
+		return -ENOMEM;
+	p->conf = *conf;
+	p->ops = *ops;
+	p->arg = arg;
+	p->state = PATH_OPENING;
+	LIST_INIT(&p->segments);
+	snprintf(p->resource, sizeof(p->resource), "/v1/jobs/%s", conf->job);
+	window_init(&p->window, PATH_WINDOW_MIN_SEGMENTS * (uint64_t)conf->segment,
+		    PATH_WINDOW_MAX);
+	p->told = calloc(TOLD_MAX, sizeof(*p->told));
+	if (p->told)
+		ret = loop_defer_new(conf->loop, on_later, p, &p->later);
+	if (!ret)
+		ret = introduce(p);
+	if (ret) {
+		path_free(p);
+		return ret;
+	}
+	*out = p;
+	return 0;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * path: one way on which a job's content travels to a device's agent: an HTTP/2 session to it, be it
+ * through a tunnel or on a direct connection.
+ *
+ *	opening ── job known to the agent ──▶ active ──▶ draining ── nothing in flight ──▶ (drained)
+ *
+ * Opening says PUT jobs/{id} and asks what the agent holds, which is at the same time the proof that the
+ * path works before anything is moved to it. An active path takes segments from the transfer while
+ * its window has room. A draining one finishes what is in flight. The agent's event stream is
+ * followed from opening on, so the device's word (completed = data 7H) is heard on every path.
+ *
+ * The session belongs to somebody else; a path never closes it.
+ */
+#ifndef SHUNT_CLOUD_PATH_H
+#define SHUNT_CLOUD_PATH_H
+
+#include "lib/sapi.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct h2;
+struct loop;
+struct path;
+struct transfer;
+
+#define PATH_REQUEST_MS 15000 /* small requests */
+#define PATH_SEGMENT_MS 120000 /* one segment */
+#define PATH_WINDOW_MIN_SEGMENTS 2
+#define PATH_WINDOW_MAX ((uint64_t)4 << 20) /* bytes in flight */
+
+struct path_conf {
+	struct loop *loop;
+	struct h2 *h2;
+	enum path_kind kind;
+	const char *job; /* id */
+	const struct sapi_device_job *device_job; /* must outlive the path */
+	struct transfer *transfer; /* must outlive the path */
+	int fd; /* content; stays open */
+	uint32_t segment; /* bytes */
+};
+
+struct path_ops {
+	/* The agent knows the job, the transfer what the agent holds. */
+	void (*on_active)(struct path *p, void *arg);
+	/* Bytes were acknowledged. */
+	void (*on_progress)(struct path *p, void *arg);
+	/* Draining is done. */
+	void (*on_drained)(struct path *p, void *arg);
+	/* The agent tells the job's state. */
+	void (*on_state)(struct path *p, enum job_state state, const char *reason, void *arg);
+	/* Unusable from now on; segments in flight were given back. @fatal: the agent refused the job
+	 * for good.
+	 */
+	void (*on_failed)(struct path *p, bool fatal, const char *code, const char *text,
+			  void *arg);
+};
+
+/* Starts to open. Callbacks never come from within; any may free the path. 0 or a negative code. */
+int path_new(const struct path_conf *conf, const struct path_ops *ops, void *arg,
+	     struct path **out);
+/* Cancels what is in flight and gives it back to the transfer. NULL is allowed. */
+void path_free(struct path *p);
+
+/* Take segments as far as there is room; to be called when others gave segments back. */
+void path_pump(struct path *p);
+/* No new segments; on_drained follows (from the loop, also when nothing is in flight). */
+void path_drain(struct path *p);
+/* Take segments again, after path_drain() and before on_drained. */
+void path_undrain(struct path *p);
+/* Ask the agent again what it holds; unsure bytes of the transfer become held or free. */
+void path_ask(struct path *p);
+/* Have the agent drop the job; @done once, 0 or why not, perhaps at once; not after path_free(). */
+void path_cancel_job(struct path *p, void (*done)(int err, void *arg), void *arg);
+
+enum path_kind path_get_kind(const struct path *p);
+enum path_state path_get_state(const struct path *p);
+uint64_t path_bytes(const struct path *p); /* acknowledged through it */
+uint64_t path_in_flight(const struct path *p);
+
+#endif
