@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cloud: the program's configuration, and the parts it is put together from.
+ */
+#ifndef SHUNT_CLOUD_CLOUD_H
+#define SHUNT_CLOUD_CLOUD_H
+
+#include "lib/conf.h"
+#include "lib/h2.h"
+#include "lib/types.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct deliveries;
+struct directs;
+struct err;
+struct gateways;
+struct jobs;
+struct loop;
+struct peer_listener;
+struct registry;
+struct spool;
+struct store;
+struct tls_ctx;
+struct tokens;
+struct tunnels;
+struct webdav;
+
+struct cloud_conf {
+	char *ca, *cert, *key; /* PEM files */
+	int log_level;
+	char *user;
+	char *state; /* directory */
+	struct shunt_endpoint listen, public, manager;
+	bool tunnels; /* false: serve direct connections only */
+	char *device;
+	uint32_t port;
+	struct shunt_endpoint public_tunnel;
+	struct shunt_prefix pool;
+	int cipher;
+	uint64_t segment; /* bytes */
+	uint32_t max_jobs, max_running;
+	uint64_t max_size; /* bytes */
+	uint32_t attempts;
+	uint64_t linger, keep; /* ms */
+};
+
+extern const struct conf_row cloud_conf_table[];
+
+struct cloud {
+	const struct cloud_conf *conf;
+	struct loop *loop;
+	struct tls_ctx *tls;
+	struct store *store;
+	struct spool *spool;
+	struct tokens *tokens;
+	struct registry *registry;
+	struct gateways *gateways;
+	struct tunnels *tunnels; /* NULL when conf->tunnels is off */
+	struct directs *directs;
+	struct webdav *webdav;
+	struct jobs *jobs;
+	struct deliveries *deliveries;
+	struct peer_listener *listener;
+	struct h2_router router;
+};
+
+/* What the table cannot say: combinations of settings. 0 or -SHUNT_ECONF. */
+int cloud_conf_check(const struct cloud_conf *conf, struct err *e);
+/* Load credentials; for --check and for the start. */
+int cloud_credentials(const struct cloud_conf *conf, struct tls_ctx **out, struct err *e);
+
+/*
+ * Start everything: @c holds conf, loop and tls. On failure all of it is undone. Privileges are dropped
+ * once the network device, the port and the state directory are open.
+ */
+int cloud_start(struct cloud *c, struct err *e);
+/* Accept nothing new, close sessions gracefully, then stop the loop with status 0. */
+void cloud_stop(struct cloud *c);
+/* Read the certificate files again; keeps the old ones when they are not usable. */
+void cloud_reload(struct cloud *c);
+/* Free what cloud_start() made. */
+void cloud_fini(struct cloud *c);
+
+#endif

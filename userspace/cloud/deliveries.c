@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cloud/cloud.h"
+#include "cloud/delivery_int.h"
+#include "cloud/jobs.h"
+#include "cloud/tunnels.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+
+void deliveries_kick(struct deliveries *ds)
+{
+	struct job *job;
+	int ret;
+
+	if (ds->stopped)
+		return;
+	while (ds->count < ds->cloud->conf->max_running && (job = jobs_next(ds->cloud->jobs))) {
+		ret = delivery_new(ds, job);
+		if (ret) {
+			log_err("delivery: %s: not started: %s", job_row(job)->id,
+				shunt_strerror(ret));
+			return;
+		}
+	}
+}
+
+void deliveries_cancel(struct deliveries *ds, struct job *job, const char *who)
+{
+	struct delivery *d = job_delivery(job);
+
+	(void)ds;
+	if (job_state_final(job_row(job)->state))
+		return;
+	job_set_state(job, JOB_CANCELED, PATH_NONE, "canceled", "canceled by %s", who);
+	if (d)
+		delivery_cancel(d);
+	else
+		job_release(job);
+}
+
+void deliveries_joined(struct deliveries *ds, const char *job, const char *device)
+{
+	struct job *j = jobs_find(ds->cloud->jobs, job);
+	struct delivery *d = j ? job_delivery(j) : NULL;
+
+	/* tokens.c has checked that the token was this device's; the job's device cannot have changed. */
+	if (d && !strcmp(job_row(j)->device, device))
+		delivery_join(d);
+}
+
+static void decision(struct delivery *d, const struct sapi_gateway_event *ev)
+{
+	job_decision(d->job, sapi_gateway_action_str(ev->action), ev->reason, ev->text);
+	if (ev->action == SAPI_GW_WAIT)
+		job_set_state(d->job, JOB_WAITING, PATH_TUNNEL, ev->reason, "%s", ev->text);
+	/* The device is here already, for another job: its agent has no reason to connect again. */
+	if (ev->action == SAPI_GW_MOVE || ev->action == SAPI_GW_DIRECT)
+		delivery_join(d);
+}
+
+void deliveries_gateway_event(struct deliveries *ds, const char *gateway,
+			      const struct sapi_gateway_event *ev)
+{
+	struct job *job = jobs_find(ds->cloud->jobs, ev->job);
+	struct delivery *d = job ? job_delivery(job) : NULL;
+
+	/* A gateway has a say in its own tunnels only. */
+	if (!d || !d->tunnel || strcmp(ctun_gateway(d->tunnel), gateway))
+		return;
+	switch (ev->event) {
+	case SAPI_GW_DECISION:
+		decision(d, ev);
+		break;
+	case SAPI_GW_MOVE_FAILED:
+		job_event(d->job, "move-failed", PATH_TUNNEL, "connect-failed", "%s", ev->text);
+		break;
+	case SAPI_GW_TUNNEL_CLOSED:
+		tunnels_gone(ds->cloud->tunnels, gateway, ev->tunnel, ev->reason);
+		break;
+	}
+}
+
+size_t deliveries_count(const struct deliveries *ds)
+{
+	return ds->count;
+}
+
+const struct delivery_totals *deliveries_totals(const struct deliveries *ds)
+{
+	return &ds->totals;
+}
+
+static void on_kick(void *arg)
+{
+	deliveries_kick(arg);
+}
+
+int deliveries_new(struct cloud *c, struct deliveries **out, struct err *e)
+{
+	struct deliveries *ds = calloc(1, sizeof(*ds));
+
+	if (!ds || loop_defer_new(c->loop, on_kick, ds, &ds->kick)) {
+		free(ds);
+		return err_sys(e, -ENOMEM, "deliveries");
+	}
+	ds->cloud = c;
+	LIST_INIT(&ds->list);
+	*out = ds;
+	return 0;
+}
+
+void deliveries_stop(struct deliveries *ds)
+{
+	struct delivery *d;
+
+	ds->stopped = true;
+	while ((d = LIST_FIRST(&ds->list)))
+		delivery_free(d);
+}
+
+void deliveries_free(struct deliveries *ds)
+{
+	if (!ds)
+		return;
+	deliveries_stop(ds);
+	loop_defer_free(ds->kick);
+	free(ds);
+}

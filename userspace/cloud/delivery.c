@@ -1,0 +1,816 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cloud/delivery_int.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cloud/cloud.h"
+#include "cloud/direct.h"
+#include "cloud/gateways.h"
+#include "cloud/jobs.h"
+#include "cloud/path.h"
+#include "cloud/registry.h"
+#include "cloud/token.h"
+#include "cloud/transfer.h"
+#include "cloud/tunnels.h"
+#include "cloud/webdav.h"
+#include "lib/digest.h"
+#include "lib/err.h"
+#include "lib/h2.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/peer.h"
+
+static void try_start(struct delivery *d);
+static void try_failed(struct delivery *d, bool fatal, const char *code, const char *text);
+static void finish(struct delivery *d, enum job_state state, const char *reason, const char *text);
+
+const struct sapi_service *delivery_service(const struct sapi_device *dev, enum job_kind kind)
+{
+	const struct sapi_service *service = sapi_device_service(dev, SERVICE_AGENT);
+
+	if (!service && kind == JOB_STORE)
+		service = sapi_device_service(dev, SERVICE_WEBDAV);
+	return service;
+}
+
+static const char *job_id(const struct delivery *d)
+{
+	return job_row(d->job)->id;
+}
+
+static bool is_agent(const struct delivery *d)
+{
+	return d->service && d->service->kind == SERVICE_AGENT;
+}
+
+/* ---- records ---- */
+
+static void path_state(struct delivery *d, int idx, enum path_state state, const char *reason)
+{
+	struct sapi_job_path *p = job_path(d->job, idx);
+
+	p->state = state;
+	if (state == PATH_CLOSED)
+		p->closed = clock_wall_ms();
+	snprintf(p->reason, sizeof(p->reason), "%s", reason);
+	job_path_save(d->job, idx);
+}
+
+static void add_path_bytes(struct delivery *d, int idx, uint64_t bytes)
+{
+	struct sapi_job_path *p = job_path(d->job, idx);
+	struct delivery_totals *t = &d->all->totals;
+
+	if (bytes <= p->bytes)
+		return;
+	if (p->kind == PATH_DIRECT)
+		t->direct_bytes += bytes - p->bytes;
+	else
+		t->tunnel_bytes += bytes - p->bytes;
+	p->bytes = bytes;
+}
+
+static void note_progress(struct delivery *d)
+{
+	uint64_t resent = d->resent + transfer_resent(d->transfer);
+
+	d->all->totals.resent_bytes += resent - job_row(d->job)->resent;
+	job_progress(d->job, transfer_held(d->transfer), resent);
+	if (transfer_held(d->transfer) > d->held)
+		d->tries = 0;
+}
+
+/* ---- the two legs ---- */
+
+static void leg_take_bytes(struct leg *leg)
+{
+	if (leg->path)
+		add_path_bytes(leg->delivery, leg->idx, path_bytes(leg->path));
+}
+
+/* What is in flight goes back to the transfer; the tunnel or connection itself stays. */
+static void leg_drop(struct leg *leg)
+{
+	leg_take_bytes(leg);
+	path_free(leg->path);
+	leg->path = NULL;
+}
+
+static void direct_close(struct delivery *d, const char *reason, const char *text)
+{
+	if (d->via_direct.path) {
+		leg_drop(&d->via_direct);
+		path_state(d, d->via_direct.idx, PATH_CLOSED, reason);
+		job_event(d->job, "path-closed", PATH_DIRECT, reason, "%s", text);
+	}
+	if (d->using_direct)
+		directs_unuse(d->cloud->directs, job_row(d->job)->device);
+	d->using_direct = false;
+}
+
+/* Everything inside the tunnel, then the tunnel; its end is recorded by on_tunnel_end(). */
+static void tunnel_shut(struct delivery *d, const char *reason)
+{
+	leg_drop(&d->via_tunnel);
+	webdav_put_free(d->put);
+	d->put = NULL;
+	peer_dial_cancel(d->dial);
+	d->dial = NULL;
+	if (d->agent) {
+		h2_on_close(d->agent, NULL, NULL);
+		h2_abort(d->agent, 0, "done");
+		d->agent = NULL;
+	}
+	if (d->tunnel && !d->tunnel_reason[0]) {
+		snprintf(d->tunnel_reason, sizeof(d->tunnel_reason), "%s", reason);
+		ctun_close(d->tunnel, reason);
+	}
+}
+
+static bool leg_sends(const struct leg *leg)
+{
+	return leg->path && (path_get_state(leg->path) == PATH_ACTIVE ||
+			     path_get_state(leg->path) == PATH_DRAINING);
+}
+
+/* The device is reached directly: the tunnel has done its work (seed: #709). */
+static void move_off_tunnel(struct delivery *d)
+{
+	tokens_revoke(d->cloud->tokens, job_id(d));
+	if (!d->tunnel || d->tunnel_reason[0])
+		return;
+	if (!leg_sends(&d->via_tunnel)) {
+		/* It carried nothing yet. */
+		tunnel_shut(d, "direct");
+		return;
+	}
+	job_set_moved(d->job);
+	d->all->totals.moved++;
+	path_drain(d->via_tunnel.path);
+	path_state(d, d->tunnel_idx, PATH_DRAINING, "moved");
+	job_event(d->job, "path-draining", PATH_TUNNEL, "moved",
+		  "the tunnel gets no more segments; %llu bytes are in flight in it",
+		  (unsigned long long)path_in_flight(d->via_tunnel.path));
+}
+
+static void on_path_active(struct path *p, void *arg)
+{
+	struct leg *leg = arg;
+	struct delivery *d = leg->delivery;
+	const struct store_job *row = job_row(d->job);
+
+	if (d->step == STEP_CLOSING)
+		return;
+	note_progress(d);
+	d->held = transfer_held(d->transfer);
+	d->active_at = loop_now(d->cloud->loop);
+	path_state(d, leg->idx, PATH_ACTIVE, "");
+	job_event(d->job, "path-active", path_get_kind(p), "", "the agent holds %llu of %llu bytes",
+		  (unsigned long long)row->delivered, (unsigned long long)row->size);
+	if (row->state != JOB_EXECUTING)
+		job_set_state(d->job, JOB_RUNNING, path_get_kind(p), "", "sending");
+	if (leg == &d->via_direct)
+		move_off_tunnel(d);
+	else if (leg_sends(&d->via_direct))
+		move_off_tunnel(d); /* the device was quicker */
+	path_pump(p);
+}
+
+static void end_if_acknowledged(struct delivery *d)
+{
+	char text[SAPI_TEXT_LEN];
+
+	if (!d->ending || transfer_taken(d->transfer))
+		return;
+	snprintf(text, sizeof(text), "%s", d->ending_text);
+	finish(d, d->ending, d->ending == JOB_COMPLETED ? "" : "device", text);
+}
+
+static void on_path_progress(struct path *p, void *arg)
+{
+	struct leg *leg = arg;
+	struct delivery *d = leg->delivery;
+
+	(void)p;
+	leg_take_bytes(leg);
+	note_progress(d);
+	end_if_acknowledged(d);
+}
+
+static void on_path_drained(struct path *p, void *arg)
+{
+	struct leg *leg = arg;
+
+	(void)p;
+	tunnel_shut(leg->delivery, "moved");
+}
+
+/* One leg is gone and the other, if it is open, goes on; what was in flight is asked for there. */
+static void carry_on(struct delivery *d, struct leg *other)
+{
+	if (!leg_sends(other))
+		return; /* still opening: it will ask by itself */
+	if (path_get_state(other->path) == PATH_DRAINING) {
+		path_undrain(other->path);
+		path_state(d, other->idx, PATH_ACTIVE, "");
+	}
+	if (transfer_unsure(d->transfer))
+		path_ask(other->path);
+	else
+		path_pump(other->path);
+}
+
+static void on_path_failed(struct path *p, bool fatal, const char *code, const char *text,
+			   void *arg)
+{
+	struct leg *leg = arg;
+	struct delivery *d = leg->delivery;
+	bool direct = leg == &d->via_direct;
+	struct leg *other = direct ? &d->via_tunnel : &d->via_direct;
+	char why[SAPI_TEXT_LEN];
+
+	(void)p;
+	snprintf(why, sizeof(why), "%s", text); /* lives in the path */
+	if (d->step == STEP_CLOSING)
+		return;
+	if (d->ending) {
+		/* The device has said how it ended; what it did not acknowledge does not matter any more. */
+		finish(d, d->ending, d->ending == JOB_COMPLETED ? "" : "device", d->ending_text);
+		return;
+	}
+	if (!fatal && direct)
+		direct_close(d, code, why);
+	else if (!fatal && other->path)
+		tunnel_shut(d, code);
+	if (!fatal && other->path)
+		carry_on(d, other);
+	else if (fatal || !direct || !d->tunnel || d->tunnel_reason[0])
+		try_failed(d, fatal, code, why);
+	/* else the tunnel is on its way to take over */
+}
+
+static void on_path_state(struct path *p, enum job_state state, const char *reason, void *arg)
+{
+	struct leg *leg = arg;
+	struct delivery *d = leg->delivery;
+	enum path_kind kind = path_get_kind(p);
+
+	if (d->ending || d->step == STEP_CLOSING)
+		return;
+	switch (state) {
+	case JOB_RECEIVING:
+		if (job_row(d->job)->state == JOB_SUSPENDED)
+			job_set_state(d->job, JOB_RUNNING, kind, "resumed",
+				      "the device resumed the job");
+		break;
+	case JOB_SUSPENDED:
+		job_set_state(d->job, JOB_SUSPENDED, kind, "suspended",
+			      "the device holds the job: %s", reason);
+		break;
+	case JOB_EXECUTING:
+		job_set_state(d->job, JOB_EXECUTING, kind, "",
+			      "the device has all of it and runs it");
+		break;
+	case JOB_COMPLETED:
+	case JOB_FAILED:
+	case JOB_INTERRUPTED:
+	case JOB_CANCELED:
+		d->ending = state;
+		snprintf(d->ending_text, sizeof(d->ending_text), "%s",
+			 reason[0]		? reason :
+			 state == JOB_COMPLETED ? "the device reports completion" :
+						  "the device gave no reason");
+		end_if_acknowledged(d);
+		break;
+	default:
+		break;
+	}
+}
+
+static int leg_open(struct leg *leg, struct delivery *d, struct h2 *h2, enum path_kind kind,
+		    int idx)
+{
+	static const struct path_ops ops = {
+		.on_active = on_path_active,
+		.on_progress = on_path_progress,
+		.on_drained = on_path_drained,
+		.on_state = on_path_state,
+		.on_failed = on_path_failed,
+	};
+	struct path_conf conf = {
+		.loop = d->cloud->loop,
+		.h2 = h2,
+		.kind = kind,
+		.job = job_id(d),
+		.device_job = &d->device_job,
+		.transfer = d->transfer,
+		.fd = spool_fd(job_content(d->job)),
+		.segment = (uint32_t)d->cloud->conf->segment,
+	};
+
+	leg->delivery = d;
+	leg->idx = idx;
+	return path_new(&conf, &ops, leg, &leg->path);
+}
+
+/* Open the direct path; true when it is opening (or was). */
+static bool direct_start(struct delivery *d)
+{
+	struct h2 *h2 = directs_session(d->cloud->directs, job_row(d->job)->device);
+	int idx;
+
+	if (d->via_direct.path)
+		return true;
+	if (!h2 || !is_agent(d))
+		return false;
+	idx = job_path_open(d->job, PATH_DIRECT, "");
+	if (idx < 0)
+		return false;
+	directs_use(d->cloud->directs, job_row(d->job)->device);
+	d->using_direct = true;
+	job_event(d->job, "path-opening", PATH_DIRECT, "", "the device is connected from %s",
+		  h2_remote(h2));
+	if (leg_open(&d->via_direct, d, h2, PATH_DIRECT, idx)) {
+		path_state(d, idx, PATH_CLOSED, "no-answer");
+		direct_close(d, "", "");
+		return false;
+	}
+	return true;
+}
+
+/* ---- through the tunnel: the agent ---- */
+
+static void on_agent(struct h2 *h2, int err, const char *why, void *arg)
+{
+	struct delivery *d = arg;
+	char text[SAPI_TEXT_LEN];
+
+	d->dial = NULL;
+	if (err) {
+		snprintf(text, sizeof(text), "the agent does not answer through the tunnel: %.400s",
+			 why);
+		if (d->via_direct.path)
+			tunnel_shut(d, "agent-unreachable");
+		else
+			try_failed(d, false, "agent-unreachable", text);
+		return;
+	}
+	d->agent = h2;
+	d->step = STEP_SENDING;
+	if (leg_open(&d->via_tunnel, d, h2, PATH_TUNNEL, d->tunnel_idx))
+		try_failed(d, false, "no-answer", "the agent's session ended at once");
+}
+
+static void on_agent_closed(struct h2 *h2, int err, const char *why, void *arg)
+{
+	struct delivery *d = arg;
+
+	(void)err;
+	(void)why;
+	/* The path's requests have failed by now and tell what there is to tell. */
+	if (d->agent == h2)
+		d->agent = NULL;
+}
+
+static void on_agent_session(struct h2 *h2, int err, const char *why, void *arg)
+{
+	if (h2)
+		h2_on_close(h2, on_agent_closed, arg);
+	on_agent(h2, err, why, arg);
+}
+
+static void agent_dial(struct delivery *d)
+{
+	struct shunt_endpoint ep = { *ctun_near(d->tunnel), d->service->port };
+	char address[ENDPOINT_STR_LEN], source[ADDR_STR_LEN];
+	struct peer_dial_conf conf = {
+		.address = endpoint_print(&ep, address),
+		.source = addr_print(tunnels_far(d->cloud->tunnels), source),
+		.tls = d->cloud->tls,
+		.roles = ROLE_BIT(ROLE_DEVICE),
+		.name = job_row(d->job)->device,
+	};
+
+	d->step = STEP_AGENT;
+	if (peer_dial(d->cloud->loop, &conf, on_agent_session, d, &d->dial))
+		try_failed(d, false, "agent-unreachable", "the agent could not be dialled");
+}
+
+/* ---- through the tunnel: a file server ---- */
+
+static void on_put_wire(uint64_t from, uint64_t to, void *arg)
+{
+	struct delivery *d = arg;
+	uint64_t again = from < d->put_high ? (to < d->put_high ? to : d->put_high) - from : 0;
+
+	d->resent += again;
+	if (to > d->put_high)
+		d->put_high = to;
+}
+
+static void on_put_progress(uint64_t bytes, void *arg)
+{
+	struct delivery *d = arg;
+
+	add_path_bytes(d, d->tunnel_idx, bytes);
+	d->all->totals.resent_bytes += d->resent - job_row(d->job)->resent;
+	job_progress(d->job, bytes, d->resent);
+	if (bytes > d->held)
+		d->tries = 0;
+}
+
+static void on_put_done(int err, bool fatal, const char *code, const char *text, void *arg)
+{
+	struct delivery *d = arg;
+	uint64_t size = job_row(d->job)->size;
+
+	d->put = NULL; /* freed by its owner after this */
+	if (d->step == STEP_CLOSING) {
+		loop_timer_set(d->timer, 0);
+	} else if (err) {
+		try_failed(d, fatal, code, text);
+	} else {
+		on_put_progress(size, d);
+		finish(d, JOB_COMPLETED, "", "the file server has the file in its place");
+	}
+}
+
+static void file_put(struct delivery *d)
+{
+	static const struct webdav_ops ops = {
+		.on_wire = on_put_wire,
+		.on_progress = on_put_progress,
+		.on_done = on_put_done,
+	};
+	const struct store_job *row = job_row(d->job);
+	struct webdav_target target = {
+		.address = *ctun_near(d->tunnel),
+		.port = d->service->port,
+		.tls = d->service->tls,
+		.base = d->service->path,
+		.name = row->path[0] ? row->path : row->name,
+		.tag = row->id,
+		.source = *tunnels_far(d->cloud->tunnels),
+	};
+
+	d->step = STEP_SENDING;
+	d->held = 0;
+	path_state(d, d->tunnel_idx, PATH_ACTIVE, "");
+	job_event(d->job, "path-active", PATH_TUNNEL, "", "PUT to the device's file server");
+	job_set_state(d->job, JOB_RUNNING, PATH_TUNNEL, "", "sending");
+	if (webdav_put(d->cloud->webdav, &target, spool_fd(job_content(d->job)), row->size, &ops, d,
+		       &d->put))
+		try_failed(d, true, "bad-name", "the file's name does not fit into a URL");
+}
+
+/* ---- tunnel ---- */
+
+static void on_tunnel_slot(struct ctun *tun, void *arg)
+{
+	struct delivery *d = arg;
+
+	job_path(d->job, d->tunnel_idx)->tunnel = ctun_id(tun);
+	job_path_save(d->job, d->tunnel_idx);
+}
+
+static void on_tunnel_open(struct ctun *tun, void *arg)
+{
+	struct delivery *d = arg;
+	char id[TUNNEL_ID_LEN];
+
+	job_event(d->job, "tunnel-open", PATH_TUNNEL, "", "tunnel %s at gateway %s carries packets",
+		  tunnel_id_print(ctun_id(tun), id), ctun_gateway(tun));
+	if (is_agent(d))
+		agent_dial(d);
+	else
+		file_put(d);
+}
+
+static void record_counters(struct sapi_job_path *p, const struct sapi_tunnel *last)
+{
+	p->rx_cpu_ns = last->rx.cpu_ns;
+	p->tx_cpu_ns = last->tx.cpu_ns;
+	p->packets = last->rx.packets + last->tx.packets;
+}
+
+static void release_if_closed(struct delivery *d);
+
+static void on_tunnel_end(struct ctun *tun, const struct ctun_end *end, void *arg)
+{
+	struct delivery *d = arg;
+	const char *reason = end->err || !d->tunnel_reason[0] ? end->reason : d->tunnel_reason;
+	bool expected = d->tunnel_reason[0];
+
+	(void)tun;
+	d->tunnel = NULL;
+	if (end->last)
+		record_counters(job_path(d->job, d->tunnel_idx), end->last);
+	tunnel_shut(d, "");
+	path_state(d, d->tunnel_idx, PATH_CLOSED, reason);
+	job_event(d->job, "path-closed", PATH_TUNNEL, reason, "%s",
+		  end->text[0] ? end->text : "the tunnel is closed");
+	if (d->step == STEP_CLOSING) {
+		release_if_closed(d);
+	} else if (expected) {
+		/* A try that waits for its pause goes on by itself. */
+	} else if (d->via_direct.path) {
+		carry_on(d, &d->via_direct);
+	} else {
+		try_failed(d, end->fatal, end->reason, end->text);
+	}
+}
+
+/* What the gateway is told, apart from what tunnels.c fills in. */
+static int describe(struct delivery *d, struct sapi_tunnel_open *open)
+{
+	const struct store_job *row = job_row(d->job);
+
+	memset(open, 0, sizeof(*open));
+	memcpy(open->job, row->id, ID_LEN);
+	snprintf(open->device, sizeof(open->device), "%s", row->device);
+	open->kind = row->kind;
+	open->host = d->dev.address;
+	open->scope[0].proto = PROTO_TCP;
+	open->scope[0].port = d->service->port;
+	open->n_scope = 1;
+	open->priority = row->priority;
+	open->remaining = row->size - (is_agent(d) ? transfer_held(d->transfer) : 0);
+	open->connectable = d->dev.connectable && is_agent(d);
+	if (!open->connectable)
+		return 0;
+	open->connect.address = d->cloud->conf->public;
+	open->connect.agent_port = d->service->port;
+	return tokens_issue(d->cloud->tokens, row->id, row->device, open->connect.token);
+}
+
+static void on_gateway(struct h2 *h2, int err, const char *why, void *arg)
+{
+	static const struct ctun_ops ops = {
+		.on_slot = on_tunnel_slot,
+		.on_open = on_tunnel_open,
+		.on_end = on_tunnel_end,
+	};
+	struct delivery *d = arg;
+	struct sapi_tunnel_open open;
+	struct err e = { 0 };
+	int ret;
+
+	d->want = NULL;
+	if (err) {
+		try_failed(d, false, "gateway-unreachable", why);
+		return;
+	}
+	d->tunnel_idx = job_path_open(d->job, PATH_TUNNEL, d->dev.gateway);
+	if (d->tunnel_idx < 0) {
+		try_failed(d, false, "out-of-memory", "out of memory");
+		return;
+	}
+	job_event(d->job, "path-opening", PATH_TUNNEL, "", "asking gateway %s for a tunnel to %s",
+		  d->dev.gateway, job_row(d->job)->device);
+	d->tunnel_reason[0] = '\0';
+	d->step = STEP_TUNNEL;
+	ret = describe(d, &open);
+	if (!ret)
+		ret = ctun_open(d->cloud->tunnels, h2, &open, &ops, d, &d->tunnel, &e);
+	secret_wipe(&open, sizeof(open));
+	if (ret) {
+		path_state(d, d->tunnel_idx, PATH_CLOSED, "not-opened");
+		try_failed(d, false, "not-opened", err_text(&e));
+	}
+}
+
+/* ---- tries ---- */
+
+static void on_device(const struct sapi_device *dev, int err, const char *why, void *arg)
+{
+	struct delivery *d = arg;
+	char text[SAPI_TEXT_LEN];
+
+	d->lookup = NULL;
+	if (err) {
+		try_failed(d, err == -ENOENT, err == -ENOENT ? "unknown-device" : "no-manager",
+			   why);
+		return;
+	}
+	d->dev = *dev;
+	d->service = delivery_service(&d->dev, job_row(d->job)->kind);
+	if (!d->service) {
+		snprintf(text, sizeof(text), "the registry lists no service of %s for a %s job",
+			 dev->code, job_kind_str(job_row(d->job)->kind));
+		try_failed(d, true, "unsupported-kind", text);
+		return;
+	}
+	if (direct_start(d)) {
+		d->step = STEP_SENDING;
+	} else if (!d->cloud->tunnels) {
+		try_failed(d, false, "no-tunnels",
+			   "the device is not connected and this cloud opens no tunnels");
+	} else {
+		d->step = STEP_GATEWAY;
+		if (gateways_want(d->cloud->gateways, d->dev.gateway, on_gateway, d, &d->want))
+			try_failed(d, false, "out-of-memory", "out of memory");
+	}
+}
+
+static void try_start(struct delivery *d)
+{
+	job_attempt(d->job);
+	d->step = STEP_LOOKUP;
+	d->held = transfer_held(d->transfer);
+	if (registry_device(d->cloud->registry, job_row(d->job)->device, on_device, d, &d->lookup))
+		try_failed(d, false, "out-of-memory", "out of memory");
+}
+
+static uint64_t pause_ms(unsigned int tries)
+{
+	uint64_t ms = DELIVERY_PAUSE_MIN_MS;
+
+	while (--tries && ms < DELIVERY_PAUSE_MAX_MS)
+		ms *= 2;
+	if (ms > DELIVERY_PAUSE_MAX_MS)
+		ms = DELIVERY_PAUSE_MAX_MS;
+	/* A quarter of jitter, so that many jobs of one lost gateway do not come back as one. */
+	return ms - ms / 8 + (uint64_t)random() % (ms / 4);
+}
+
+/* Stop whatever is under way; a tunnel's end arrives later. */
+static void stop_all(struct delivery *d, const char *reason, const char *text)
+{
+	registry_cancel(d->lookup);
+	d->lookup = NULL;
+	gateways_want_cancel(d->want);
+	d->want = NULL;
+	direct_close(d, reason, text);
+	tunnel_shut(d, reason);
+	tokens_revoke(d->cloud->tokens, job_id(d));
+	loop_timer_stop(d->timer);
+}
+
+static void try_failed(struct delivery *d, bool fatal, const char *code, const char *why)
+{
+	char text[SAPI_TEXT_LEN];
+	uint64_t ms;
+
+	if (d->step == STEP_CLOSING || d->step == STEP_PAUSE)
+		return;
+	snprintf(text, sizeof(text), "%s", why); /* it may live in what stop_all() frees */
+	d->step = STEP_PAUSE;
+	stop_all(d, code, text);
+	/* A path that worked for a while is not one of many vain tries. */
+	if (d->active_at && loop_now(d->cloud->loop) - d->active_at >= DELIVERY_STEADY_MS)
+		d->tries = 0;
+	d->active_at = 0;
+	d->tries++;
+	if (fatal || d->tries >= d->cloud->conf->attempts) {
+		if (!fatal)
+			snprintf(text, sizeof(text), "gave up after %u tries: %.400s", d->tries,
+				 why);
+		finish(d, JOB_FAILED, code, text);
+		return;
+	}
+	ms = pause_ms(d->tries);
+	d->all->totals.retries++;
+	job_event(d->job, "retry", PATH_NONE, code, "%.400s; next try in %llu ms", text,
+		  (unsigned long long)ms);
+	job_set_state(d->job, JOB_QUEUED, PATH_NONE, code, "%s", text);
+	loop_timer_set(d->timer, ms);
+}
+
+static void on_timer(void *arg)
+{
+	struct delivery *d = arg;
+
+	if (d->step == STEP_CLOSING) {
+		stop_all(d, "canceled", ""); /* the device did not answer the cancellation */
+		release_if_closed(d);
+	} else if (d->tunnel) {
+		loop_timer_set(d->timer, DELIVERY_PAUSE_MIN_MS); /* the old one is still closing */
+	} else {
+		try_start(d);
+	}
+}
+
+/* ---- beginning and end ---- */
+
+void delivery_free(struct delivery *d)
+{
+	job_set_delivery(d->job, NULL);
+	registry_cancel(d->lookup);
+	gateways_want_cancel(d->want);
+	path_free(d->via_direct.path);
+	path_free(d->via_tunnel.path);
+	webdav_put_free(d->put);
+	peer_dial_cancel(d->dial);
+	transfer_free(d->transfer);
+	loop_timer_free(d->timer);
+	LIST_REMOVE(d, link);
+	d->all->count--;
+	free(d);
+}
+
+static void release_if_closed(struct delivery *d)
+{
+	struct deliveries *ds = d->all;
+	struct job *job = d->job;
+
+	if (d->tunnel || d->put || loop_timer_armed(d->timer))
+		return;
+	delivery_free(d);
+	job_release(job);
+	loop_defer_call(ds->kick);
+}
+
+static void finish(struct delivery *d, enum job_state state, const char *reason, const char *why)
+{
+	char text[SAPI_TEXT_LEN];
+
+	snprintf(text, sizeof(text), "%s", why);
+	d->step = STEP_CLOSING;
+	if (state == JOB_COMPLETED)
+		job_progress(d->job, job_row(d->job)->size, job_row(d->job)->resent);
+	job_set_state(d->job, state, PATH_NONE, reason, "%s", text);
+	stop_all(d, "done", "no job needs it any more");
+	/* Not from here: the caller may be one of the paths that were just freed. */
+	loop_timer_set(d->timer, 0);
+}
+
+static int prepare(struct delivery *d)
+{
+	const struct store_job *row = job_row(d->job);
+	struct sapi_device_job *dj = &d->device_job;
+
+	dj->kind = row->kind;
+	snprintf(dj->name, sizeof(dj->name), "%.255s", row->path[0] ? row->path : row->name);
+	snprintf(dj->media_type, sizeof(dj->media_type), "%s", row->media_type);
+	dj->size = row->size;
+	memcpy(dj->sha256, row->sha256, sizeof(dj->sha256));
+	d->resent = row->resent;
+	return transfer_new(&d->transfer, row->size, (uint32_t)d->cloud->conf->segment);
+}
+
+int delivery_new(struct deliveries *ds, struct job *job)
+{
+	struct delivery *d = calloc(1, sizeof(*d));
+	int ret;
+
+	if (!d)
+		return -ENOMEM;
+	d->all = ds;
+	d->cloud = ds->cloud;
+	d->job = job;
+	d->via_tunnel.delivery = d;
+	d->via_direct.delivery = d;
+	LIST_INSERT_HEAD(&ds->list, d, link);
+	ds->count++;
+	ret = loop_timer_new(d->cloud->loop, on_timer, d, &d->timer);
+	if (!ret)
+		ret = prepare(d);
+	if (ret) {
+		delivery_free(d);
+		return ret;
+	}
+	job_set_delivery(job, d);
+	try_start(d);
+	return 0;
+}
+
+static void on_cancelled(int err, void *arg)
+{
+	struct delivery *d = arg;
+
+	if (err)
+		log_notice("delivery: %s: the device did not confirm the cancellation", job_id(d));
+	loop_timer_set(d->timer, 0);
+}
+
+void delivery_cancel(struct delivery *d)
+{
+	struct leg *leg = leg_sends(&d->via_direct) ? &d->via_direct : &d->via_tunnel;
+
+	d->step = STEP_CLOSING;
+	registry_cancel(d->lookup);
+	d->lookup = NULL;
+	gateways_want_cancel(d->want);
+	d->want = NULL;
+	loop_timer_set(d->timer, DELIVERY_CANCEL_MS);
+	if (leg == &d->via_direct)
+		tunnel_shut(d, "canceled");
+	if (leg_sends(leg))
+		path_cancel_job(leg->path, on_cancelled, d);
+	else if (d->put)
+		webdav_put_abort(d->put);
+	else
+		loop_timer_set(d->timer, 0);
+}
+
+void delivery_join(struct delivery *d)
+{
+	if (d->step < STEP_GATEWAY || d->step > STEP_SENDING || !direct_start(d) || !d->want)
+		return;
+	gateways_want_cancel(d->want);
+	d->want = NULL;
+	d->step = STEP_SENDING;
+}

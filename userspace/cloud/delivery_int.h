@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * delivery_int: what delivery.c (one delivery) and deliveries.c (all of them) share.
+ */
+#ifndef SHUNT_CLOUD_DELIVERY_INT_H
+#define SHUNT_CLOUD_DELIVERY_INT_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+#include "cloud/delivery.h"
+
+enum step {
+	STEP_LOOKUP, /* asking the manager */
+	STEP_GATEWAY, /* waiting for the gateway's connection */
+	STEP_TUNNEL, /* waiting for the tunnel */
+	STEP_AGENT, /* dialling the agent through it */
+	STEP_SENDING, /* paths are opening or active, or the file server is being written to */
+	STEP_PAUSE, /* before the next try */
+	STEP_CLOSING, /* the job is in a final state; what was opened is being closed */
+};
+
+/* A path to the agent and its number in the job's record. */
+struct leg {
+	struct delivery *delivery;
+	struct path *path;
+	int idx;
+};
+
+struct delivery {
+	struct deliveries *all;
+	struct cloud *cloud;
+	struct job *job;
+	enum step step;
+	struct sapi_device dev;
+	const struct sapi_service *service; /* of dev */
+	struct sapi_device_job device_job;
+	struct transfer *transfer;
+	uint64_t resent; /* of the job, before this delivery */
+	struct registry_ask *lookup;
+	struct gateways_want *want;
+	struct ctun *tunnel;
+	int tunnel_idx; /* the tunnel's path in the job's record */
+	char tunnel_reason[SAPI_REASON_LEN];
+	struct peer_dial *dial;
+	struct h2 *agent; /* session through the tunnel */
+	struct webdav_put *put;
+	uint64_t put_high; /* bytes of the file that were on the wire at least once */
+	struct leg via_tunnel, via_direct;
+	bool using_direct; /* counted with directs_use() */
+	struct loop_timer *timer;
+	unsigned int tries; /* in a row without progress */
+	uint64_t active_at; /* loop time at which a path of this try became active; 0: none did */
+	uint64_t held; /* bytes the receiver held when this try began */
+	enum job_state ending; /* final state that waits for the last acknowledgements; 0: none */
+	char ending_text[SAPI_TEXT_LEN];
+	LIST_ENTRY(delivery) link;
+};
+
+struct deliveries {
+	struct cloud *cloud;
+	size_t count;
+	bool stopped;
+	struct delivery_totals totals;
+	LIST_HEAD(, delivery) list;
+	struct loop_defer *kick;
+};
+
+/* Take @job; its first try begins. 0 or a negative code. */
+int delivery_new(struct deliveries *ds, struct job *job);
+/* Without callbacks; a tunnel that is still there must be freed by tunnels_free(). */
+void delivery_free(struct delivery *d);
+/* The job is canceled already; see to it that the device and the tunnel hear of it. */
+void delivery_cancel(struct delivery *d);
+/* The device is connected: open the direct path, unless the delivery is between two tries. */
+void delivery_join(struct delivery *d);
+
+#endif
