@@ -55,7 +55,7 @@ static int split_word(const char **text, struct buf *b, struct err *e)
 		}
 	}
 	if (quote)
-		return err_set(e, -SHUNT_ECONF, "command: %c is not closed", quote);
+		return err_set(e, -SHUNT_ECONF, "%c is not closed", quote);
 	*text = p;
 	return b->error;
 }
@@ -65,12 +65,12 @@ static int check_word(const char *word, size_t index, struct err *e)
 	for (const char *p = strchr(word, '%'); p; p = strchr(p + 2, '%')) {
 		if (!p[1] || !strchr("fnj%", p[1]))
 			return err_set(e, -SHUNT_ECONF,
-				       "command: \"%%%.1s\" is unknown, allowed are %%f (content), "
+				       "\"%%%.1s\" is unknown, allowed are %%f (content), "
 				       "%%n (name), %%j (job) and %%%%",
 				       p + 1);
 		if (index == 0)
 			return err_set(e, -SHUNT_ECONF,
-				       "command: the program's name cannot have placeholders");
+				       "the program's name cannot have placeholders");
 	}
 	return 0;
 }
@@ -85,14 +85,14 @@ int argv_split(const char *text, struct argv *out, struct err *e)
 	while (!rc && *(text += strspn(text, BLANKS))) {
 		rc = split_word(&text, &b, e);
 		if (!rc && argv.n == ARGV_MAX)
-			rc = err_set(e, -SHUNT_ECONF, "command: more than %d words", ARGV_MAX);
+			rc = err_set(e, -SHUNT_ECONF, "more than %d words", ARGV_MAX);
 		if (!rc)
 			rc = argv_push(&argv, &b);
 		if (!rc)
 			rc = check_word(argv.v[argv.n - 1], argv.n - 1, e);
 	}
 	if (!rc && (argv.n == 0 || !argv.v[0][0]))
-		rc = err_set(e, -SHUNT_ECONF, "command: there is no program to run");
+		rc = err_set(e, -SHUNT_ECONF, "there is no program to run");
 	buf_fini(&b);
 	if (rc)
 		argv_fini(&argv);

@@ -75,8 +75,8 @@ static struct use *use_find(struct link *link, const char *job)
 	struct use *use;
 
 	TAILQ_FOREACH(use, &link->uses, link)
-	if (strcmp(use->job, job) == 0)
-		return use;
+		if (strcmp(use->job, job) == 0)
+			return use;
 	return NULL;
 }
 
@@ -202,7 +202,7 @@ static void on_up(struct h2 *h2, void *arg)
 	link->down_ms = 0;
 	link->connected = clock_wall_ms();
 	TAILQ_FOREACH(use, &link->uses, link)
-	use_base(link, use);
+		use_base(link, use);
 	link_answer(link, 0, "");
 }
 
@@ -214,8 +214,7 @@ static void on_down(struct h2 *h2, int err, const char *why, void *arg)
 	(void)h2;
 	log_notice("connect: %s: connection to %s ended: %s", link->cloud, link->where,
 		   err ? why : "closed by the cloud");
-	TAILQ_FOREACH(use, &link->uses, link)
-	{
+	TAILQ_FOREACH(use, &link->uses, link) {
 		use_settle(link, use);
 		use->closed = clock_wall_ms();
 	}
@@ -290,8 +289,9 @@ static struct link *link_by_address(struct connects *c, const struct sapi_connec
 	struct link *link;
 
 	TAILQ_FOREACH(link, &c->links, link)
-	if (strcmp(link->cloud, ask->cloud) == 0 && endpoint_equal(&link->address, &ask->address))
-		return link;
+		if (strcmp(link->cloud, ask->cloud) == 0 &&
+		    endpoint_equal(&link->address, &ask->address))
+			return link;
 	return NULL;
 }
 
@@ -300,8 +300,8 @@ static struct link *link_by_session(struct connects *c, const struct h2 *h2)
 	struct link *link;
 
 	TAILQ_FOREACH(link, &c->links, link)
-	if (link->h2 == h2)
-		return link;
+		if (link->h2 == h2)
+			return link;
 	return NULL;
 }
 
@@ -410,7 +410,7 @@ void connects_set_tls(struct connects *c, struct tls_ctx *tls)
 
 	c->conf.tls = tls;
 	TAILQ_FOREACH(link, &c->links, link)
-	peer_keep_set_tls(link->keep, tls);
+		peer_keep_set_tls(link->keep, tls);
 }
 
 int connects_ask(struct connects *c, const struct sapi_connect *ask,
@@ -465,8 +465,7 @@ int connects_tokens(struct connects *c, const struct h2 *h2, struct sapi_hello *
 	hello->tokens = calloc(link->use_count, sizeof(*hello->tokens));
 	if (!hello->tokens)
 		return -ENOMEM;
-	TAILQ_FOREACH(use, &link->uses, link)
-	{
+	TAILQ_FOREACH(use, &link->uses, link) {
 		struct sapi_token *t = &hello->tokens[hello->n_tokens];
 
 		if (!use->token[0])
@@ -500,8 +499,7 @@ void connects_job_over(struct connects *c, const struct job *job)
 	struct link *link;
 	struct use *use;
 
-	TAILQ_FOREACH(link, &c->links, link)
-	{
+	TAILQ_FOREACH(link, &c->links, link) {
 		if (strcmp(link->cloud, meta->cloud) != 0)
 			continue;
 		use = use_find(link, meta->id);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "device/api.h"
+#include "device/argv.h"
 #include "device/connect.h"
 #include "device/executor.h"
 #include "device/jobs.h"
@@ -114,12 +115,19 @@ static int accept_bits(const struct device_conf *conf, uint32_t *out, struct err
 
 int device_conf_check(const struct device_conf *conf, struct err *e)
 {
+	struct argv argv = { 0 };
 	uint32_t services;
 
 	for (size_t i = 0; i < conf->clouds.n; i++)
 		if (!name_ok(conf->clouds.v[i]))
 			return err_set(e, -SHUNT_ECONF, "clouds: \"%s\" is not a name",
 				       conf->clouds.v[i]);
+	if (conf->print_command && argv_split(conf->print_command, &argv, e))
+		return err_prefix(e, "print-command");
+	argv_fini(&argv);
+	if (conf->state[0] != '/')
+		return err_set(e, -SHUNT_ECONF, "state: \"%s\" is not an absolute path",
+			       conf->state);
 	return accept_bits(conf, &services, e);
 }
 
@@ -129,7 +137,9 @@ static int load_tls(const struct device_conf *conf, struct tls_ctx **out, struct
 		.ca = conf->ca, .cert = conf->cert, .key = conf->key, .roles = ROLE_BIT(ROLE_DEVICE)
 	};
 
-	return tls_ctx_new(out, &files, e);
+	int rc = tls_ctx_new(out, &files, e);
+
+	return rc ? err_prefix(e, "credentials") : 0;
 }
 
 static int load_executor(struct loop *loop, const struct device_conf *conf, struct executor **out,

@@ -214,8 +214,7 @@ static void on_sync_timer(void *arg)
 	struct job *job;
 	int rc;
 
-	TAILQ_FOREACH(job, &jobs->open, link)
-	{
+	TAILQ_FOREACH(job, &jobs->open, link) {
 		rc = job->content ? job_sync(job) : 0;
 		if (rc)
 			log_limited("sync", LOG_LVL_ERR, "job: %s: cannot sync: %s", job->meta.id,
@@ -549,8 +548,8 @@ static struct job *list_find(struct job_list *list, const char *cloud, const cha
 	struct job *job;
 
 	TAILQ_FOREACH(job, list, link)
-	if (strcmp(job->meta.id, id) == 0 && strcmp(job->meta.cloud, cloud) == 0)
-		return job;
+		if (strcmp(job->meta.id, id) == 0 && strcmp(job->meta.cloud, cloud) == 0)
+			return job;
 	return NULL;
 }
 
@@ -566,8 +565,8 @@ bool jobs_busy(struct jobs *jobs, const char *cloud)
 	struct job *job;
 
 	TAILQ_FOREACH(job, &jobs->open, link)
-	if (strcmp(job->meta.cloud, cloud) == 0)
-		return true;
+		if (strcmp(job->meta.cloud, cloud) == 0)
+			return true;
 	return false;
 }
 
@@ -587,8 +586,7 @@ static int check_room(struct jobs *jobs, const struct job_meta *meta, struct err
 	struct statvfs fs;
 	struct job *job;
 
-	TAILQ_FOREACH(job, &jobs->open, link)
-	{
+	TAILQ_FOREACH(job, &jobs->open, link) {
 		held += job->meta.job.size;
 		if (job->content && content_dir(job) == dirfd)
 			missing +=

@@ -84,10 +84,14 @@ static int start(const struct opts *opts)
 	if (rc)
 		return fail(&e, EXIT_CONFIG);
 	rc = device_conf_check(&conf, &e);
-	if (rc)
+	if (rc) {
 		err_prefix(&e, "%s", opts->config);
-	else if (opts->check)
-		rc = device_conf_probe(&conf, &e);
+	} else if (opts->check) {
+		/* As the user who will need it all. */
+		rc = proc_drop(conf.user, 0, &e);
+		if (!rc)
+			rc = device_conf_probe(&conf, &e);
+	}
 	if (rc || opts->check) {
 		conf_free(device_conf_table, &conf);
 		return rc ? fail(&e, EXIT_CONFIG) : EXIT_STOPPED;
