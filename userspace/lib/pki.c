@@ -341,23 +341,38 @@ static int leaf_paths(const struct party *id, const char *dir, struct pki_paths 
 	return rc;
 }
 
-static int check_leaf(const struct party *id, const struct pki_opts *opts, const X509 *ca,
-		      struct err *e)
+static int get_time(const ASN1_TIME *from, time_t *out)
 {
-	time_t end = time(NULL) + (time_t)opts->not_after;
+	struct tm tm;
+
+	if (ASN1_TIME_to_tm(from, &tm) != 1)
+		return -SHUNT_EPARSE;
+	*out = timegm(&tm);
+	return 0;
+}
+
+/* Also cuts the validity in @opts to the CA's. */
+static int check_leaf(const struct party *id, struct pki_opts *opts, const X509 *ca, struct err *e)
+{
+	time_t now = time(NULL), ca_end;
 
 	if ((unsigned int)id->role > ROLE_DEVICE || !name_ok(id->name))
 		return err_set(e, -EINVAL,
 			       "'%s' is not a name: 1 to 63 of letters, digits, '.', '_' and '-'",
 			       id->name);
-	if (X509_cmp_time(X509_get0_notAfter(ca), &end) < 0)
-		return err_set(e, -ERANGE, "the certificate would outlive the CA's");
+	if (get_time(X509_get0_notAfter(ca), &ca_end) < 0)
+		return err_set(e, -SHUNT_EPARSE, "the CA's validity is malformed");
+	if (ca_end - now < opts->not_after)
+		opts->not_after = ca_end - now;
+	if (opts->not_after <= opts->not_before || ca_end <= now)
+		return err_set(e, -ERANGE, "the CA's certificate has expired");
 	return 0;
 }
 
 int pki_issue(const char *dir, const struct party *id, const char *out_dir,
 	      const struct pki_opts *opts, struct pki_paths *paths, struct err *e)
 {
+	struct pki_opts cut = *opts;
 	struct pki_paths own;
 	struct ca ca = { 0 };
 	EVP_PKEY *key = NULL;
@@ -370,14 +385,14 @@ int pki_issue(const char *dir, const struct party *id, const char *out_dir,
 	if (rc == 0)
 		rc = load_ca(dir, &ca, e);
 	if (rc == 0)
-		rc = check_leaf(id, opts, ca.cert, e);
+		rc = check_leaf(id, &cut, ca.cert, e);
 	if (rc == 0)
 		rc = leaf_paths(id, out_dir ? out_dir : dir, paths, e);
 	if (rc < 0)
 		goto out;
 	ERR_clear_error();
 	key = make_key(opts->alg);
-	rc = key ? build_leaf(key, id, ca.cert, ca.key, opts, &cert) : -EIO;
+	rc = key ? build_leaf(key, id, ca.cert, ca.key, &cut, &cert) : -EIO;
 	if (rc < 0)
 		err_set(e, rc, "%s: cannot make the certificate: %s", paths->cert,
 			cert_openssl_str(why, sizeof(why)));
@@ -401,16 +416,6 @@ static void print_name(const X509_NAME *name, char *out, size_t size)
 		len = BIO_read(bio, out, (int)size - 1);
 	out[len > 0 ? len : 0] = '\0';
 	BIO_free(bio);
-}
-
-static int get_time(const ASN1_TIME *from, time_t *out)
-{
-	struct tm tm;
-
-	if (ASN1_TIME_to_tm(from, &tm) != 1)
-		return -SHUNT_EPARSE;
-	*out = timegm(&tm);
-	return 0;
 }
 
 static int fill_serial(const X509 *cert, struct pki_info *info)

@@ -44,7 +44,8 @@ struct pki_paths {
 };
 
 /* Issue a certificate of the CA in @dir for @id into @out_dir (NULL: @dir). @paths (may be NULL)
- * gets the names of the files. The certificate never outlives the CA's: -ERANGE.
+ * gets the names of the files. The certificate never outlives the CA's: its validity is cut to it; -ERANGE
+ * when nothing is left.
  */
 int pki_issue(const char *dir, const struct party *id, const char *out_dir,
 	      const struct pki_opts *opts, struct pki_paths *paths, struct err *e);
