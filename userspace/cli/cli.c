@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-
 #define NETNS_DIR "/run/netns"
 
 static const char usage_text[] =
@@ -226,7 +225,7 @@ int cli_dispatch(struct cli *c, struct args *a, const char *object, const struct
 	if (!word && fallback)
 		return fallback(c, a);
 	if (word && (!strcmp(word, "help") || !strcmp(word, "--help") || !strcmp(word, "-h"))) {
-		fputs(usage, stdout);
+		fputs(usage, c->output);
 		return CLI_OK;
 	}
 	if (!word || !word[0]) {
@@ -261,7 +260,7 @@ static int run(struct cli *c, struct args *a)
 	word = args_peek(a);
 	if (word &&
 	    (!strcmp(word, "--version") || !strcmp(word, "-V") || !strcmp(word, "-Version"))) {
-		puts("shunt " SHUNT_VERSION);
+		fputs("shunt " SHUNT_VERSION "\n", c->output);
 		return CLI_OK;
 	}
 	if (word && word[0] == '-' && strcmp(word, "--help") && strcmp(word, "-h"))
@@ -272,10 +271,10 @@ static int run(struct cli *c, struct args *a)
 int cli_main(int argc, char **argv)
 {
 	struct args a = { argv + 1, argc > 0 ? argc - 1 : 0 };
-	struct cli c = { .errors = stderr };
+	struct cli c = { .output = stdout, .errors = stderr };
 	int status, err;
 
-	c.out = out_new(stdout, 0);
+	c.out = out_new(c.output, 0);
 	if (!c.out)
 		return CLI_REFUSED;
 	status = run(&c, &a);

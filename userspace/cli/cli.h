@@ -31,7 +31,8 @@ const char *args_peek(const struct args *a);
 const char *args_next(struct args *a);
 
 struct cli {
-	struct out *out; /* standard output */
+	FILE *output; /* standard output, where help goes */
+	struct out *out; /* values; writes to output */
 	FILE *errors; /* standard error */
 	bool json, pretty, stats, details;
 	/* Where and as whom; NULL: from the configuration file. Not owned. */

@@ -100,6 +100,12 @@ static size_t utf8_len(const unsigned char *s)
 	return 0;
 }
 
+/* U+0080 to U+009F: terminals take some of them for commands. @s is valid UTF-8. */
+static bool is_c1(const unsigned char *s)
+{
+	return s[0] == 0xc2 && s[1] < 0xa0;
+}
+
 static void put_json_string(struct out *o, const char *v)
 {
 	const unsigned char *s = (const unsigned char *)v;
@@ -116,8 +122,8 @@ static void put_json_string(struct out *o, const char *v)
 			esc[0] = '\\';
 			esc[1] = (char)*s;
 			put(o, esc, 2);
-		} else if (*s < 0x20 || *s == 0x7f) {
-			snprintf(esc, sizeof(esc), "\\u%04x", *s);
+		} else if (*s < 0x20 || *s == 0x7f || is_c1(s)) {
+			snprintf(esc, sizeof(esc), "\\u%04x", n == 2 ? s[1] : *s);
 			puts_raw(o, esc);
 		} else {
 			put(o, (const char *)s, n);
@@ -137,8 +143,7 @@ static void put_text(struct out *o, const char *v, const char *keep)
 
 	for (; *s; s += n) {
 		n = utf8_len(s);
-		if (!n || ((*s < 0x20 || *s == 0x7f) && !strchr(keep, *s)) ||
-		    (n == 2 && s[0] == 0xc2 && s[1] < 0xa0)) {
+		if (!n || ((*s < 0x20 || *s == 0x7f) && !strchr(keep, *s)) || is_c1(s)) {
 			n = 1;
 			snprintf(esc, sizeof(esc), "\\x%02x", *s);
 			puts_raw(o, esc);

@@ -20,7 +20,8 @@
 struct gnl {
 	struct mnl_socket *sock;
 	const struct gnl_family *family;
-	uint16_t id;
+	uint16_t id; /* of the family whose messages are delivered */
+	uint16_t found; /* what the control family answered */
 	uint32_t seq;
 	uint8_t groups[512]; /* the family's CTRL_ATTR_MCAST_GROUPS, looked at by gnl_join() */
 	size_t groups_len;
@@ -539,8 +540,7 @@ static int on_family(void *arg, uint8_t cmd, const void *attrs, size_t len)
 		nl->groups_len = groups->nla_len;
 		memcpy(nl->groups, groups, groups->nla_len);
 	}
-	/* Last: until here nl->id names the control family, whose answer this is. */
-	nl->id = gnl_get_u16(tb[CTRL_ATTR_FAMILY_ID]);
+	nl->found = gnl_get_u16(tb[CTRL_ATTR_FAMILY_ID]);
 	return 0;
 }
 
@@ -558,7 +558,8 @@ static int find_family(struct gnl *nl, const struct gnl_family *family, struct e
 	nl->family = family;
 	if (err == -ENOENT)
 		return err_set(e, err, "%s", family->missing);
-	if (!err && nl->id == GENL_ID_CTRL)
+	nl->id = nl->found;
+	if (!err && !nl->id)
 		err = -EBADMSG;
 	return err ? err_sys(e, err, "generic netlink: family %s", family->name) : 0;
 }

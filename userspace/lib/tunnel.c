@@ -431,7 +431,7 @@ int tunnel_new_encode(struct gnl_msg *m, const struct tunnel_spec *spec, const u
 {
 	size_t key_len = cipher_key_len(spec->cipher);
 
-	if (!key_len)
+	if (!key_len || spec->cipher > CIPHER_CHACHA20_POLY1305)
 		return err_set(e, -EINVAL, "cipher: unknown");
 	if (spec->scope_n > TUNNEL_SCOPE_MAX)
 		return err_set(e, -EINVAL, "scope: more than %d rules", TUNNEL_SCOPE_MAX);
