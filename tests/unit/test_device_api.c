@@ -615,6 +615,26 @@ static void a_job_moves_to_a_direct_connection(void **state)
 	AWAIT(w, peer_listener_conns(w->cloud_listener) == 0);
 }
 
+/* The direct connection breaks in the middle of a job: the device dials again, for the job's sake. */
+static void a_broken_connection_is_dialled_again(void **state)
+{
+	struct world *w = *state;
+	unsigned int port = peer_listener_port(w->cloud_listener);
+
+	EXPECT(post_connect(w, w->gateway, "cloud1", port), 200);
+	AWAIT(w, w->reverse);
+	EXPECT(put_job(w, w->reverse, "print", "report.pdf"), 201);
+	EXPECT(put_range(w, w->reverse, 0, 350000), 200);
+	h2_abort(w->reverse, -EPIPE, "test");
+	AWAIT(w, w->reverse_count == 2);
+	assert_string_equal(put_range(w, w->reverse, 300000, SIZE).body, "{\"duplicate\":50000}");
+	await_state(w, w->reverse, JOB_COMPLETED);
+	assert_printed(w);
+	AWAIT(w, w->log_count);
+	assert_non_null(strstr(w->log.text, "750000 octets"));
+	assert_true(w->log.bytes_in > 750000);
+}
+
 static void connecting_fails_with_a_reason(void **state)
 {
 	struct world *w = *state;
@@ -649,6 +669,7 @@ int main(void)
 		TEST(a_broken_request_keeps_what_came),
 		TEST(events_follow_the_job_to_its_end),
 		TEST(a_job_moves_to_a_direct_connection),
+		TEST(a_broken_connection_is_dialled_again),
 		TEST(connecting_fails_with_a_reason),
 	};
 

@@ -80,14 +80,15 @@ static struct use *use_find(struct link *link, const char *job)
 	return NULL;
 }
 
-/* The session's counters are where @use begins (again). */
-static void use_base(struct link *link, struct use *use)
+/* @use shares in the session from here on: from its beginning, or from where its counters are now. */
+static void use_base(struct link *link, struct use *use, bool beginning)
 {
-	struct h2_stats stats;
+	struct h2_stats stats = { 0 };
 
 	if (!link->h2)
 		return;
-	h2_stats(link->h2, &stats);
+	if (!beginning)
+		h2_stats(link->h2, &stats);
 	use->in_base = stats.bytes_in;
 	use->out_base = stats.bytes_out;
 	if (!use->connected)
@@ -121,7 +122,7 @@ static struct use *use_add(struct link *link, const char *job)
 	snprintf(use->job, sizeof(use->job), "%s", job);
 	use->asked_ms = loop_now(link->owner->loop);
 	use->log = link->log;
-	use_base(link, use);
+	use_base(link, use, false);
 	TAILQ_INSERT_TAIL(&link->uses, use, link);
 	link->use_count++;
 	link->idle_ms = 0;
@@ -202,7 +203,7 @@ static void on_up(struct h2 *h2, void *arg)
 	link->down_ms = 0;
 	link->connected = clock_wall_ms();
 	TAILQ_FOREACH(use, &link->uses, link)
-		use_base(link, use);
+		use_base(link, use, true);
 	link_answer(link, 0, "");
 }
 
