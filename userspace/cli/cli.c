@@ -241,11 +241,19 @@ int cli_dispatch(struct cli *c, struct args *a, const char *object, const struct
 	return row->run(c, a);
 }
 
+/* In the order of the usage text: of several that a short form fits, the first one wins. */
 static const struct cli_command objects[] = {
-	{ "tunnel", cmd_tunnel },   { "load", cmd_load }, { "threshold", cmd_threshold },
-	{ "monitor", cmd_monitor }, { "link", cmd_link }, { "device", cmd_device },
-	{ "gateway", cmd_gateway }, { "job", cmd_job },	  { "log", cmd_log },
-	{ "pki", cmd_pki },	    { NULL, NULL },
+	{ "link", cmd_link },
+	{ "tunnel", cmd_tunnel },
+	{ "load", cmd_load },
+	{ "threshold", cmd_threshold },
+	{ "monitor", cmd_monitor },
+	{ "device", cmd_device },
+	{ "gateway", cmd_gateway },
+	{ "job", cmd_job },
+	{ "log", cmd_log },
+	{ "pki", cmd_pki },
+	{ NULL, NULL },
 };
 
 static int run(struct cli *c, struct args *a)
