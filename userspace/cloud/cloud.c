@@ -126,6 +126,13 @@ static bool is_known_tunnel(const char *name, const struct sapi_tunnel *tunnel, 
 	return c->tunnels && tunnels_knows(c->tunnels, name, tunnel);
 }
 
+static void on_connected(const char *device, void *arg)
+{
+	struct cloud *c = arg;
+
+	deliveries_connected(c->deliveries, device);
+}
+
 static void on_joined(const char *job, const char *device, void *arg)
 {
 	struct cloud *c = arg;
@@ -191,6 +198,7 @@ static int start_peers(struct cloud *c, struct err *e)
 	struct directs_conf directs = {
 		.loop = c->loop,
 		.linger = c->conf->linger,
+		.on_connected = on_connected,
 		.on_joined = on_joined,
 		.arg = c,
 	};
@@ -310,7 +318,8 @@ void cloud_reload(struct cloud *c)
 	}
 	peer_listener_set_tls(c->listener, tls);
 	registry_set_tls(c->registry, tls);
-	tls_ctx_free(c->tls);
+	tls_ctx_free(c->old_tls);
+	c->old_tls = c->tls;
 	c->tls = tls;
 	log_notice("cloud: -: credentials reloaded");
 }

@@ -52,6 +52,7 @@ struct cloud {
 	const struct cloud_conf *conf;
 	struct loop *loop;
 	struct tls_ctx *tls;
+	struct tls_ctx *old_tls; /* before the last reload: a dial may still be using it */
 	struct store *store;
 	struct spool *spool;
 	struct tokens *tokens;

@@ -42,6 +42,15 @@ void deliveries_cancel(struct deliveries *ds, struct job *job, const char *who)
 		job_release(job);
 }
 
+void deliveries_connected(struct deliveries *ds, const char *device)
+{
+	struct delivery *d;
+
+	LIST_FOREACH(d, &ds->list, link)
+		if (!strcmp(job_row(d->job)->device, device))
+			delivery_hurry(d);
+}
+
 void deliveries_joined(struct deliveries *ds, const char *job, const char *device)
 {
 	struct job *j = jobs_find(ds->cloud->jobs, job);

@@ -633,7 +633,7 @@ static uint64_t pause_ms(unsigned int tries)
 	if (ms > DELIVERY_PAUSE_MAX_MS)
 		ms = DELIVERY_PAUSE_MAX_MS;
 	/* A quarter of jitter, so that many jobs of one lost gateway do not come back as one. */
-	return ms - ms / 8 + (uint64_t)random() % (ms / 4);
+	return ms - ms / 8 + arc4random_uniform((uint32_t)(ms / 4));
 }
 
 /* Stop whatever is under way; a tunnel's end arrives later. */
@@ -803,6 +803,12 @@ void delivery_cancel(struct delivery *d)
 	else if (d->put)
 		webdav_put_abort(d->put);
 	else
+		loop_timer_set(d->timer, 0);
+}
+
+void delivery_hurry(struct delivery *d)
+{
+	if (d->step == STEP_PAUSE)
 		loop_timer_set(d->timer, 0);
 }
 

@@ -49,6 +49,8 @@ void deliveries_free(struct deliveries *ds); /* no callbacks; NULL is allowed */
 void deliveries_kick(struct deliveries *ds);
 /* Cancel a job in any state that is not final; it is canceled on return, the device hears of it. */
 void deliveries_cancel(struct deliveries *ds, struct job *job, const char *who);
+/* The device has a direct connection: jobs of its that wait to try again do so now. */
+void deliveries_connected(struct deliveries *ds, const char *device);
 /* The device presented the job's token: the job joins its connection. */
 void deliveries_joined(struct deliveries *ds, const char *job, const char *device);
 /* A gateway tells of a decision or of the end of a tunnel. */

@@ -72,6 +72,8 @@ int delivery_new(struct deliveries *ds, struct job *job);
 void delivery_free(struct delivery *d);
 /* The job is canceled already; see to it that the device and the tunnel hear of it. */
 void delivery_cancel(struct delivery *d);
+/* Cut the pause between two tries short. */
+void delivery_hurry(struct delivery *d);
 /* The device is connected: open the direct path, unless the delivery is between two tries. */
 void delivery_join(struct delivery *d);
 

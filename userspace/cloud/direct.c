@@ -162,6 +162,7 @@ static void on_hello(const struct h2_reply *reply, void *arg)
 		return;
 	}
 	dir->greeted = true;
+	dir->directs->conf.on_connected(dir->device, dir->directs->conf.arg);
 	/* Until the first job joins the connection is an unused one. */
 	if (!dir->users)
 		loop_timer_set(dir->linger, dir->directs->conf.linger);

@@ -24,6 +24,8 @@ struct directs_conf {
 	struct loop *loop;
 	struct tokens *tokens;
 	uint64_t linger; /* ms that an unused connection stays */
+	/* The device is connected; called before its tokens are looked at. */
+	void (*on_connected)(const char *device, void *arg);
 	/* The device presented the job's token on this connection. */
 	void (*on_joined)(const char *job, const char *device, void *arg);
 	void *arg;

@@ -14,6 +14,7 @@
 
 #define BUCKETS 4096 /* three hex digits of the id, which is random */
 #define DIGEST_STEP ((uint64_t)4 << 20) /* bytes hashed in one pass of the loop */
+#define SAVE_MS 5000 /* progress reaches the store at least so often while there is any */
 #define PURGE_MS ((uint64_t)3600 * 1000)
 
 struct job {
@@ -25,6 +26,7 @@ struct job {
 	struct job_watch *watches;
 	struct jobs *jobs;
 	bool digesting;
+	uint64_t saved_at; /* loop time of the last writing to the store */
 	LIST_ENTRY(job) bucket;
 	TAILQ_ENTRY(job) order; /* by creation */
 };
@@ -104,6 +106,7 @@ static void record(struct job *job, const struct sapi_job_event *ev)
 	struct store *store = job->jobs->conf.store;
 	int ret;
 
+	job->saved_at = loop_now(job->jobs->conf.loop);
 	ret = store_begin(store);
 	if (!ret)
 		ret = store_event_add(store, job->row.id, ev);
@@ -172,17 +175,17 @@ void job_set_state(struct job *job, enum job_state state, enum path_kind path, c
 	struct sapi_job_event ev;
 	va_list ap;
 
-	if (job->row.state == state || job_state_final(job->row.state))
+	if (job_state_final(job->row.state))
 		return;
 	event_init(&ev, job_state_str(state), path, reason);
 	va_start(ap, fmt);
 	event_text(&ev, fmt, ap);
 	va_end(ap);
+	/* What is as it should be needs no reason. */
+	snprintf(job->row.reason, sizeof(job->row.reason), "%s", reason[0] ? ev.text : "");
+	if (job->row.state == state)
+		return;
 	job->row.state = state;
-	job->row.reason[0] = '\0';
-	/* The reason of a state is what a person reads beside it; a good end needs none. */
-	if (state != JOB_COMPLETED && state != JOB_RUNNING && state != JOB_EXECUTING)
-		snprintf(job->row.reason, sizeof(job->row.reason), "%s", ev.text);
 	if (job_state_final(state)) {
 		job->row.finished = ev.time;
 		job->jobs->ended[state]++;
@@ -212,8 +215,19 @@ void *job_delivery(const struct job *job)
 
 void job_progress(struct job *job, uint64_t delivered, uint64_t resent)
 {
+	uint64_t now = loop_now(job->jobs->conf.loop);
+	size_t i;
+
 	job->row.delivered = delivered;
 	job->row.resent = resent;
+	if (now - job->saved_at < SAVE_MS)
+		return;
+	job->saved_at = now;
+	if (store_job_update(job->jobs->conf.store, &job->row))
+		store_failed(job, "progress");
+	for (i = 0; i < job->n_paths; i++)
+		if (job->paths[i].state != PATH_CLOSED)
+			job_path_save(job, (int)i);
 }
 
 void job_set_moved(struct job *job)

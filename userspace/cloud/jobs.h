@@ -99,12 +99,13 @@ void job_event(struct job *job, const char *event, enum path_kind path, const ch
 /* The same for a gateway's decision, with its action word. */
 void job_decision(struct job *job, const char *action, const char *reason, const char *text);
 /*
- * Change the state, with a timeline entry named as the state: reason word, text for people. Does
- * nothing when the state is that already, or final.
+ * Change the state, with a timeline entry named as the state: reason word ("" for what is as it should be),
+ * text for people, which is also the job's reason when there is a word. If the state is that already
+ * only the reason changes; a final state stays.
  */
 void job_set_state(struct job *job, enum job_state state, enum path_kind path, const char *reason,
 		   const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-/* What arrived at the device, and what was sent in vain; written to the store with the next event. */
+/* What arrived at the device, and what was sent in vain; in the store some seconds later at most. */
 void job_progress(struct job *job, uint64_t delivered, uint64_t resent);
 void job_set_moved(struct job *job);
 /* Count a try; returns the number of tries so far. */

@@ -545,8 +545,7 @@ int path_new(const struct path_conf *conf, const struct path_ops *ops, void *arg
 	p->state = PATH_OPENING;
 	LIST_INIT(&p->segments);
 	snprintf(p->resource, sizeof(p->resource), "/v1/jobs/%s", conf->job);
-	window_init(&p->window, PATH_WINDOW_MIN_SEGMENTS * (uint64_t)conf->segment,
-		    PATH_WINDOW_MAX);
+	window_init(&p->window, conf->segment, PATH_WINDOW_MAX);
 	p->told = calloc(TOLD_MAX, sizeof(*p->told));
 	if (p->told)
 		ret = loop_defer_new(conf->loop, on_later, p, &p->later);

@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-void window_init(struct window *w, uint64_t min, uint64_t max)
+void window_init(struct window *w, uint64_t segment, uint64_t max)
 {
 	memset(w, 0, sizeof(*w));
-	w->min = min;
-	w->max = max < min ? min : max;
+	w->segment = segment;
+	w->max = max < 2 * segment ? 2 * segment : max;
 }
 
 void window_rtt(struct window *w, uint64_t ms)
@@ -31,10 +31,10 @@ static uint64_t best_rate(const struct window *w)
 
 uint64_t window_size(const struct window *w)
 {
-	uint64_t want = 2 * best_rate(w) * w->rtt;
+	uint64_t want = 2 * best_rate(w) * w->rtt + w->segment;
 
-	if (want < w->min)
-		return w->min;
+	if (want < 2 * w->segment)
+		return 2 * w->segment;
 	return want > w->max ? w->max : want;
 }
 

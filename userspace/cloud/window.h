@@ -5,8 +5,9 @@
  * A segment is acknowledged one round trip after it arrived, so a path needs about rate x round trip in
  * flight to be full, and more than that only makes it slow to drain when a job is moved. The window
  * therefore follows twice the product of the best delivery rate seen lately and the shortest round
- * trip (the estimate of BBR, draft-cardwell-iccrg-bbr 4.1, without its pacing): while the path is not
- * full the product doubles with every round trip, once it is full the window stays at two products.
+ * trip (the estimate of BBR, draft-cardwell-iccrg-bbr 4.1, without its pacing), and a segment, since that is
+ * acknowledged only when all of it has arrived: while the path is not full the product grows with every
+ * round trip, once it is full the window stays.
  * Pure: the caller brings the clock. Times are ms, rates bytes/ms.
  */
 #ifndef SHUNT_CLOUD_WINDOW_H
@@ -18,7 +19,7 @@
 #define WINDOW_RATES 8 /* delivery rates remembered; the largest counts */
 
 struct window {
-	uint64_t min, max; /* bytes, bounds of the window */
+	uint64_t segment, max; /* bytes; the window is between two segments and max */
 	uint64_t rtt; /* shortest round trip seen; 0: none yet */
 	uint64_t flight; /* bytes in flight */
 	uint64_t acked; /* bytes acknowledged in all */
@@ -32,8 +33,7 @@ struct window_mark {
 	uint64_t at;
 };
 
-/* Starts at @min = two segments, never passes @max bytes. */
-void window_init(struct window *w, uint64_t min, uint64_t max);
+void window_init(struct window *w, uint64_t segment, uint64_t max);
 /* A small request took @ms: an upper bound of the round trip. */
 void window_rtt(struct window *w, uint64_t ms);
 /* Bytes that may be in flight now. */
