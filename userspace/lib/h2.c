@@ -21,6 +21,7 @@
 #define WRITE_TURN (512 * 1024)
 #define OUT_CHUNK 32768 /* frames gathered for one write */
 #define OUT_MAX (1024 * 1024)
+#define LINGER_MS 1000
 
 static const struct h2_conf defaults = {
 	.max_streams = 128,
@@ -241,21 +242,21 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
 	return 0;
 }
 
-/* A request that never left, because the peer said GOAWAY first; its stream was never opened, so
- * nghttp2 knows no user data for it and no on_stream_close() follows.
+/* A request that never left: the peer said GOAWAY first, or it was cancelled while it waited. nghttp2 may
+ * or may not have opened its stream by then, so the call is found by its id, and on_stream_close() must
+ * not find it once more.
  */
 static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, int code, void *arg)
 {
 	struct h2 *h2 = arg;
 	struct h2_call *call;
 
-	(void)ng;
 	(void)code;
 	if (h2->side != H2_CLIENT || frame->hd.type != NGHTTP2_HEADERS)
 		return 0;
-	LIST_FOREACH(call, &h2->calls, link)
-	{
+	LIST_FOREACH(call, &h2->calls, link) {
 		if (call->id == frame->hd.stream_id) {
+			nghttp2_session_set_stream_user_data(ng, call->id, NULL);
 			h2_call_gone(call, -EAGAIN, "peer takes no more requests");
 			break;
 		}
@@ -465,6 +466,25 @@ static void teardown(struct h2 *h2)
 	free(h2);
 }
 
+/* Everything was said and answered. Whoever said GOAWAY first lets the other one hang up: closing at once
+ * could destroy it on its way, and with it the news of which requests were not processed.
+ */
+static bool is_over(struct h2 *h2)
+{
+	if (h2->out_off < h2->out.len || nghttp2_session_want_read(h2->ng) ||
+	    nghttp2_session_want_write(h2->ng))
+		return false;
+	if (h2->state == H2_CLOSING && !h2->goaway_in) {
+		if (!h2->lingering)
+			loop_timer_set(h2->deadline, h2->conf.close_ms < LINGER_MS ?
+							     h2->conf.close_ms :
+							     LINGER_MS);
+		h2->lingering = true;
+		return false;
+	}
+	return true;
+}
+
 /* One turn: everything that came from the loop ends up here, and only here is a session freed. */
 static void turn(struct h2 *h2, bool readable)
 {
@@ -476,19 +496,12 @@ static void turn(struct h2 *h2, bool readable)
 	run_work(h2);
 	all_written = h2->state >= H2_FAILED || pump_write(h2);
 	/* Writing may have ended requests, and their callbacks may want to go on. */
-	if (h2->state < H2_FAILED && (!TAILQ_EMPTY(&h2->req_work) || !TAILQ_EMPTY(&h2->call_work)))
+	if (!TAILQ_EMPTY(&h2->req_work) || !TAILQ_EMPTY(&h2->call_work))
 		all_written = false;
 	h2->in_turn = false;
-	if (h2->state < H2_FAILED && h2->out_off == h2->out.len &&
-	    !nghttp2_session_want_read(h2->ng) && !nghttp2_session_want_write(h2->ng)) {
+	if (h2->state >= H2_FAILED || is_over(h2))
 		teardown(h2);
-		return;
-	}
-	if (h2->state >= H2_FAILED) {
-		teardown(h2);
-		return;
-	}
-	if (!all_written || h2->read_more)
+	else if (!all_written || h2->read_more)
 		loop_defer_call(h2->kick);
 }
 
@@ -544,7 +557,12 @@ static void on_tick(void *arg)
 
 static void on_deadline(void *arg)
 {
-	h2_fail(arg, -ETIMEDOUT, "requests in flight did not end in time");
+	struct h2 *h2 = arg;
+
+	if (h2->active)
+		h2_fail(h2, -ETIMEDOUT, "requests in flight did not end in time");
+	else
+		h2_fail(h2, 0, "session closed");
 }
 
 /* ---- making and ending sessions ---- */
@@ -607,6 +625,8 @@ static int make_ng(struct h2 *h2)
 	/* Windows open when bodies are consumed, not when they arrive. */
 	nghttp2_option_set_no_auto_window_update(opt, 1);
 	nghttp2_option_set_no_closed_streams(opt, 1);
+	/* No request before the peer has said how many it takes: it would refuse the rest. */
+	nghttp2_option_set_peer_max_concurrent_streams(opt, 0);
 	if (h2->side == H2_SERVER)
 		rc = nghttp2_session_server_new2(&h2->ng, cb, h2, opt);
 	else
@@ -711,7 +731,9 @@ void h2_free(struct h2 *h2, int err, const char *why)
 	if (!h2 || h2->state == H2_DEAD)
 		return;
 	h2_fail(h2, err, why ? why : "");
-	teardown(h2);
+	/* From one of its own callbacks: the turn below us on the stack does it. */
+	if (!h2->in_turn)
+		teardown(h2);
 }
 
 bool h2_usable(const struct h2 *h2)
@@ -805,7 +827,8 @@ void h2_stats(const struct h2 *h2, struct h2_stats *stats)
 	stats->last_ms = h2->last_in_ms;
 	stats->buffered = h2->out.len - h2->out_off;
 	LIST_FOREACH(req, &h2->reqs, link)
-	stats->buffered += req->body.len + h2_body_unsent(&req->out);
+		stats->buffered += req->body.len + h2_body_unsent(&req->out);
 	LIST_FOREACH(call, &h2->calls, link)
-	stats->buffered += call->held.len + call->fetch_body.len + h2_body_unsent(&call->out);
+		stats->buffered +=
+			call->held.len + call->fetch_body.len + h2_body_unsent(&call->out);
 }

@@ -75,8 +75,8 @@ void h2_close(struct h2 *h2);
  * tried, on_close follows in the loop's next pass.
  */
 void h2_abort(struct h2 *h2, int err, const char *why);
-/* The synchronous form for a session's owner: the callbacks of the end run from here. Not from within a
- * callback of this session. NULL is allowed.
+/* The synchronous form for a session's owner: the callbacks of the end run from here; from within a
+ * callback of this session, when that has returned, still without another pass of the loop. NULL is allowed.
  */
 void h2_free(struct h2 *h2, int err, const char *why);
 /* Can requests be started (not closing, peer sent no GOAWAY)? */

@@ -122,6 +122,7 @@ struct h2 {
 	bool read_more; /* the turn's reading budget was used up */
 	bool goaway_in;
 	bool settings_in;
+	bool lingering; /* all is said; the peer is to hang up */
 	bool broken; /* nghttp2 gave up; nothing can be sent through it */
 
 	struct buf out; /* octets for the stream, out_off of them gone */

@@ -96,6 +96,11 @@ static void conn_free(struct conn *conn)
 {
 	struct peer_listener *l = conn->l;
 
+	if (!l) {
+		/* Outlived its listener by the rest of a turn. */
+		free(conn);
+		return;
+	}
 	LIST_REMOVE(conn, link);
 	l->count--;
 	free(conn);
@@ -384,10 +389,14 @@ void peer_listener_free(struct peer_listener *l)
 	while (!LIST_EMPTY(&l->conns)) {
 		struct conn *conn = LIST_FIRST(&l->conns);
 
-		if (conn->h2)
-			h2_free(conn->h2, -SHUNT_ECLOSED, "shutting down");
-		else
+		if (conn->h2) {
+			/* We may be in a callback of this very session. */
+			LIST_REMOVE(conn, link);
+			conn->l = NULL;
+			h2_free(conn->h2, -ECANCELED, "shutting down");
+		} else {
 			conn_drop(conn);
+		}
 	}
 	loop_io_free(l->io);
 	loop_timer_free(l->pause);

@@ -120,7 +120,9 @@ const char *peer_keep_why(const struct peer_keep *keep);
 void peer_keep_now(struct peer_keep *keep);
 /* Replace the credentials for dials to come (SIGHUP). */
 void peer_keep_set_tls(struct peer_keep *keep, struct tls_ctx *tls);
-/* Stop; a session is closed gracefully, on_down is not called. NULL is allowed. */
+/* Stop; ends a session now (requests in flight end with -ECANCELED from here), on_down is not called. For
+ * a graceful end h2_close() the session first and await on_down. NULL is allowed.
+ */
 void peer_keep_free(struct peer_keep *keep);
 
 /* ---- client of one address: dials when there is a request, keeps the connection a while ---- */
@@ -143,7 +145,7 @@ int peer_client_fetch(struct peer_client *client, const struct h2_request *reque
 int peer_client_session(struct peer_client *client,
 			void (*ready)(struct h2 *h2, int err, const char *why, void *arg),
 			void *arg);
-/* Drops what is waiting (no callbacks), ends the connection gracefully. NULL is allowed. */
+/* Drops what is waiting or in flight (no callbacks) and ends the connection now. NULL is allowed. */
 void peer_client_free(struct peer_client *client);
 
 #endif

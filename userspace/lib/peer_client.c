@@ -404,7 +404,7 @@ void peer_client_free(struct peer_client *client)
 	}
 	if (client->h2) {
 		peer_dial_watch(client->dial, NULL, NULL);
-		h2_close(client->h2);
+		h2_free(client->h2, -ECANCELED, "shutting down");
 	} else {
 		peer_dial_cancel(client->dial);
 	}

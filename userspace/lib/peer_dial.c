@@ -545,7 +545,7 @@ void peer_keep_free(struct peer_keep *keep)
 		return;
 	if (keep->h2) {
 		peer_dial_watch(keep->dial, NULL, NULL);
-		h2_close(keep->h2);
+		h2_free(keep->h2, -ECANCELED, "shutting down");
 	} else {
 		peer_dial_cancel(keep->dial);
 	}
