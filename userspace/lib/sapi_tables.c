@@ -513,7 +513,7 @@ static const struct field job_event_fields[] = {
 	ROW("text", sapi_job_event, text, F_TEXT, F_OPT),
 	ROW("path", sapi_job_event, path, F_ENUM, F_OPT, .names = path_kind_names),
 	ROW("reason", sapi_job_event, reason, F_TEXT, F_OPT),
-	ROW("action", sapi_job_event, action, F_TEXT, F_OPT),
+	ROW("action", sapi_job_event, action, F_TEXT, F_OPT | F_OMIT),
 	END,
 };
 SCHEMA(job_event, SAPI_MAX, NULL);

@@ -181,8 +181,8 @@ int store_job_count(struct store *s, uint32_t states, uint64_t *out)
 
 int store_event_add(struct store *s, const char *job, const struct sapi_job_event *ev)
 {
-	int ret = store_run(s, ST_EVENT_ADD, "titttt", job, ev->time, ev->event, ev->text,
-			    path_kind_str(ev->path), ev->reason);
+	int ret = store_run(s, ST_EVENT_ADD, "tittttt", job, ev->time, ev->event, ev->text,
+			    path_kind_str(ev->path), ev->reason, ev->action);
 
 	return met(s, ret, job);
 }
@@ -195,7 +195,8 @@ static int event_read(struct store *s, sqlite3_stmt *st, struct sapi_job_event *
 	if (store_text(s, st, 1, ev->event, sizeof(ev->event)) ||
 	    store_text(s, st, 2, ev->text, sizeof(ev->text)) ||
 	    word(s, st, 3, path_kind_names, &path) ||
-	    store_text(s, st, 4, ev->reason, sizeof(ev->reason)))
+	    store_text(s, st, 4, ev->reason, sizeof(ev->reason)) ||
+	    store_text(s, st, 5, ev->action, sizeof(ev->action)))
 		return s->err.code;
 	ev->time = sqlite3_column_int64(st, 0);
 	ev->path = (enum path_kind)path;

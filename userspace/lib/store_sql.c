@@ -50,7 +50,8 @@ const char *const store_sql_cloud[] = {
 	"	event TEXT NOT NULL,"
 	"	text TEXT NOT NULL,"
 	"	path TEXT NOT NULL,"
-	"	reason TEXT NOT NULL"
+	"	reason TEXT NOT NULL,"
+	"	action TEXT NOT NULL"
 	") STRICT;"
 	"CREATE INDEX event_job ON event (job, n);"
 	"CREATE TABLE path ("
@@ -102,11 +103,12 @@ const char *const store_sql[ST_MAX] = {
 			"AND (?4 = 0 OR (finished > 0 AND finished < ?4)) ORDER BY seq LIMIT ?5",
 	[ST_JOB_COUNT] = "SELECT count(*) FROM job WHERE ?1 IS NULL OR "
 			 "instr(?1, ',' || state || ',')",
-	[ST_EVENT_ADD] = "INSERT INTO event (job, time, event, text, path, reason) "
-			 "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[ST_EVENT_ADD] = "INSERT INTO event (job, time, event, text, path, reason, action) "
+			 "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	/* The newest, should a job ever have more than a body may hold. */
-	[ST_EVENT_LIST] = "SELECT time, event, text, path, reason FROM (SELECT * FROM event "
-			  "WHERE job = ?1 ORDER BY n DESC LIMIT ?2) ORDER BY n",
+	[ST_EVENT_LIST] =
+		"SELECT time, event, text, path, reason, action FROM (SELECT * FROM event "
+		"WHERE job = ?1 ORDER BY n DESC LIMIT ?2) ORDER BY n",
 	[ST_PATH_PUT] = "INSERT OR REPLACE INTO path (job, idx, kind, state, gateway, tunnel, "
 			"bytes, opened, closed, reason, rx_cpu_ns, tx_cpu_ns, packets) "
 			"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",

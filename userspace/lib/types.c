@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/shunt.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -133,6 +134,11 @@ const struct enum_name cipher_names[] = {
 	{ 0, NULL },
 };
 ENUM_WORDS(cipher, cipher)
+
+_Static_assert((int)CIPHER_AES_GCM_128 == (int)SHUNT_CIPHER_AES_GCM_128 &&
+		       (int)CIPHER_AES_GCM_256 == (int)SHUNT_CIPHER_AES_GCM_256 &&
+		       (int)CIPHER_CHACHA20_POLY1305 == (int)SHUNT_CIPHER_CHACHA20_POLY1305,
+	       "the kernel takes these numbers");
 
 size_t cipher_key_len(enum cipher c)
 {
