@@ -35,7 +35,8 @@ struct waiter {
 	char cloud[NAME_LEN];
 	struct arrival to; /* its h2 and callbacks */
 	uint64_t arrived; /* boot ms */
-	bool judged; /* had a decision */
+	bool admitted; /* had a decision, and was not refused */
+	bool judged; /* had one since its circumstances changed */
 	enum policy_reason reason; /* of it */
 	bool failed; /* its device failed to connect: it needs a tunnel */
 	struct move *move; /* its device is asked to connect: it needs no slot now */
@@ -44,7 +45,7 @@ struct waiter {
 struct controller {
 	struct controller_deps deps;
 	struct waiter *first, *last; /* higher priority first, then by arrival */
-	uint32_t waiting; /* those that need a slot */
+	uint32_t admitted; /* those that need a slot and were not refused it */
 	bool stopped;
 	unsigned int relieving; /* policy's hysteresis */
 	struct loop_defer *run;
@@ -139,7 +140,6 @@ static void queue_insert(struct controller *c, struct waiter *w)
 	w->next = after ? after->next : c->first;
 	*(after ? &after->next : &c->first) = w;
 	*(w->next ? &w->next->prev : &c->last) = w;
-	c->waiting++;
 }
 
 static void move_free(struct move *m);
@@ -150,9 +150,18 @@ static void queue_remove(struct controller *c, struct waiter *w)
 	*(w->next ? &w->next->prev : &c->last) = w->prev;
 	if (w->move)
 		move_free(w->move);
-	c->waiting--;
+	c->admitted -= w->admitted;
 	secret_wipe(w, sizeof(*w));
 	free(w);
+}
+
+/* It stays in the queue, for @reason. */
+static void judged(struct controller *c, struct waiter *w, enum policy_reason reason)
+{
+	c->admitted += !w->admitted;
+	w->admitted = true;
+	w->judged = true;
+	w->reason = reason;
 }
 
 static void refuse(struct controller *c, struct waiter *w, const char *code, const char *text)
@@ -172,7 +181,7 @@ static void move_free(struct move *m)
 		m->tunnel->move = NULL;
 	if (m->waiter) {
 		m->waiter->move = NULL;
-		m->owner->waiting++;
+		m->owner->admitted++;
 	}
 	agent_cancel(m->call);
 	loop_timer_free(m->drain);
@@ -318,13 +327,12 @@ static void move_waiter(struct controller *c, struct waiter *w, const struct pol
 	struct move *m = device_asked(c, o->device) ? NULL : move_new(c);
 	int rc;
 
-	w->judged = true;
-	w->reason = d->reason;
+	judged(c, w, d->reason);
 	if (!m)
 		return;
 	m->waiter = w;
 	w->move = m;
-	c->waiting--;
+	c->admitted--;
 	tell_waiter(c, w, SAPI_GW_DIRECT, policy_reason_str(d->reason), d->text);
 	rc = ask_device(m, &r);
 	if (rc < 0)
@@ -412,8 +420,9 @@ static int judge(struct controller *c, const struct waiter *w, uint32_t ahead,
 		fill_tunnel(t, now, &v[i++]);
 	}
 	in.totals.tunnels = (uint32_t)n;
-	in.totals.waiting = c->waiting - (w ? 1 : 0);
-	in.totals.waiting_max = c->deps.conf->wait_max;
+	/* Those behind it that were not admitted yet must not crowd out a new one, nor one that was. */
+	in.totals.waiting = c->admitted - (w && w->admitted ? 1 : 0);
+	in.totals.waiting_max = w && !w->admitted ? c->deps.conf->wait_max : 0;
 	in.totals.cpu_permille = c->cpu_permille;
 	in.totals.cpus = c->cpus;
 	in.totals.relieving = c->relieving;
@@ -450,7 +459,7 @@ static int open_tunnel(struct controller *c, struct waiter *w, const struct poli
 		if (!w->judged)
 			tell_waiter(c, w, SAPI_GW_WAIT, policy_reason_str(POLICY_R_TUNNEL_LIMIT),
 				    err_text(&e));
-		w->judged = true;
+		judged(c, w, POLICY_R_TUNNEL_LIMIT);
 		return rc;
 	}
 	if (rc < 0) {
@@ -468,8 +477,7 @@ static void wait_told(struct controller *c, struct waiter *w, const struct polic
 {
 	if (w->judged && w->reason == d->reason)
 		return;
-	w->judged = true;
-	w->reason = d->reason;
+	judged(c, w, d->reason);
 	tell_waiter(c, w, SAPI_GW_WAIT, policy_reason_str(d->reason), d->text);
 }
 
@@ -496,7 +504,7 @@ static bool settle(struct controller *c, struct waiter *w, uint32_t ahead)
 }
 
 /* One pass over the queue: its head and those without a decision yet. True when it changed. */
-static bool pass(struct controller *c, bool *judged)
+static bool pass(struct controller *c, bool *asked)
 {
 	struct waiter *w;
 	uint32_t ahead = 0;
@@ -505,7 +513,7 @@ static bool pass(struct controller *c, bool *judged)
 		if (!needs_slot(w))
 			continue;
 		if (ahead == 0 || !w->judged) {
-			*judged = true;
+			*asked = true;
 			if (settle(c, w, ahead))
 				return true;
 		}
@@ -518,14 +526,14 @@ static void on_run(void *arg)
 {
 	struct controller *c = arg;
 	struct policy_decision unused;
-	bool judged = false;
+	bool asked = false;
 
 	if (c->stopped)
 		return;
-	while (pass(c, &judged))
-		judged = false;
-	/* The policy has not seen the present tunnels unless it judged somebody who waits. */
-	if (!judged)
+	while (pass(c, &asked))
+		asked = false;
+	/* The policy has not seen the present tunnels unless it was asked about one who waits. */
+	if (!asked)
 		judge(c, NULL, 0, &unused);
 }
 

@@ -88,6 +88,11 @@ void lan_free(struct lan *l)
 	free(l);
 }
 
+uint16_t lan_port(const struct lan *l)
+{
+	return peer_listener_port(l->listener);
+}
+
 void lan_set_record(struct lan *l, struct record *record)
 {
 	l->record = record;

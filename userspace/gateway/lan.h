@@ -16,6 +16,8 @@ struct tls_ctx;
 int lan_new(struct loop *loop, const struct gateway_conf *conf, struct tls_ctx *tls,
 	    struct lan **out, struct err *e);
 void lan_free(struct lan *l); /* NULL is allowed */
+/* The bound port, host order. */
+uint16_t lan_port(const struct lan *l);
 /* Where logs go; before this they are answered 503. */
 void lan_set_record(struct lan *l, struct record *record);
 void lan_set_tls(struct lan *l, struct tls_ctx *tls);
