@@ -295,7 +295,7 @@ static void resolve_hosts_file(void **state)
 
 static void resolve_refuses_and_cancels(void **state)
 {
-	static const char *const bad[] = { "",	       "host",	 "host:",     ":80", "host:0",
+	static const char *const bad[] = { "",		 "host",   "host:",	  ":80",   "host:0",
 					   "host:65536", "a b:80", "2001:db8::1", "h/x:80" };
 	struct loop *loop = *state;
 	struct lookup lookup = { 0 };
