@@ -52,9 +52,6 @@ static void on_answer(const struct h2_reply *reply, void *arg)
 	int rc = body_reply(reply, &sapi_connect_reply_schema, &answer, &e);
 
 	c->fetch = NULL;
-	/* A session that ended takes itself away. */
-	if (reply->err)
-		c->h2 = NULL;
 	if (rc == 0 && !answer.connected)
 		rc = err_set(&e, -SHUNT_EREMOTE, "the device says that it is not connected");
 	finish(c, rc, rc < 0 ? err_text(&e) : "", answer.reused);
