@@ -307,6 +307,13 @@ void h2_consumed(struct h2 *h2, int32_t id, size_t len)
 	h2_wake(h2);
 }
 
+void h2_discarded(struct h2 *h2, size_t len)
+{
+	if (len && h2->state < H2_DEAD)
+		nghttp2_session_consume_connection(h2->ng, len);
+	h2_wake(h2);
+}
+
 static void fail_stream(struct h2 *h2)
 {
 	h2_fail(h2, stream_error(h2->stream), stream_reason(h2->stream));

@@ -50,6 +50,7 @@ struct h2_req {
 	bool head; /* HEAD: no response body */
 	bool blocked; /* h2_write() said -EAGAIN since on_writable */
 	int error; /* why we reset it */
+	struct loop_timer *grace; /* runs when the response was earlier than the body */
 	size_t extra;
 	struct {
 		char *name, *value;
@@ -151,6 +152,8 @@ void h2_wake(struct h2 *h2);
 int h2_fail(struct h2 *h2, int err, const char *why);
 /* Body octets were taken: open the windows again. */
 void h2_consumed(struct h2 *h2, int32_t stream_id, size_t len);
+/* They were thrown away: open the session's window only. */
+void h2_discarded(struct h2 *h2, size_t len);
 
 /* ---- called by h2.c for nghttp2's callbacks; ids are of streams of our side's kind ---- */
 

@@ -9,8 +9,11 @@
 
 #include "lib/err.h"
 #include "lib/h2_int.h"
+#include "lib/loop.h"
 #include "lib/sapi.h"
 #include "lib/types.h"
+
+#define GRACE_MS 1000
 
 /* ---- receiving ---- */
 
@@ -42,6 +45,7 @@ static void req_free(struct h2_req *req)
 	if (req->work_queued)
 		TAILQ_REMOVE(&req->h2->req_work, req, work);
 	req->h2->active--;
+	loop_timer_free(req->grace);
 	h2_body_fini(&req->out);
 	h2_match_fini(&req->match);
 	for (i = 0; i < req->extra; i++) {
@@ -205,7 +209,7 @@ void h2_req_chunk(struct h2_req *req, const uint8_t *data, size_t len)
 	req->body_got += len;
 	/* What comes after the response, or after a reset, is of interest to nobody. */
 	if (req->responded || !route || req->error || req->ended) {
-		h2_consumed(req->h2, req->id, len);
+		h2_discarded(req->h2, len);
 		return;
 	}
 	if (req->body_got > route->max_body) {
@@ -283,12 +287,26 @@ void h2_req_work(struct h2_req *req)
 
 /* ---- the end ---- */
 
+static void on_grace_over(void *arg)
+{
+	struct h2_req *req = arg;
+
+	nghttp2_submit_rst_stream(req->h2->ng, NGHTTP2_FLAG_NONE, req->id, NGHTTP2_NO_ERROR);
+	h2_wake(req->h2);
+}
+
+/* The response is out, and nobody reads the rest of the body any more. The client may be asked to stop by
+ * RST_STREAM (RFC 9113 8.1), but some (curl) then lose the response; so first it gets the time to find out by
+ * itself, with the stream's window left to run dry.
+ */
 void h2_req_sent_end(struct h2_req *req)
 {
-	/* Nobody reads the rest of the body any more: ask the client to stop (RFC 9113 8.1). */
-	if (!req->body_ended)
-		nghttp2_submit_rst_stream(req->h2->ng, NGHTTP2_FLAG_NONE, req->id,
-					  NGHTTP2_NO_ERROR);
+	if (req->body_ended)
+		return;
+	if (loop_timer_new(req->h2->loop, on_grace_over, req, &req->grace) < 0)
+		on_grace_over(req);
+	else
+		loop_timer_set(req->grace, GRACE_MS);
 }
 
 void h2_req_gone(struct h2_req *req, int err)
