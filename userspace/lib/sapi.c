@@ -171,7 +171,8 @@ static const char *word_decode(const struct field *f, const char *s, void *p)
 		return NULL; /* the struct is zeroed */
 	switch (f->type) {
 	case F_TIME:
-		return clock_parse(s, p) ? "must be an RFC 3339 time" : NULL;
+		/* The epoch itself is our "not yet". */
+		return clock_parse(s, p) || !*(int64_t *)p ? "must be an RFC 3339 time" : NULL;
 	case F_ADDR:
 		return addr_parse(s, p) ? "must be an IP address" : NULL;
 	case F_ENDPOINT:
