@@ -58,7 +58,7 @@ static void expect(const struct policy_result *r, size_t i, uint32_t id, enum po
 	assert_true(strlen(r->v[i].text) > 0);
 }
 
-/* The demo: a store job that cannot connect arrives at the limit, the print job moves (#809-#815). */
+/* The demo: a job that cannot connect arrives at the limit, the print job moves (#809-#815). */
 static void test_demo(void **state)
 {
 	struct policy_settings s = settings();

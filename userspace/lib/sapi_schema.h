@@ -50,7 +50,7 @@ struct field {
 	const struct enum_name *names;
 	const struct sapi_schema *sub;
 	const char *word;
-	/* Present if and only if bit (1u << value of the enum or bool at cond) is set in cond_mask. */
+	/* Present if and only if cond_mask has bit (1u << value of the enum or bool at cond). */
 	size_t cond, cond_size;
 	unsigned int cond_mask; /* 0 = always */
 };

@@ -261,8 +261,8 @@ static int migrate(struct store *s, const char *const *script, int64_t app_id)
 }
 
 /*
- * Exclusive: no second process, and no shared memory file either. synchronous=FULL makes a commit in
- * WAL mode survive power loss.
+ * Exclusive: no second process, and no shared memory file either. synchronous=FULL makes a commit
+ * in WAL mode survive power loss.
  */
 static int prepare(struct store *s)
 {

@@ -55,8 +55,8 @@ struct store {
 };
 
 /*
- * Get @which ready with its parameters: one letter each in @types, 't' const char *, 'n' const char *
- * where "" is stored as NULL, 'i' int64_t. NULL with the error set, -EBUSY when it is being walked.
+ * Get @which ready with its parameters, one letter each in @types: 't' const char *, 'n' const
+ * char * where "" is stored as NULL, 'i' int64_t. NULL with the error set, -EBUSY when it is being walked.
  */
 sqlite3_stmt *store_start(struct store *s, enum store_stmt which, const char *types, ...);
 
