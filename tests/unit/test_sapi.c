@@ -18,10 +18,11 @@
 	"{\"auth\":1,\"replay\":2,\"scope\":3,\"malformed\":4,\"toobig\":5,\"noroute\":6,"         \
 	"\"nomem\":7,\"stale\":8}"
 #define COUNTERS "{\"packets\":10,\"bytes\":2000,\"cpu_ns\":300,\"drops\":" DROPS "}"
-#define DEVICE                                                                                                      \
-	"{\"code\":\"mfp-1\",\"connectable\":true,\"gateway\":\"gw1\","                                             \
-	"\"address\":\"192.168.1.10\",\"priority\":3,\"services\":[{\"kind\":\"agent\",\"port\":8632,\"tls\":true," \
-	"\"path\":\"/\"}],\"spec\":\"colour\"}"
+#define DEVICE                                                                                     \
+	"{\"code\":\"mfp-1\",\"connectable\":true,\"gateway\":\"gw1\","                            \
+	"\"address\":\"192.168.1.10\",\"priority\":3,"                                             \
+	"\"services\":[{\"kind\":\"agent\",\"port\":8632,\"tls\":true,\"path\":\"/\"}],"           \
+	"\"spec\":\"colour\"}"
 #define OPEN_HEAD                                                                                  \
 	"{\"job\":" JOB ",\"device\":\"mfp-1\",\"kind\":\"print\",\"host\":\"192.168.1.10\","      \
 	"\"scope\":[{\"proto\":\"tcp\",\"port\":8632},{\"proto\":\"icmp\"}],"                      \
