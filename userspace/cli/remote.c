@@ -108,7 +108,8 @@ static int connect_to(struct remote *r, const char *address, enum role server, s
 		err = loop_step(r->loop, -1);
 	if (err)
 		return err_sys(e, err < 0 ? err : -ECANCELED, "%s", r->name);
-	return r->h2 ? 0 : err_set(e, r->error, "%s: %s", r->name, r->why);
+	/* What peer says of a dial names the address already. */
+	return r->h2 ? 0 : err_set(e, r->error, "%s %s", role_str(server), r->why);
 }
 
 int remote_open(struct remote **out, const struct cli *c, enum role server, struct err *e)
