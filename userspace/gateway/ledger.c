@@ -11,31 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/dir.h"
 #include "lib/log.h"
 
 struct ledger {
 	int tunnels, clouds; /* directories */
 };
-
-static int make_parents(const char *dir, struct err *e)
-{
-	char path[4096];
-	char *p;
-
-	if (snprintf(path, sizeof(path), "%s", dir) >= (int)sizeof(path))
-		return err_sys(e, -ENAMETOOLONG, "state: %s", dir);
-	for (p = path + 1; *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdir(path, 0755) < 0 && errno != EEXIST)
-			return err_sys(e, -errno, "state: %s", path);
-		*p = '/';
-	}
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return err_sys(e, -errno, "state: %s", path);
-	return 0;
-}
 
 static int open_sub(int parent, const char *dir, const char *name, int *out, struct err *e)
 {
@@ -59,7 +40,7 @@ int ledger_open(const char *dir, struct ledger **out, struct err *e)
 		return err_sys(e, -ENOMEM, "state");
 	l->tunnels = -1;
 	l->clouds = -1;
-	rc = make_parents(dir, e);
+	rc = dir_make(dir, e);
 	if (rc < 0)
 		goto out;
 	parent = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

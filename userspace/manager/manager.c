@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
+#include "lib/dir.h"
 #include "lib/h2.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -140,9 +140,10 @@ static int listen_on(struct manager *m, struct err *e)
 static int open_store(struct manager *m, struct err *e)
 {
 	char path[4096];
+	int rc = dir_make(m->conf->state, e);
 
-	if (mkdir(m->conf->state, 0700) < 0 && errno != EEXIST)
-		return err_sys(e, -errno, "state: %s", m->conf->state);
+	if (rc < 0)
+		return rc;
 	if (snprintf(path, sizeof(path), "%s/registry.db", m->conf->state) >= (int)sizeof(path))
 		return err_sys(e, -ENAMETOOLONG, "state: %s", m->conf->state);
 	return store_open(path, STORE_MANAGER, &m->store, e);
