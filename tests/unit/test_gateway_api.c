@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The whole of shuntd over loopback TLS, between a manager and clouds played by the test. Only the kernel is
- * a fake (in place of datapath.o), and devices' addresses, which cannot be on loopback.
+ * The whole of shuntd over loopback TLS, between a manager and clouds played by the test. Only the
+ * kernel is a fake (in place of datapath.o), and devices' addresses, which cannot be on loopback.
  */
 #include "netkit.h"
 
@@ -510,7 +510,8 @@ static void test_logs(void **state)
 	static const char body[] =
 		"{\"device\":\"mfp-1\",\"job\":\"" JOB1 "\",\"cloud\":\"cloud1\","
 		"\"address\":\"203.0.113.10:8443\",\"connected\":\"2026-11-22T20:00:00.000Z\","
-		"\"closed\":\"\",\"bytes_in\":5,\"bytes_out\":6,\"result\":\"completed\",\"text\":\"\"}";
+		"\"closed\":\"\",\"bytes_in\":5,\"bytes_out\":6,"
+		"\"result\":\"completed\",\"text\":\"\"}";
 	char other[sizeof(body) + 8], path[PATH_MAX], line[2048];
 	struct h2 *h2 = NULL;
 	struct peer_dial *dial;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * gateway/controller with the real tunnels, policy and records. The kernel, the devices, TLS keys and the
- * clouds' event streams are fakes: they take the place of datapath.o, agent.o, keys.o and events.o.
+ * gateway/controller with the real tunnels, policy and records. The kernel, the devices, TLS keys
+ * and the clouds' event streams are fakes: they take the place of datapath.o, agent.o, keys.o and
+ * events.o.
  */
 #include <errno.h>
 #include <setjmp.h>

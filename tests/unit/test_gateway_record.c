@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* gateway/record and gateway/ledger: lines whole, rotated, repaired; entries replaced, listed, pruned. */
+/*
+ * gateway/record and gateway/ledger: lines whole, rotated, repaired; entries replaced, listed,
+ * pruned.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The whole of shunt-manager over loopback TLS: registry, roles, and clouds that have gateways dial them. */
+/*
+ * The whole of shunt-manager over loopback TLS: registry, roles, and clouds that have gateways dial
+ * them.
+ */
 #include "netkit.h"
 
 #include <errno.h>

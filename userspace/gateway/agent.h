@@ -17,14 +17,14 @@ struct tls_ctx;
 struct agent_target {
 	const char *device; /* the agent's certificate must say this */
 	struct shunt_endpoint at;
-	uint64_t timeout_ms; /* for all of it: reaching the agent, and the agent reaching the cloud */
+	uint64_t timeout_ms; /* for all: reaching the agent, and it the cloud */
 };
 
 /*
- * POST /v1/connect with @body, whose token is copied and wiped after use. An unset address in body->log is replaced by
- * ours on the connection to the agent (its port must be set). @done is called exactly once, never from
- * within: err 0 when the device is connected (@reused: it was before), else a code and a sentence; the
- * call is freed after it returns.
+ * POST /v1/connect with @body, whose token is copied and wiped after use. An unset address in
+ * body->log is replaced by ours on the connection to the agent (its port must be set). @done is
+ * called exactly once, never from within: err 0 when the device is connected (@reused: it was
+ * before), else a code and a sentence; the call is freed after it returns.
  */
 int agent_connect(struct loop *loop, struct tls_ctx *tls, const struct agent_target *target,
 		  const struct sapi_connect *body,

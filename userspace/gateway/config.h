@@ -27,7 +27,7 @@ struct gateway_conf {
 	bool endpoint_any; /* a tunnel's far end need not be where the cloud was dialled */
 
 	uint64_t keepalive; /* ms between packets that keep NAT mappings; 0: none */
-	uint64_t tunnel_idle; /* ms without a packet after which the kernel ends a tunnel; 0: never */
+	uint64_t tunnel_idle; /* ms without a packet until the kernel ends a tunnel; 0: never */
 	uint64_t cloud_idle; /* ms a connection to a cloud outlives its last tunnel */
 	uint64_t wait_timeout; /* ms a request may wait for a slot */
 	uint32_t wait_max; /* requests that may wait */

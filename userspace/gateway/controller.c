@@ -355,7 +355,9 @@ static void fill_tunnel(const struct gw_tunnel *t, uint64_t now, struct policy_t
 		.load_ns = t->load_ns,
 		.age_ms = now - t->opened_boot,
 	};
-	/* Counted in inner packets, headers and repeats included, so it errs towards "nearly done". */
+	/*
+	 * Counted in inner packets, headers and repeats included, so it errs towards "nearly done".
+	 */
 	if (out->remaining != POLICY_REMAINING_UNKNOWN)
 		out->remaining -= t->rx.bytes < out->remaining ? t->rx.bytes : out->remaining;
 }
@@ -420,7 +422,10 @@ static int judge(struct controller *c, const struct waiter *w, uint32_t ahead,
 		fill_tunnel(t, now, &v[i++]);
 	}
 	in.totals.tunnels = (uint32_t)n;
-	/* Those behind it that were not admitted yet must not crowd out a new one, nor one that was. */
+	/*
+	 * Those behind it that were not admitted yet must not crowd out a new one, nor one that
+	 * was.
+	 */
 	in.totals.waiting = c->admitted - (w && w->admitted ? 1 : 0);
 	in.totals.waiting_max = w && !w->admitted ? c->deps.conf->wait_max : 0;
 	in.totals.cpu_permille = c->cpu_permille;

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * controller: decides which tunnels may be opened and which jobs are moved off theirs, and carries it out
- * (#804-#815). The decisions are lib/policy's; this file feeds it and acts.
+ * controller: decides which tunnels may be opened and which jobs are moved off theirs, and carries
+ * it out (#804-#815). The decisions are lib/policy's; this file feeds it and acts.
  *
- * A request for a tunnel opens one, waits for a slot, or is refused. A run happens in the loop's next pass
- * after anything that may change the picture: a request, the end of a tunnel, a threshold announced by the
- * kernel, a move that failed, a sample of CPU use. Every decision is recorded and told to the cloud when
- * it is new.
+ * A request for a tunnel opens one, waits for a slot, or is refused. A run happens in the loop's
+ * next pass after anything that may change the picture: a request, the end of a tunnel, a threshold
+ * announced by the kernel, a move that failed, a sample of CPU use. Every decision is recorded and
+ * told to the cloud when it is new.
  *
- * A move: the device is asked to connect (7G); while it does, and until the cloud ends the tunnel, the move is
- * in flight. A device that fails is left alone for a while, which doubles with each failure.
+ * A move: the device is asked to connect (7G); while it does, and until the cloud ends the tunnel,
+ * the move is in flight. A device that fails is left alone for a while, which doubles with each
+ * failure.
  */
 #ifndef SHUNT_GATEWAY_CONTROLLER_H
 #define SHUNT_GATEWAY_CONTROLLER_H

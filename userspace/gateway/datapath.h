@@ -37,8 +37,9 @@ struct datapath_ops {
 };
 
 /*
- * Set up device, route and thresholds, and watch. The device stays when the datapath is closed, since
- * its tunnels outlive the daemon. -ENOENT or -EOPNOTSUPP when the module is missing; @e says what to do.
+ * Set up device, route and thresholds, and watch. The device stays when the datapath is closed,
+ * since its tunnels outlive the daemon. -ENOENT or -EOPNOTSUPP when the module is missing; @e says
+ * what to do.
  */
 int datapath_open(struct loop *loop, const struct datapath_conf *conf,
 		  const struct datapath_ops *ops, void *arg, struct datapath **out, struct err *e);

@@ -159,7 +159,9 @@ static void on_cloud_down(struct h2 *h2, int err, const char *why, void *arg)
 	c->h2 = NULL;
 	nonces_clear(&c->nonces);
 	log_notice("cloud: %s: disconnected: %s", c->to.cloud, why);
-	/* Dial again for its tunnels' sake only. In a pass of its own: this is the keep's callback. */
+	/*
+	 * Dial again for its tunnels' sake only. In a pass of its own: this is the keep's callback.
+	 */
 	if (!in_use(c))
 		loop_timer_set(c->idle, 0);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * dial: the connections the gateway dials and then serves (ALPN shunt-rh2): one to the manager, always; one to each
- * cloud that asked for it through the manager (7D, #731-#732), as long as it has tunnels or requests here and
- * cloud-idle beyond.
+ * dial: the connections the gateway dials and then serves (ALPN shunt-rh2): one to the manager,
+ * always; one to each cloud that asked for it through the manager (7D, #731-#732), as long as it
+ * has tunnels or requests here and cloud-idle beyond.
  */
 #ifndef SHUNT_GATEWAY_DIAL_H
 #define SHUNT_GATEWAY_DIAL_H
@@ -52,8 +52,8 @@ void dial_request(struct dial *d, struct h2_req *req);
 void dial_touch(struct dial *d, const char *cloud);
 
 /*
- * Use @nonce (an id) for a tunnel of the cloud connection @h2. 0; -EEXIST it was used; -ENOSPC the connection has
- * seen too many and is being replaced; -ENOTCONN not a cloud's; -ENOMEM.
+ * Use @nonce (an id) for a tunnel of the cloud connection @h2. 0; -EEXIST it was used; -ENOSPC the
+ * connection has seen too many and is being replaced; -ENOTCONN not a cloud's; -ENOMEM.
  */
 int dial_use_nonce(struct dial *d, struct h2 *h2, const char *nonce);
 

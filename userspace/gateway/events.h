@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * events: GET /v1/events, a stream of decisions and ends of tunnels for each cloud, only about its own.
+ * events: GET /v1/events, a stream of decisions and ends of tunnels for each cloud, only about its
+ * own.
  *
- * A stream holds at most what h2 buffers (h2_conf.write_max); one whose reader is slower is reset, so
- * that the cloud notices, asks for the present state and subscribes again.
+ * A stream holds at most what h2 buffers (h2_conf.write_max); one whose reader is slower is reset,
+ * so that the cloud notices, asks for the present state and subscribes again.
  */
 #ifndef SHUNT_GATEWAY_EVENTS_H
 #define SHUNT_GATEWAY_EVENTS_H

@@ -44,14 +44,14 @@ struct gateway {
 };
 
 /*
- * Start all parts: kernel device, LAN listener, rights given up, old tunnels adopted, manager dialled.
- * @conf and @loop must outlive it. On error @e says what failed.
+ * Start all parts: kernel device, LAN listener, rights given up, old tunnels adopted, manager
+ * dialled. @conf and @loop must outlive it. On error @e says what failed.
  */
 int gateway_new(struct loop *loop, const struct gateway_conf *conf, struct gateway **out,
 		struct err *e);
 /*
- * Close connections gracefully, then stop the loop with EXIT_STOPPED. Tunnels stay in the kernel for the
- * next start.
+ * Close connections gracefully, then stop the loop with EXIT_STOPPED. Tunnels stay in the kernel
+ * for the next start.
  */
 void gateway_stop(struct gateway *g);
 /* Read the credentials again; on error the old ones stay. */

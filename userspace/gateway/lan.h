@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * lan: the listener for the devices of the LAN: POST /v1/logs takes their connection logs (7J, #736-#737).
+ * lan: the listener for the devices of the LAN: POST /v1/logs takes their connection logs (7J,
+ * #736-#737).
  */
 #ifndef SHUNT_GATEWAY_LAN_H
 #define SHUNT_GATEWAY_LAN_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ledger: what the daemon must know of its tunnels after a restart, beyond what the kernel keeps: whose
- * they are, and where to dial those clouds. One small file each, replaced atomically:
+ * ledger: what the daemon must know of its tunnels after a restart, beyond what the kernel keeps:
+ * whose they are, and where to dial those clouds. One small file each, replaced atomically:
  *
  *	DIR/tunnels/ID	the tunnel as the API shows it
  *	DIR/clouds/NAME	where that cloud is dialled
@@ -27,7 +27,10 @@ void ledger_del_tunnel(struct ledger *l, uint32_t id);
 int ledger_put_cloud(struct ledger *l, const struct sapi_dial *cloud);
 void ledger_del_cloud(struct ledger *l, const char *name);
 
-/* Files that cannot be read are removed with a line in the log. The callbacks may change the ledger. */
+/*
+ * Files that cannot be read are removed with a line in the log. The callbacks may change the
+ * ledger.
+ */
 int ledger_tunnels(struct ledger *l, void (*fn)(void *arg, const struct sapi_tunnel *t), void *arg);
 int ledger_clouds(struct ledger *l, void (*fn)(void *arg, const struct sapi_dial *d), void *arg);
 

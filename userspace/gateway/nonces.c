@@ -18,8 +18,8 @@ static size_t find(uint8_t (*slot)[NONCE_LEN], size_t mask, const uint8_t *nonce
 	uint64_t h;
 
 	/*
-	 * The cloud chooses nonces, but it gains nothing from collisions: it would slow down its own
-	 * requests, and the table of one connection is bounded.
+	 * The cloud chooses nonces, but it gains nothing from collisions: it would slow down its
+	 * own requests, and the table of one connection is bounded.
 	 */
 	memcpy(&h, nonce, sizeof(h));
 	while (memcmp(slot[h & mask], none, NONCE_LEN) != 0 &&

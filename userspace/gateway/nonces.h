@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * nonces: which 128-bit nonces were used on a connection, so that no exporter context is used twice.
+ * nonces: which 128-bit nonces were used on a connection, so that no exporter context is used
+ * twice.
  */
 #ifndef SHUNT_GATEWAY_NONCES_H
 #define SHUNT_GATEWAY_NONCES_H

@@ -3,8 +3,8 @@
  * record: the gateway's log of closed tunnels (7K), connections (7J) and decisions: one JSON object
  * a line, rotated by size (FILE, FILE.1, FILE.2, ...).
  *
- * A line is written whole or not at all, by one write(2) when it is made, so it survives the end of the
- * process. Power loss: record_7j() returns after fdatasync(2), since the device forgets its log
+ * A line is written whole or not at all, by one write(2) when it is made, so it survives the end of
+ * the process. Power loss: record_7j() returns after fdatasync(2), since the device forgets its log
  * then; the others are synced within RECORD_SYNC_MS. A record that cannot be written goes to the
  * program's own log instead.
  */
@@ -23,8 +23,8 @@ struct record;
 
 /*
  * Open or create @path (mode 0640) for appending; what a power loss left of a last line is cut off.
- * Rotates when the file would pass @max_size bytes, keeps @keep old ones. @loop may be NULL: then every record
- * is synced at once.
+ * Rotates when the file would pass @max_size bytes, keeps @keep old ones. @loop may be NULL: then
+ * every record is synced at once.
  */
 int record_open(struct loop *loop, const char *path, uint64_t max_size, uint32_t keep,
 		struct record **out, struct err *e);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * tunnels: the gateway's tunnels, each a kernel object with an owner (the cloud that asked for it) and a
- * job. Whether there may be one more is the controller's business.
+ * tunnels: the gateway's tunnels, each a kernel object with an owner (the cloud that asked for it)
+ * and a job. Whether there may be one more is the controller's business.
  */
 #ifndef SHUNT_GATEWAY_TUNNELS_H
 #define SHUNT_GATEWAY_TUNNELS_H
@@ -67,15 +67,15 @@ int tunnels_new(const struct tunnels_deps *deps, struct tunnels **out, struct er
 void tunnels_free(struct tunnels *ts);
 
 /*
- * Open the tunnel @open describes for @cloud, with keys of the connection @h2 on which it asked. 0; -EAGAIN no
- * alias is free; or the kernel's error.
+ * Open the tunnel @open describes for @cloud, with keys of the connection @h2 on which it asked. 0;
+ * -EAGAIN no alias is free; or the kernel's error.
  */
 int tunnels_open(struct tunnels *ts, const struct sapi_tunnel_open *open, const char *cloud,
 		 struct h2 *h2, struct gw_tunnel **out, struct err *e);
 
 /*
- * End it: final counters are taken from the kernel, recorded (7K), and announced with @reason. @last (may be NULL) gets
- * the tunnel as the API shows it. @t is freed.
+ * End it: final counters are taken from the kernel, recorded (7K), and announced with @reason.
+ * @last (may be NULL) gets the tunnel as the API shows it. @t is freed.
  */
 void tunnels_close(struct tunnels *ts, struct gw_tunnel *t, const char *reason,
 		   struct sapi_tunnel *last);
@@ -83,8 +83,8 @@ void tunnels_close(struct tunnels *ts, struct gw_tunnel *t, const char *reason,
 void tunnels_deleted(struct tunnels *ts, const struct tunnel_info *info);
 
 /*
- * Once at the start: take over the kernel's tunnels that the ledger knows, end the others, and record those
- * that vanished while we were not looking.
+ * Once at the start: take over the kernel's tunnels that the ledger knows, end the others, and
+ * record those that vanished while we were not looking.
  */
 int tunnels_adopt(struct tunnels *ts, struct err *e);
 

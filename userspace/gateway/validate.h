@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * validate: may this cloud have this tunnel? What sapi's decoder has checked (types, ranges) is taken for
- * granted; here it is about the gateway's own limits.
+ * validate: may this cloud have this tunnel? What sapi's decoder has checked (types, ranges) is
+ * taken for granted; here it is about the gateway's own limits.
  */
 #ifndef SHUNT_GATEWAY_VALIDATE_H
 #define SHUNT_GATEWAY_VALIDATE_H

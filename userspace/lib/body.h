@@ -12,8 +12,8 @@
 #include "lib/sapi.h"
 
 /*
- * Decode the whole body of @req into @out. On error @req has been answered (400 bad-request with the
- * member's path, or 500) and a negative code is returned: the handler is done.
+ * Decode the whole body of @req into @out. On error @req has been answered (400 bad-request with
+ * the member's path, or 500) and a negative code is returned: the handler is done.
  */
 int body_decode(struct h2_req *req, const struct sapi_schema *schema, void *out);
 
@@ -22,8 +22,8 @@ int body_respond(struct h2_req *req, int status, const struct sapi_schema *schem
 
 /*
  * Decode the response of a fetch into @out (NULL: any 2xx will do). 0, or a negative code and one
- * sentence in @e: the transport's error, -SHUNT_EREMOTE with the peer's own words (problem+json) for
- * a status that is not 2xx, or what is wrong with the body.
+ * sentence in @e: the transport's error, -SHUNT_EREMOTE with the peer's own words (problem+json)
+ * for a status that is not 2xx, or what is wrong with the body.
  */
 int body_reply(const struct h2_reply *reply, const struct sapi_schema *schema, void *out,
 	       struct err *e);

@@ -8,8 +8,8 @@
 struct err;
 
 /*
- * Make @path with mode 0700, and those of its parents that are missing with 0755. What exists is left as it is. 0 or
- * -errno with the directory's name in @e.
+ * Make @path with mode 0700, and those of its parents that are missing with 0755. What exists is
+ * left as it is. 0 or -errno with the directory's name in @e.
  */
 int dir_make(const char *path, struct err *e);
 

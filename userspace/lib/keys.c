@@ -11,7 +11,9 @@
 
 #define NONCE_LEN 16
 
-/* The context names the cipher by the kernel's number, which is part of a protocol between hosts. */
+/*
+ * The context names the cipher by the kernel's number, which is part of a protocol between hosts.
+ */
 _Static_assert((int)CIPHER_AES_GCM_128 == SHUNT_CIPHER_AES_GCM_128, "cipher number");
 _Static_assert((int)CIPHER_AES_GCM_256 == SHUNT_CIPHER_AES_GCM_256, "cipher number");
 _Static_assert((int)CIPHER_CHACHA20_POLY1305 == SHUNT_CIPHER_CHACHA20_POLY1305, "cipher number");

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * keys: the two keys of a tunnel, derived alike by gateway and cloud from the TLS connection between
- * them, so that they never travel (Documentation/protocol.md, "Keys").
+ * keys: the two keys of a tunnel, derived alike by gateway and cloud from the TLS connection
+ * between them, so that they never travel (Documentation/protocol.md, "Keys").
  *
  * TLS exporter (RFC 8446 7.5) with label TUNNEL_KEYS_LABEL and the context
  *	nonce (16 octets) | cloud's SPI (be32) | gateway's SPI (be32) | cipher (u8) | direction (u8)
  * where an SPI is the party's inbound one and cipher is the number of enum shunt_cipher in
- * <linux/shunt.h>. A context must not be used twice: the gateway picks a random SPI of its own
- * and refuses a nonce it has seen on this connection.
+ * <linux/shunt.h>. A context must not be used twice: the gateway picks a random SPI of its own and
+ * refuses a nonce it has seen on this connection.
  */
 #ifndef SHUNT_LIB_KEYS_H
 #define SHUNT_LIB_KEYS_H
@@ -44,8 +44,8 @@ int tunnel_keys_context(const struct tunnel_keys_id *id, enum tunnel_direction d
 			uint8_t out[TUNNEL_KEYS_CONTEXT_LEN]);
 
 /*
- * Derive both keys from @h2's TLS connection. 0, -EINVAL, -ENOTCONN (no TLS), -EIO; on error @out is
- * wiped.
+ * Derive both keys from @h2's TLS connection. 0, -EINVAL, -ENOTCONN (no TLS), -EIO; on error @out
+ * is wiped.
  */
 int tunnel_keys_derive(struct h2 *h2, const struct tunnel_keys_id *id, struct tunnel_keys *out);
 void tunnel_keys_wipe(struct tunnel_keys *keys);

@@ -11,7 +11,9 @@
 #include "lib/body.h"
 #include "lib/log.h"
 
-/* Longer than a gateway's own attempts (TCP and TLS, 10 s each), so that its reason comes through. */
+/*
+ * Longer than a gateway's own attempts (TCP and TLS, 10 s each), so that its reason comes through.
+ */
 #define DIAL_TIMEOUT_MS 30000
 
 struct gateway {

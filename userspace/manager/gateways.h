@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * gateways: the gateways that dialled in and stay connected, and passing a cloud's wish to be dialled
- * on to them (tunnel establishment command 7D, #721-#722).
+ * gateways: the gateways that dialled in and stay connected, and passing a cloud's wish to be
+ * dialled on to them (tunnel establishment command 7D, #721-#722).
  */
 #ifndef SHUNT_MANAGER_GATEWAYS_H
 #define SHUNT_MANAGER_GATEWAYS_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * manager: the management server (24): registry of devices (7A), and the way to wake a gateway (7D).
+ * manager: the management server (24): registry of devices (7A), and the way to wake a gateway
+ * (7D).
  */
 #ifndef SHUNT_MANAGER_MANAGER_H
 #define SHUNT_MANAGER_MANAGER_H
