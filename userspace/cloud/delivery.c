@@ -111,19 +111,24 @@ static void direct_close(struct delivery *d, const char *reason, const char *tex
 	d->using_direct = false;
 }
 
+static void agent_end(struct delivery *d)
+{
+	peer_dial_cancel(d->dial);
+	d->dial = NULL;
+	if (!d->agent)
+		return;
+	h2_on_close(d->agent, NULL, NULL);
+	h2_abort(d->agent, 0, "done");
+	d->agent = NULL;
+}
+
 /* Everything inside the tunnel, then the tunnel; its end is recorded by on_tunnel_end(). */
 static void tunnel_shut(struct delivery *d, const char *reason)
 {
 	leg_drop(&d->via_tunnel);
 	webdav_put_free(d->put);
 	d->put = NULL;
-	peer_dial_cancel(d->dial);
-	d->dial = NULL;
-	if (d->agent) {
-		h2_on_close(d->agent, NULL, NULL);
-		h2_abort(d->agent, 0, "done");
-		d->agent = NULL;
-	}
+	agent_end(d);
 	if (d->tunnel && !d->tunnel_reason[0]) {
 		snprintf(d->tunnel_reason, sizeof(d->tunnel_reason), "%s", reason);
 		ctun_close(d->tunnel, reason);
@@ -230,10 +235,8 @@ static void on_path_failed(struct path *p, bool fatal, const char *code, const c
 	struct delivery *d = leg->delivery;
 	bool direct = leg == &d->via_direct;
 	struct leg *other = direct ? &d->via_tunnel : &d->via_direct;
-	char why[SAPI_TEXT_LEN];
 
 	(void)p;
-	snprintf(why, sizeof(why), "%s", text); /* lives in the path */
 	if (d->step == STEP_CLOSING)
 		return;
 	if (d->ending) {
@@ -242,13 +245,13 @@ static void on_path_failed(struct path *p, bool fatal, const char *code, const c
 		return;
 	}
 	if (!fatal && direct)
-		direct_close(d, code, why);
+		direct_close(d, code, text);
 	else if (!fatal && other->path)
 		tunnel_shut(d, code);
 	if (!fatal && other->path)
 		carry_on(d, other);
 	else if (fatal || !direct || !d->tunnel || d->tunnel_reason[0])
-		try_failed(d, fatal, code, why);
+		try_failed(d, fatal, code, text);
 	/* else the tunnel is on its way to take over */
 }
 
@@ -703,7 +706,7 @@ void delivery_free(struct delivery *d)
 	path_free(d->via_direct.path);
 	path_free(d->via_tunnel.path);
 	webdav_put_free(d->put);
-	peer_dial_cancel(d->dial);
+	agent_end(d);
 	transfer_free(d->transfer);
 	loop_timer_free(d->timer);
 	LIST_REMOVE(d, link);

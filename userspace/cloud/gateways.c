@@ -19,6 +19,7 @@ struct gateway {
 	struct gateways *gateways;
 	char name[NAME_LEN];
 	struct h2 *h2; /* newest connection, NULL: none */
+	bool swept; /* tunnels of an earlier run are gone from it, so new ones may be opened */
 	struct h2_call *events;
 	struct ndjson lines;
 	struct registry_ask *waking;
@@ -71,7 +72,7 @@ struct h2 *gateways_session(const struct gateways *g, const char *name)
 {
 	const struct gateway *gw = find(g, name);
 
-	return gw && gw->h2 && h2_usable(gw->h2) ? gw->h2 : NULL;
+	return gw && gw->swept && h2_usable(gw->h2) ? gw->h2 : NULL;
 }
 
 size_t gateways_connected(const struct gateways *g)
@@ -103,7 +104,10 @@ static void want_done(struct gateways_want *want, struct h2 *h2, int err, const 
 	done(h2, err, why, arg);
 }
 
-/* All that wait at this moment; who asks again from its callback waits for the next chance. */
+/*
+ * Tell all that wait at this moment: the session, or why there is none. Who asks again from its callback waits
+ * for the next chance.
+ */
 static void wants_done(struct gateway *gw, int err, const char *why)
 {
 	LIST_HEAD(, gateways_want) wants;
@@ -115,13 +119,10 @@ static void wants_done(struct gateway *gw, int err, const char *why)
 		LIST_INSERT_HEAD(&wants, want, link);
 	}
 	while ((want = LIST_FIRST(&wants))) {
-		bool usable = !err && gw->h2 && h2_usable(gw->h2);
+		/* One that was told may have brought the connection down again. */
+		struct h2 *h2 = gateways_session(gw->gateways, gw->name);
 
-		want_done(want, usable ? gw->h2 : NULL,
-			  usable ? 0 :
-			  err	 ? err :
-				   -SHUNT_ECLOSED,
-			  usable ? "" : why);
+		want_done(want, h2, h2 ? 0 : err, h2 ? "" : why);
 	}
 }
 
@@ -269,17 +270,18 @@ static void delete_tunnel(struct gateway *gw, const struct sapi_tunnel *t)
 	h2_fetch(gw->h2, &req, on_deleted, NULL, NULL);
 }
 
-static void on_tunnels(const struct h2_reply *reply, void *arg)
+static void sweep(struct gateway *gw, const struct h2_reply *reply)
 {
-	struct gateway *gw = arg;
 	struct gateways *g = gw->gateways;
 	struct sapi_tunnel_list list;
 	struct problem p;
 	struct err e = { 0 };
 	size_t i;
 
-	if (!gw->h2 || problem_of_reply(reply, gw->name, &p))
+	if (problem_of_reply(reply, gw->name, &p)) {
+		log_warn("gateway: %s: tunnels not listed: %s", gw->name, p.text);
 		return;
+	}
 	if (sapi_tunnel_list_decode(reply->body, reply->len, &list, &e)) {
 		log_warn("gateway: %s: list of tunnels not understood: %s", gw->name, err_text(&e));
 		return;
@@ -288,6 +290,19 @@ static void on_tunnels(const struct h2_reply *reply, void *arg)
 		if (!g->conf.is_known(gw->name, &list.tunnels[i], g->conf.arg))
 			delete_tunnel(gw, &list.tunnels[i]);
 	sapi_tunnel_list_fini(&list);
+}
+
+static void on_tunnels(const struct h2_reply *reply, void *arg)
+{
+	struct gateway *gw = arg;
+	bool first = !gw->swept;
+
+	if (!gw->h2 || h2_call_session(reply->call) != gw->h2)
+		return; /* of a connection that was replaced */
+	sweep(gw, reply);
+	gw->swept = true;
+	if (first)
+		wants_done(gw, -SHUNT_ECLOSED, "the gateway's connection ended");
 }
 
 static void ask_tunnels(struct gateway *gw)
@@ -318,6 +333,7 @@ static void on_close(struct h2 *h2, int err, const char *why, void *arg)
 		return; /* replaced already */
 	log_info("gateway: %s: disconnected: %s", gw->name, err ? why : "closed");
 	gw->h2 = NULL;
+	gw->swept = false;
 	stop_events(gw);
 }
 
@@ -335,15 +351,14 @@ void gateways_attach(struct gateways *g, struct h2 *h2)
 		/* Requests on the old one may still be answered; they are given close_ms to. */
 		stop_events(gw);
 		h2_on_close(old, NULL, NULL);
-		gw->h2 = NULL;
 		h2_close(old);
 	}
 	gw->h2 = h2;
+	gw->swept = false;
 	h2_on_close(h2, on_close, gw);
 	log_info("gateway: %s: connected from %s", gw->name, h2_remote(h2));
 	follow_events(gw);
 	ask_tunnels(gw);
-	wants_done(gw, 0, "");
 }
 
 int gateways_new(const struct gateways_conf *conf, struct gateways **out, struct err *e)

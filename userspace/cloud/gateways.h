@@ -3,7 +3,7 @@
  * gateways: the connections that gateways dialled to this cloud, and what they tell on them.
  *
  * A gateway without connection is woken through the manager (seed: #702, #722, #732). On each connection
- * the cloud follows the gateway's event stream, and has tunnels removed that it does not know (left from
+ * the cloud follows the gateway's event stream, and first has tunnels removed that it does not know (left from
  * a run of this program that died). A second connection of a gateway takes the place of the first.
  */
 #ifndef SHUNT_CLOUD_GATEWAYS_H

@@ -144,12 +144,16 @@ static void pass_on(struct path *p)
 static void on_later(void *arg)
 {
 	struct path *p = arg;
+	char code[SAPI_REASON_LEN], text[SAPI_TEXT_LEN];
 
 	if (p->n_told) {
 		pass_on(p);
 	} else if (p->failed) {
 		stop(p);
-		p->ops.on_failed(p, p->fatal, p->code, p->text, p->arg);
+		/* Copies, since the path may be freed by whoever reads them. */
+		memcpy(code, p->code, sizeof(code));
+		memcpy(text, p->text, sizeof(text));
+		p->ops.on_failed(p, p->fatal, code, text, p->arg);
 	} else if (p->draining && !p->n_segments) {
 		p->ops.on_drained(p, p->arg);
 	}

@@ -345,6 +345,7 @@ static bool spi_used(const struct tunnels *t, uint32_t spi)
 static int pick_spi(const struct tunnels *t, uint32_t *spi)
 {
 	char hex[ID_LEN];
+	uint32_t n;
 	int ret;
 
 	do {
@@ -352,8 +353,9 @@ static int pick_spi(const struct tunnels *t, uint32_t *spi)
 		if (ret)
 			return ret;
 		hex[8] = '\0';
-		*spi = (uint32_t)strtoul(hex, NULL, 16);
-	} while (*spi < TUNNEL_SPI_MIN || spi_used(t, *spi));
+		n = (uint32_t)strtoul(hex, NULL, 16);
+	} while (n < TUNNEL_SPI_MIN || spi_used(t, n));
+	*spi = n;
 	return 0;
 }
 
