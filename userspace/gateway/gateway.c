@@ -94,6 +94,21 @@ int gateway_check(const struct gateway_conf *conf, struct err *e)
 	return rc;
 }
 
+/*
+ * The kernel wants a low mark below the high one; the policy means by equal marks that one less is
+ * enough.
+ */
+static uint32_t below(uint32_t high, uint32_t low)
+{
+	return high && low >= high ? high - 1 : low;
+}
+
+/* The policy's low mark may equal its high one, the kernel's may not: it says when to look again. */
+static uint32_t mark_below(uint32_t high, uint32_t low)
+{
+	return high && low >= high ? high - 1 : low;
+}
+
 static int open_datapath(struct gateway *g, struct err *e)
 {
 	static const struct datapath_ops ops = { on_deleted, on_load, on_missed,
@@ -105,9 +120,9 @@ static int open_datapath(struct gateway *g, struct err *e)
 		.port = (uint16_t)conf->port,
 		.alias_pool = conf->alias_pool,
 		.thresholds = { .tunnels_high = p->tunnels_high,
-				.tunnels_low = p->tunnels_low,
+				.tunnels_low = below(p->tunnels_high, p->tunnels_low),
 				.load_high = p->cpu_high,
-				.load_low = p->cpu_low },
+				.load_low = below(p->cpu_high, p->cpu_low) },
 	};
 
 	return datapath_open(g->loop, &dc, &ops, g, &g->datapath, e);
