@@ -103,12 +103,6 @@ static uint32_t below(uint32_t high, uint32_t low)
 	return high && low >= high ? high - 1 : low;
 }
 
-/* The policy's low mark may equal its high one, the kernel's may not: it says when to look again. */
-static uint32_t mark_below(uint32_t high, uint32_t low)
-{
-	return high && low >= high ? high - 1 : low;
-}
-
 static int open_datapath(struct gateway *g, struct err *e)
 {
 	static const struct datapath_ops ops = { on_deleted, on_load, on_missed,
