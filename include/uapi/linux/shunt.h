@@ -59,9 +59,9 @@ enum shunt_cipher {
  *   seconds.
  * @SHUNT_DEL_REASON_EXHAUSTED: The sequence numbers of the outbound direction
  *   are used up.
- * @SHUNT_DEL_REASON_NETDEV: Its device was deleted or left the network
- *   namespace.
- * @SHUNT_DEL_REASON_DEAD: The other end was given up; not used yet.
+ * @SHUNT_DEL_REASON_NETDEV: Its device was deleted.
+ * @SHUNT_DEL_REASON_DEAD: The other end does not answer any more; not used
+ *   yet.
  */
 enum shunt_del_reason {
 	SHUNT_DEL_REASON_USER = 1,

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "alive.h"
+#include "chore.h"
+#include "compat.h"
+#include "device.h"
+#include "tx.h"
+
+#include <linux/jiffies.h>
+
+#define OPEN_FIRST_MS	50
+#define OPEN_LAST_MS	3000
+
+/* Something sent less than this ago answers a dummy as well as a dummy would. */
+#define ANSWERED_MS	20
+
+/* Longest sleep, which keeps every interval within what a timer can count. */
+#define SLEEP_MAX_NS	(3600ULL * NSEC_PER_SEC)
+
+static u64 ns_of_ms(u64 ms)
+{
+	return ms * NSEC_PER_MSEC;
+}
+
+/* Each of these returns when it wants to be called again, U64_MAX never. */
+
+static u64 opening(struct shunt_tunnel *t, u64 now)
+{
+	if (t->side != SHUNT_SIDE_NEAR || READ_ONCE(t->heard) || !netif_running(t->shunt->dev))
+		return U64_MAX;
+	if (now >= t->open_at) {
+		shunt_tx_dummy(t);
+		t->open_at = now + ns_of_ms(t->open_ms);
+		t->open_ms = min_t(u32, t->open_ms * 2, OPEN_LAST_MS);
+	}
+	return t->open_at;
+}
+
+static u64 keepalive(struct shunt_tunnel *t, u64 now)
+{
+	u64 interval = ns_of_ms(READ_ONCE(t->set.keepalive));
+	u64 due;
+
+	if (!interval)
+		return U64_MAX;
+	due = max_t(u64, atomic64_read(&t->last_tx), t->born) + interval;
+	if (now < due)
+		return due;
+	/* also when it cannot be sent now, be it that the endpoint is unknown or the device down */
+	shunt_tx_keepalive(t);
+	return now + interval;
+}
+
+static u64 idle(struct shunt_tunnel *t, u64 now)
+{
+	u64 timeout = (u64)READ_ONCE(t->set.idle) * NSEC_PER_SEC;
+	u64 due;
+
+	if (!timeout)
+		return U64_MAX;
+	due = atomic64_read(&t->last_use) + timeout;
+	if (now < due)
+		return due;
+	shunt_chore(t, SHUNT_CHORE_IDLE);
+	return U64_MAX;
+}
+
+static void on_timer(struct timer_list *timer)
+{
+	struct shunt_tunnel *t = timer_container_of(t, timer, timer);
+	u64 now = shunt_now();
+	u64 next;
+
+	if (READ_ONCE(t->dead))
+		return;
+	next = min3(opening(t, now), keepalive(t, now), idle(t, now));
+	/* one tick more, as the clock is behind by up to one */
+	if (next != U64_MAX)
+		mod_timer(timer, jiffies + 1 +
+			  nsecs_to_jiffies(min_t(u64, next - now, SLEEP_MAX_NS)));
+}
+
+/* Look at everything afresh, at once. */
+static void kick(struct shunt_tunnel *t)
+{
+	lockdep_assert_held(&t->shunt->lock);
+	if (!t->dead)
+		mod_timer(&t->timer, jiffies);
+}
+
+/**
+ * shunt_alive_init() - prepare a new tunnel
+ * @t: tunnel
+ */
+void shunt_alive_init(struct shunt_tunnel *t)
+{
+	t->open_ms = OPEN_FIRST_MS;
+	timer_setup(&t->timer, on_timer, 0);
+}
+
+/**
+ * shunt_alive_start() - begin, or take up what was changed
+ * @t: tunnel in use; its device's lock is held
+ */
+void shunt_alive_start(struct shunt_tunnel *t)
+{
+	kick(t);
+}
+
+/**
+ * shunt_alive_stop() - end, for good
+ * @t: tunnel that is marked dead; its device's lock is held, which the timer does not take
+ */
+void shunt_alive_stop(struct shunt_tunnel *t)
+{
+	timer_delete_sync(&t->timer);
+}
+
+/**
+ * shunt_alive_restart() - open all tunnels again, as the device came up
+ * @shunt: device; its lock is held
+ */
+void shunt_alive_restart(struct shunt_dev *shunt)
+{
+	struct shunt_tunnel *t;
+	unsigned long id;
+
+	xa_for_each(&shunt->tunnels, id, t) {
+		timer_delete_sync(&t->timer);
+		WRITE_ONCE(t->heard, false);
+		t->open_at = 0;
+		t->open_ms = OPEN_FIRST_MS;
+		kick(t);
+	}
+}
+
+/**
+ * shunt_alive_answer() - a dummy came from the other end
+ * @t: tunnel; RCU is held and bottom halves are off
+ *
+ * Only the far side answers, so that two ends never keep each other busy.
+ */
+void shunt_alive_answer(struct shunt_tunnel *t)
+{
+	u64 sent = atomic64_read(&t->last_tx);
+
+	if (t->side == SHUNT_SIDE_FAR && (!sent || shunt_now() - sent >= ns_of_ms(ANSWERED_MS)))
+		shunt_tx_dummy(t);
+}

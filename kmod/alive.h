@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a tunnel does by itself, on one timer:
+ *
+ * - Opening: the near side sends dummy packets (RFC 4303 section 2.6) until the first authenticated
+ *   packet answers, so that its NAT lets the far side in and the far side learns where it is. The
+ *   far side answers a dummy with a dummy unless it has just sent something.
+ * - Keepalive: a 0xFF octet (RFC 3948 section 2.3) after so long without sending.
+ * - Idle: the end of the tunnel after so long without an inner packet.
+ */
+#ifndef SHUNT_ALIVE_H
+#define SHUNT_ALIVE_H
+
+#include "tunnel.h"
+
+void shunt_alive_init(struct shunt_tunnel *t);
+void shunt_alive_start(struct shunt_tunnel *t);
+void shunt_alive_stop(struct shunt_tunnel *t);
+void shunt_alive_restart(struct shunt_dev *shunt);
+void shunt_alive_answer(struct shunt_tunnel *t);
+
+#endif /* SHUNT_ALIVE_H */

@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "tx.h"
+#include "chore.h"
+#include "compat.h"
+#include "device.h"
+#include "esp.h"
+#include "flow.h"
+#include "outer.h"
+#include "scope.h"
+#include "tunnel.h"
+#include "xlat.h"
+
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/sched/clock.h>
+#include <net/icmp.h>
+#include <net/inet_ecn.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+
+/* What a dummy carries; xfrm takes an ESP packet without any payload for garbage. */
+#define DUMMY_LEN	4
+
+/* Sequence number at which the other users of the tunnel are told to replace it. */
+#define SEQ_WARN	(U32_MAX / 4 * 3ULL)
+
+/* What must be known of a packet behind the cipher, in skb->cb. */
+struct tx_cb {
+	u32 len; /* of the inner packet; 0 for a dummy */
+	u8 tos; /* of the outer header */
+	bool fragment; /* the capsule may be fragmented */
+};
+
+static struct tx_cb *tx_cb(struct sk_buff *skb)
+{
+	BUILD_BUG_ON(sizeof(struct tx_cb) > sizeof(skb->cb));
+	return (struct tx_cb *)skb->cb;
+}
+
+/* @t is NULL for packets without a tunnel. */
+static void count_drop(struct shunt_dev *shunt, struct shunt_tunnel *t, enum shunt_drop why,
+		       unsigned int packets)
+{
+	if (t)
+		shunt_stats_drop(t->stats, SHUNT_TX, why, packets);
+	shunt_stats_drop(shunt->stats, SHUNT_TX, why, packets);
+}
+
+static void count_cpu(struct shunt_dev *shunt, struct shunt_tunnel *t, u64 start)
+{
+	u64 ns = local_clock() - start;
+
+	if (t)
+		shunt_stats_cpu(t->stats, SHUNT_TX, ns);
+	shunt_stats_cpu(shunt->stats, SHUNT_TX, ns);
+}
+
+static unsigned int packets_of(const struct sk_buff *skb)
+{
+	return skb_is_gso(skb) ? max_t(unsigned int, skb_shinfo(skb)->gso_segs, 1) : 1;
+}
+
+/* Tell the sender that there is no way to its destination. */
+static void no_way(struct sk_buff *skb, u8 family)
+{
+	if (family == AF_INET)
+		icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
+	else
+		icmpv6_ndo_send(skb, ICMPV6_DEST_UNREACH, ICMPV6_ADDR_UNREACH, 0);
+}
+
+static bool fits(const struct sk_buff *skb, unsigned int mtu)
+{
+	return skb_is_gso(skb) ? skb_gso_validate_network_len(skb, mtu) : skb->len <= mtu;
+}
+
+/* A packet too big for the way to the other end goes back, unless its sender wants it cut up. */
+static enum shunt_drop check_size(struct shunt_tunnel *t, struct sk_buff *skb, u8 family)
+{
+	int way = shunt_outer_mtu(t);
+	unsigned int mtu;
+
+	tx_cb(skb)->fragment = false;
+	if (way < 0) {
+		no_way(skb, family);
+		return SHUNT_DROP_NOROUTE;
+	}
+	mtu = min_t(unsigned int, way, READ_ONCE(t->shunt->dev->mtu));
+	if (fits(skb, mtu))
+		return SHUNT_PASS;
+	tx_cb(skb)->fragment = true;
+	if (family == AF_INET) {
+		if (!(ip_hdr(skb)->frag_off & htons(IP_DF)))
+			return SHUNT_PASS;
+		icmp_ndo_send(skb, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, htonl(mtu));
+	} else {
+		/* what is smaller cannot be asked of IPv6, RFC 8200 section 5 */
+		mtu = max_t(unsigned int, mtu, IPV6_MIN_MTU);
+		if (fits(skb, mtu))
+			return SHUNT_PASS;
+		icmpv6_ndo_send(skb, ICMPV6_PKT_TOOBIG, 0, mtu);
+	}
+	return SHUNT_DROP_TOOBIG;
+}
+
+/*
+ * An ICMP error may come from any router on our side; what it quotes must be a packet of the
+ * tunnel. It leaves with our address on the wire, as its author's is of no use at the other end.
+ */
+static bool is_ours(const struct shunt_tunnel *t, const struct shunt_flow *flow)
+{
+	if (flow->error)
+		return ipv6_addr_equal(&flow->quoted.addr.src, &t->real.dst) &&
+		       ipv6_addr_equal(&flow->quoted.addr.dst, &t->real.src);
+	return ipv6_addr_equal(&flow->packet.addr.src, &t->real.src);
+}
+
+/* Decide whether a packet goes into a tunnel, and which. Nothing is changed in it but its end. */
+static enum shunt_drop classify(struct shunt_dev *shunt, struct sk_buff *skb,
+				struct shunt_flow *flow, struct shunt_tunnel **tunnel)
+{
+	enum shunt_drop drop = shunt_flow_parse(skb, flow);
+	struct shunt_tunnel *t;
+	unsigned int len;
+
+	/* even what cannot be parsed to the end is some tunnel's, if its addresses could be */
+	t = shunt_tunnel_by_addr(shunt, &flow->packet.addr.dst);
+	*tunnel = t;
+	if (!t) {
+		if (flow->packet.l4)
+			no_way(skb, flow->family);
+		return drop ?: SHUNT_DROP_NOROUTE;
+	}
+	if (drop)
+		return drop;
+	if (READ_ONCE(t->dead))
+		return SHUNT_DROP_STALE;
+
+	len = flow->packet.l4 + flow->packet.len;
+	if (skb_is_gso(skb) ? len != skb->len : pskb_trim(skb, len))
+		return SHUNT_DROP_MALFORMED;
+	if (!is_ours(t, flow) ||
+	    !shunt_scope_allows(rcu_dereference(t->set.scope), flow,
+				shunt_tunnel_to_device(t, SHUNT_TX)))
+		return SHUNT_DROP_SCOPE;
+	return check_size(t, skb, flow->family);
+}
+
+/* The first of @count sequence numbers in a row, or 0 when there are not that many left. */
+static u32 reserve_seq(struct shunt_tunnel *t, unsigned int count)
+{
+	u64 last = atomic64_add_return(count, &t->seq);
+
+	if (unlikely(last > U32_MAX)) {
+		shunt_chore(t, SHUNT_CHORE_EXHAUSTED);
+		return 0;
+	}
+	if (unlikely(last >= SEQ_WARN && last - count < SEQ_WARN))
+		shunt_chore(t, SHUNT_CHORE_WARN);
+	return last - count + 1;
+}
+
+/* A capsule is ready. Counts it, and returns whether it may leave; else it is freed. */
+static bool ready(struct shunt_tunnel *t, struct sk_buff *skb, int err)
+{
+	unsigned int len = tx_cb(skb)->len;
+
+	if (READ_ONCE(t->dead))
+		err = -ESTALE;
+	if (err) {
+		count_drop(t->shunt, t, err == -ESTALE ? SHUNT_DROP_STALE : SHUNT_DROP_NOMEM, 1);
+		kfree_skb(skb);
+		return false;
+	}
+	if (len) {
+		shunt_touch(&t->last_use);
+		shunt_stats_packets(t->stats, SHUNT_TX, 1, len);
+		shunt_stats_packets(t->shunt->stats, SHUNT_TX, 1, len);
+	}
+	return true;
+}
+
+static void send(struct shunt_tunnel *t, struct sk_buff *skb)
+{
+	shunt_outer_send(t, skb, tx_cb(skb)->tos, tx_cb(skb)->fragment);
+}
+
+/* The cipher finished later, see esp.h. */
+static void done(struct shunt_tunnel *t, struct sk_buff *skb, int err)
+{
+	u64 start = local_clock();
+	bool leave = ready(t, skb, err);
+
+	count_cpu(t->shunt, t, start);
+	if (leave)
+		send(t, skb);
+}
+
+/* Forget all that the inner packet's way here left in the buffer, and finish its checksum. */
+static int scrub(struct sk_buff *skb)
+{
+	skb_scrub_packet(skb, true);
+	skb->encapsulation = 0;
+	if (shunt_esp_room(skb, SHUNT_HEADROOM))
+		return -ENOMEM;
+	if (skb->ip_summed == CHECKSUM_PARTIAL)
+		return skb_checksum_help(skb);
+	skb->ip_summed = CHECKSUM_NONE;
+	return 0;
+}
+
+/*
+ * Cipher one packet and put it on @burst, unless that takes longer or fails. The buffer is
+ * consumed.
+ */
+static void encode(struct shunt_tunnel *t, struct sk_buff *skb, u32 seq, u8 next_header,
+		   struct sk_buff_head *burst)
+{
+	int err = scrub(skb);
+
+	if (!err)
+		err = shunt_esp_encode(t, skb, seq, next_header, done);
+	if (err != -EINPROGRESS && ready(t, skb, err))
+		__skb_queue_tail(burst, skb);
+}
+
+static u8 outer_tos(const struct sk_buff *skb, u8 family)
+{
+	u8 inner = family == AF_INET ? ip_hdr(skb)->tos : ipv6_get_dsfield(ipv6_hdr(skb));
+
+	/* RFC 6040: ECN is copied; the outer path's DSCP is not the inner packet's business */
+	return INET_ECN_encapsulate(0, inner);
+}
+
+/* One packet, or the segments of one, into the tunnel. @skb is consumed. */
+static void encode_burst(struct shunt_tunnel *t, struct sk_buff *skb, u8 family,
+			 struct sk_buff_head *burst)
+{
+	struct tx_cb cb = { .tos = outer_tos(skb, family), .fragment = tx_cb(skb)->fragment };
+	struct sk_buff *segs = skb, *next;
+	unsigned int count = 0;
+	u32 seq;
+
+	if (skb_is_gso(skb)) {
+		segs = skb_gso_segment(skb, 0);
+		if (IS_ERR_OR_NULL(segs)) {
+			count_drop(t->shunt, t, SHUNT_DROP_NOMEM, packets_of(skb));
+			kfree_skb(skb);
+			return;
+		}
+		consume_skb(skb);
+	}
+	skb_list_walk_safe(segs, skb, next)
+		count++;
+	seq = reserve_seq(t, count);
+	if (!seq) {
+		count_drop(t->shunt, t, SHUNT_DROP_STALE, count);
+		kfree_skb_list(segs);
+		return;
+	}
+	skb_list_walk_safe(segs, skb, next) {
+		skb_mark_not_on_list(skb);
+		*tx_cb(skb) = cb;
+		tx_cb(skb)->len = skb->len;
+		encode(t, skb, seq++, family == AF_INET ? IPPROTO_IPIP : IPPROTO_IPV6, burst);
+	}
+}
+
+/**
+ * shunt_tx() - send a packet into its tunnel
+ * @skb: inner packet, possibly GSO; consumed
+ * @dev: the device
+ *
+ * Return: NETDEV_TX_OK, always.
+ */
+netdev_tx_t shunt_tx(struct sk_buff *skb, struct net_device *dev)
+{
+	struct shunt_dev *shunt = netdev_priv(dev);
+	u64 start = local_clock();
+	struct sk_buff_head burst;
+	struct shunt_tunnel *t;
+	struct shunt_flow flow;
+	enum shunt_drop drop;
+
+	skb = skb_share_check(skb, GFP_ATOMIC);
+	if (!skb) {
+		shunt_stats_drop(shunt->stats, SHUNT_TX, SHUNT_DROP_NOMEM, 1);
+		return NETDEV_TX_OK;
+	}
+	__skb_queue_head_init(&burst);
+	rcu_read_lock();
+	drop = classify(shunt, skb, &flow, &t);
+	if (!drop && shunt_xlat(skb, &flow, &t->wire))
+		drop = SHUNT_DROP_NOMEM;
+	if (drop) {
+		count_drop(shunt, t, drop, packets_of(skb));
+		kfree_skb(skb);
+	} else {
+		encode_burst(t, skb, flow.family, &burst);
+	}
+	count_cpu(shunt, t, start);
+	while ((skb = __skb_dequeue(&burst)))
+		send(t, skb);
+	rcu_read_unlock();
+	return NETDEV_TX_OK;
+}
+
+static struct sk_buff *control_skb(unsigned int len)
+{
+	struct sk_buff *skb = alloc_skb(SHUNT_HEADROOM + len + SHUNT_ESP_TAIL, GFP_ATOMIC);
+
+	if (!skb)
+		return NULL;
+	skb_reserve(skb, SHUNT_HEADROOM);
+	skb_put_zero(skb, len);
+	skb_reset_network_header(skb);
+	memset(tx_cb(skb), 0, sizeof(struct tx_cb));
+	return skb;
+}
+
+/**
+ * shunt_tx_dummy() - send a dummy packet, RFC 4303 section 2.6
+ * @t: tunnel; bottom halves are off
+ */
+void shunt_tx_dummy(struct shunt_tunnel *t)
+{
+	u64 start = local_clock();
+	struct sk_buff_head burst;
+	struct sk_buff *skb;
+	u32 seq = 0;
+
+	__skb_queue_head_init(&burst);
+	skb = control_skb(DUMMY_LEN);
+	rcu_read_lock();
+	if (skb)
+		seq = reserve_seq(t, 1);
+	if (seq)
+		encode(t, skb, seq, IPPROTO_NONE, &burst);
+	else
+		kfree_skb(skb);
+	count_cpu(t->shunt, t, start);
+	skb = __skb_dequeue(&burst);
+	if (skb)
+		send(t, skb);
+	rcu_read_unlock();
+}
+
+/**
+ * shunt_tx_keepalive() - send a NAT keepalive, RFC 3948 section 2.3
+ * @t: tunnel; bottom halves are off
+ */
+void shunt_tx_keepalive(struct shunt_tunnel *t)
+{
+	struct sk_buff *skb = control_skb(1);
+
+	if (!skb)
+		return;
+	*skb->data = 0xff;
+	rcu_read_lock();
+	send(t, skb);
+	rcu_read_unlock();
+}
