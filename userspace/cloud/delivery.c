@@ -421,8 +421,11 @@ static void on_put_progress(uint64_t bytes, void *arg)
 	add_path_bytes(d, d->tunnel_idx, bytes);
 	d->all->totals.resent_bytes += d->resent - job_row(d->job)->resent;
 	job_progress(d->job, bytes, d->resent);
-	if (bytes > d->held)
+	/* Each PUT begins at the start; only one that gets further than those before is progress. */
+	if (bytes > d->put_best) {
+		d->put_best = bytes;
 		d->tries = 0;
+	}
 }
 
 static void on_put_done(int err, bool fatal, const char *code, const char *text, void *arg)
@@ -460,7 +463,6 @@ static void file_put(struct delivery *d)
 	};
 
 	d->step = STEP_SENDING;
-	d->held = 0;
 	path_state(d, d->tunnel_idx, PATH_ACTIVE, "");
 	job_event(d->job, "path-active", PATH_TUNNEL, "", "PUT to the device's file server");
 	job_set_state(d->job, JOB_RUNNING, PATH_TUNNEL, "", "sending");

@@ -46,6 +46,7 @@ struct delivery {
 	struct h2 *agent; /* session through the tunnel */
 	struct webdav_put *put;
 	uint64_t put_high; /* bytes of the file that were on the wire at least once */
+	uint64_t put_best; /* most that a PUT got acknowledged */
 	struct leg via_tunnel, via_direct;
 	bool using_direct; /* counted with directs_use() */
 	struct loop_timer *timer;

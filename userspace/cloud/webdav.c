@@ -107,16 +107,28 @@ static int put_encoded(char *out, size_t size, size_t *len, const char *text)
 	return 0;
 }
 
-int webdav_url(const struct webdav_target *target, bool temporary, char *out, size_t size)
+/*
+ * Without the scheme's own port, as libcurl puts it into Host: servers compare that with the Destination
+ * of a MOVE (RFC 4918 9.9.4) and take another spelling for another host.
+ */
+static const char *authority(const struct webdav_target *target, char out[ENDPOINT_STR_LEN])
 {
 	struct shunt_endpoint ep = { target->address, target->port };
+
+	endpoint_print(&ep, out);
+	if (target->port == (target->tls ? 443 : 80))
+		*strrchr(out, ':') = '\0';
+	return out;
+}
+
+int webdav_url(const struct webdav_target *target, bool temporary, char *out, size_t size)
+{
 	char host[ENDPOINT_STR_LEN], name[URL_MAX];
 	const char *slash;
 	size_t len;
 	int n;
 
-	n = snprintf(out, size, "%s://%s", target->tls ? "https" : "http",
-		     endpoint_print(&ep, host));
+	n = snprintf(out, size, "%s://%s", target->tls ? "https" : "http", authority(target, host));
 	if (n < 0 || (size_t)n + 1 >= size)
 		return -ENAMETOOLONG;
 	len = (size_t)n;
@@ -393,9 +405,11 @@ static const char *step_name(enum step step)
 	return step == STEP_PUT ? "PUT" : step == STEP_MOVE ? "MOVE" : "DELETE";
 }
 
-/* RFC 4918 11, RFC 9110 15: which refusals stand. */
-static bool status_fatal(long status)
+/* RFC 4918 9.9.4 and 11, RFC 9110 15: which refusals stand. */
+static bool status_fatal(enum step step, long status)
 {
+	if (step == STEP_MOVE && status == 502)
+		return true; /* the destination is taken for another server's */
 	return status >= 300 && status != 408 && status != 423 && status != 429 &&
 	       (status < 500 || status == 501 || status == 505 || status == 507);
 }
@@ -416,7 +430,7 @@ static void refused(struct webdav_put *put, long status)
 	snprintf(code, sizeof(code), "http-%ld", status);
 	snprintf(text, sizeof(text), "the file server answered %s with status %ld%s",
 		 step_name(put->step), status, hint);
-	set_result(put, -SHUNT_EREMOTE, status_fatal(status), code, text);
+	set_result(put, -SHUNT_EREMOTE, status_fatal(put->step, status), code, text);
 	/* Another try overwrites the temporary file; without one nobody would remove it. */
 	if (!put->fatal || begin(put, STEP_DELETE))
 		done(put);

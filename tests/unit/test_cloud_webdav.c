@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The WebDAV client against a file server that answers what the test wants. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+
+#include "netkit.h"
+
+#include "cloud/webdav.h"
+
+#define SIZE 300000
+
+/* One connection of a primitive HTTP/1.1 server. */
+struct server {
+	struct loop *loop;
+	int listener, conn;
+	struct loop_io *accept_io, *conn_io;
+	uint16_t port;
+	char head[4096]; /* of the request being read */
+	size_t head_len;
+	uint64_t expect, got; /* body */
+	bool in_body, stall;
+	char log[2048]; /* "PUT /a 300000|MOVE /a -> http://...|" */
+	const char *put_answer, *move_answer;
+	uint64_t cut_at; /* close after so many bytes of body; 0: never */
+	uint8_t content[SIZE];
+};
+
+static void server_close(struct server *s)
+{
+	loop_io_free(s->conn_io);
+	s->conn_io = NULL;
+	if (s->conn >= 0)
+		close(s->conn);
+	s->conn = -1;
+	s->head_len = 0;
+	s->in_body = false;
+}
+
+static void server_say(struct server *s, const char *status)
+{
+	char text[256];
+	int n = snprintf(text, sizeof(text), "HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n", status);
+
+	assert_int_equal(write(s->conn, text, (size_t)n), n);
+}
+
+static const char *field(struct server *s, const char *name, char out[512])
+{
+	char *p = strcasestr(s->head, name);
+
+	out[0] = '\0';
+	if (p)
+		sscanf(p + strlen(name), " %511[^\r\n]", out);
+	return out;
+}
+
+static void server_log(struct server *s)
+{
+	char method[16], path[512], value[512];
+
+	sscanf(s->head, "%15s %511s", method, path);
+	strcat(strcat(strcat(s->log, method), " "), path);
+	if (!strcmp(method, "MOVE"))
+		strcat(strcat(s->log, " -> "), field(s, "\nDestination:", value));
+	strcat(s->log, "|");
+}
+
+static void server_answer(struct server *s)
+{
+	if (!strncmp(s->head, "PUT", 3))
+		server_say(s, s->put_answer);
+	else if (!strncmp(s->head, "MOVE", 4))
+		server_say(s, s->move_answer);
+	else
+		server_say(s, "204 No Content");
+	s->head_len = 0;
+	s->in_body = false;
+}
+
+static void server_head(struct server *s)
+{
+	char value[512];
+
+	server_log(s);
+	s->expect = strtoull(field(s, "\nContent-Length:", value), NULL, 10);
+	s->got = 0;
+	s->in_body = s->expect;
+	if (*field(s, "\nExpect:", value))
+		assert_true(write(s->conn, "HTTP/1.1 100 Continue\r\n\r\n", 25) == 25);
+	if (!s->in_body)
+		server_answer(s);
+}
+
+static void server_body(struct server *s, const uint8_t *p, size_t n)
+{
+	assert_true(s->got + n <= s->expect && s->expect <= SIZE);
+	memcpy(s->content + s->got, p, n);
+	s->got += n;
+	if (s->cut_at && s->got >= s->cut_at)
+		server_close(s);
+	else if (s->got == s->expect)
+		server_answer(s);
+}
+
+static void server_read(unsigned int events, void *arg)
+{
+	struct server *s = arg;
+	uint8_t buf[16384];
+	ssize_t n;
+
+	(void)events;
+	if (s->in_body) {
+		n = read(s->conn, buf, sizeof(buf));
+		if (n > 0)
+			server_body(s, buf, (size_t)n);
+		else
+			server_close(s);
+		return;
+	}
+	/* Heads octet by octet: a test has the time. */
+	n = read(s->conn, s->head + s->head_len, 1);
+	if (n <= 0) {
+		server_close(s);
+		return;
+	}
+	s->head[++s->head_len] = '\0';
+	if (s->head_len >= 4 && !strcmp(s->head + s->head_len - 4, "\r\n\r\n"))
+		server_head(s);
+}
+
+static void server_accept(unsigned int events, void *arg)
+{
+	struct server *s = arg;
+
+	(void)events;
+	assert_int_equal(s->conn, -1);
+	s->conn = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(s->conn >= 0);
+	assert_int_equal(loop_io_new(s->loop, s->conn, server_read, s, &s->conn_io), 0);
+	loop_io_set(s->conn_io, LOOP_READ);
+}
+
+struct result {
+	struct server s;
+	struct webdav *webdav;
+	int fd;
+	bool done;
+	int err;
+	bool fatal;
+	char code[64], text[512];
+	uint64_t wired, progress;
+};
+
+static void on_wire(uint64_t from, uint64_t to, void *arg)
+{
+	struct result *r = arg;
+
+	assert_true(from < to && to <= SIZE);
+	r->wired += to - from;
+}
+
+static void on_progress(uint64_t bytes, void *arg)
+{
+	struct result *r = arg;
+
+	assert_true(bytes >= r->progress && bytes <= SIZE);
+	r->progress = bytes;
+}
+
+static void on_done(int err, bool fatal, const char *code, const char *text, void *arg)
+{
+	struct result *r = arg;
+
+	r->done = true;
+	r->err = err;
+	r->fatal = fatal;
+	snprintf(r->code, sizeof(r->code), "%s", code);
+	snprintf(r->text, sizeof(r->text), "%s", text);
+}
+
+static const struct webdav_ops ops = { on_wire, on_progress, on_done };
+
+static uint8_t byte_at(size_t i)
+{
+	return (uint8_t)(i * 13 + i / 1000);
+}
+
+static int setup(void **state)
+{
+	struct result *r = calloc(1, sizeof(*r));
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	struct err e = { 0 };
+	FILE *f;
+	size_t i;
+
+	assert_int_equal(loop_new(&r->s.loop), 0);
+	r->s.conn = -1;
+	r->s.put_answer = r->s.move_answer = "201 Created";
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	r->s.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(r->s.listener, (struct sockaddr *)&sin, len), 0);
+	assert_int_equal(listen(r->s.listener, 4), 0);
+	getsockname(r->s.listener, (struct sockaddr *)&sin, &len);
+	r->s.port = ntohs(sin.sin_port);
+	loop_io_new(r->s.loop, r->s.listener, server_accept, &r->s, &r->s.accept_io);
+	loop_io_set(r->s.accept_io, LOOP_READ);
+	assert_int_equal(webdav_new(r->s.loop, NULL, &r->webdav, &e), 0);
+	f = tmpfile();
+	for (i = 0; i < SIZE; i++)
+		fputc(byte_at(i), f);
+	fflush(f);
+	r->fd = dup(fileno(f));
+	fclose(f);
+	*state = r;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct result *r = *state;
+
+	server_close(&r->s);
+	loop_io_free(r->s.accept_io);
+	close(r->s.listener);
+	webdav_free(r->webdav);
+	loop_free(r->s.loop);
+	close(r->fd);
+	free(r);
+	return 0;
+}
+
+static struct webdav_put *start(struct result *r, const char *name)
+{
+	struct webdav_target target = {
+		.port = r->s.port,
+		.base = "/files",
+		.name = name,
+		.tag = "0123456789abcdef0123456789abcdef",
+	};
+	struct webdav_put *put;
+
+	addr_parse("127.0.0.1", &target.address);
+	addr_parse("127.0.0.1", &target.source);
+	assert_int_equal(webdav_put(r->webdav, &target, r->fd, SIZE, &ops, r, &put), 0);
+	return put;
+}
+
+static void assert_content(const struct result *r)
+{
+	size_t i;
+
+	for (i = 0; i < SIZE; i++)
+		assert_int_equal(r->s.content[i], byte_at(i));
+}
+
+static void put_then_move(void **state)
+{
+	struct result *r = *state;
+	char want[512];
+
+	start(r, "in/a b.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_int_equal(r->err, 0);
+	snprintf(want, sizeof(want),
+		 "PUT /files/in/.shunt-0123456789abcdef0123456789abcdef.part|"
+		 "MOVE /files/in/.shunt-0123456789abcdef0123456789abcdef.part -> "
+		 "http://127.0.0.1:%u/files/in/a%%20b.bin|",
+		 r->s.port);
+	assert_string_equal(r->s.log, want);
+	assert_int_equal(r->wired, SIZE);
+	assert_content(r);
+}
+
+static void a_refusal_takes_the_file_away(void **state)
+{
+	struct result *r = *state;
+
+	r->s.move_answer = "409 Conflict";
+	start(r, "a.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_int_equal(r->err, -SHUNT_EREMOTE);
+	assert_true(r->fatal);
+	assert_string_equal(r->code, "http-409");
+	assert_non_null(strstr(r->text, "MOVE"));
+	assert_non_null(strstr(r->s.log, "DELETE /files/.shunt-"));
+}
+
+static void a_busy_server_may_be_asked_again(void **state)
+{
+	struct result *r = *state;
+
+	r->s.put_answer = "503 Service Unavailable";
+	start(r, "a.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_false(r->fatal);
+	assert_null(strstr(r->s.log, "DELETE"));
+}
+
+static void a_broken_connection(void **state)
+{
+	struct result *r = *state;
+
+	r->s.cut_at = 1000;
+	start(r, "a.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_true(r->err < 0 && !r->fatal);
+	assert_true(r->wired > 0);
+	/* And once more, from the start. */
+	r->s.cut_at = 0;
+	r->done = false;
+	r->progress = 0;
+	start(r, "a.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_int_equal(r->err, 0);
+	assert_content(r);
+}
+
+static void nobody_listens(void **state)
+{
+	struct result *r = *state;
+
+	loop_io_set(r->s.accept_io, 0);
+	close(r->s.listener);
+	r->s.listener = -1;
+	start(r, "a.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_string_equal(r->code, "connect-failed");
+	assert_false(r->fatal);
+}
+
+static void abort_cleans_up(void **state)
+{
+	struct result *r = *state;
+	struct webdav_put *put;
+
+	put = start(r, "a.bin");
+	KIT_UNTIL(r->s.loop, r->s.in_body);
+	webdav_put_abort(put);
+	webdav_put_abort(put);
+	/* The aborted request's connection ends; the server then takes the next one. */
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_int_equal(r->err, -ECANCELED);
+	assert_non_null(strstr(r->s.log, "DELETE /files/.shunt-"));
+}
+
+static void names(void **state)
+{
+	struct webdav_target t = {
+		.port = 443, .tls = true, .base = "/", .name = "d/\xc3\xa4#?.pdf", .tag = "t"
+	};
+	char url[200], small[30];
+
+	(void)state;
+	assert_true(webdav_name_ok("a"));
+	assert_true(webdav_name_ok("a/b..c/.d"));
+	assert_false(webdav_name_ok(""));
+	assert_false(webdav_name_ok("/a"));
+	assert_false(webdav_name_ok("a/"));
+	assert_false(webdav_name_ok("a//b"));
+	assert_false(webdav_name_ok("."));
+	assert_false(webdav_name_ok("a/../b"));
+	assert_false(webdav_name_ok("a/.."));
+	assert_false(webdav_name_ok("a\nb"));
+	assert_false(webdav_name_ok("a\xff"));
+	addr_parse("2001:db8::1", &t.address);
+	assert_int_equal(webdav_url(&t, false, url, sizeof(url)), 0);
+	assert_string_equal(url, "https://[2001:db8::1]/d/%C3%A4%23%3F.pdf");
+	assert_int_equal(webdav_url(&t, true, url, sizeof(url)), 0);
+	assert_string_equal(url, "https://[2001:db8::1]/d/.shunt-t.part");
+	t.port = 80;
+	assert_int_equal(webdav_url(&t, false, url, sizeof(url)), 0);
+	assert_string_equal(url, "https://[2001:db8::1]:80/d/%C3%A4%23%3F.pdf");
+	assert_int_equal(webdav_url(&t, false, small, sizeof(small)), -ENAMETOOLONG);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(put_then_move),
+		TEST(a_refusal_takes_the_file_away),
+		TEST(a_busy_server_may_be_asked_again),
+		TEST(a_broken_connection),
+		TEST(nobody_listens),
+		TEST(abort_cleans_up),
+		cmocka_unit_test(names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
