@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What gateways and agents send the cloud on their event streams: lines, cut anywhere, decoded as either
- * kind of event. The first octet says how the rest is cut.
+ * What gateways and agents send the cloud on their event streams: lines, cut anywhere, decoded as
+ * either kind of event. The first octet says how the rest is cut.
  */
 #include <assert.h>
 #include <stdint.h>

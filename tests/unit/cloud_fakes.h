@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cloud_fakes: a world around a real cloud, all in one loop and on loopback: a manager, a gateway, an agent and a
- * file server. The kernel is replaced at the seam of lib/link.h and lib/tunnel.h: a "tunnel" to near address
- * 127.80.0.N carries packets because the agent listens on that address. For one test program, which it
- * gives external functions to.
+ * cloud_fakes: a world around a real cloud, all in one loop and on loopback: a manager, a gateway,
+ * an agent and a file server. The kernel is replaced at the seam of lib/link.h and lib/tunnel.h: a
+ * "tunnel" to near address 127.80.0.N carries packets because the agent listens on that address.
+ * For one test program, which it gives external functions to.
  */
 #ifndef SHUNT_TESTS_CLOUD_FAKES_H
 #define SHUNT_TESTS_CLOUD_FAKES_H
@@ -339,7 +339,9 @@ static void waiting_closed(struct h2_req *req, int err, void *arg)
 		w->waiting = NULL;
 }
 
-/* A gateway refuses loopback addresses, and so does the decoder; here they stand for routed ones. */
+/*
+ * A gateway refuses loopback addresses, and so does the decoder; here they stand for routed ones.
+ */
 static void read_open(struct h2_req *req, struct sapi_tunnel_open *out)
 {
 	struct err e = { 0 };

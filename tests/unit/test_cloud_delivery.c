@@ -189,7 +189,10 @@ static void a_failed_move_leaves_the_tunnel(void **state)
 	assert_int_equal(job.state, JOB_COMPLETED);
 	assert_memory_equal(w->content, w->data, CONTENT);
 	assert_int_equal(w->duplicates, 0);
-	/* What was on the wire of the broken path and did not count there is sent again, and counted. */
+	/*
+	 * What was on the wire of the broken path and did not count there is sent again, and
+	 * counted.
+	 */
 	assert_true(job.resent <= 2 * SEGMENT);
 	assert_int_equal(w->opens, 1);
 	sapi_job_fini(&job);

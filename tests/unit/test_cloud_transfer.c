@@ -144,8 +144,9 @@ static void empty_content(void **state)
 }
 
 /*
- * A model: two paths take segments at random, put some of the bytes on the wire, are acknowledged or lost
- * with a part of what they sent having arrived. The model counts how often each byte was sent.
+ * A model: two paths take segments at random, put some of the bytes on the wire, are acknowledged
+ * or lost with a part of what they sent having arrived. The model counts how often each byte was
+ * sent.
  */
 #define SIZE 3000
 #define SEGMENT 128

@@ -62,7 +62,9 @@ static void respond_job(struct cloud *c, struct h2_req *req, int status, const c
 	sapi_job_fini(&job);
 }
 
-/* The unfinished job of the path, for those who may change it; answers itself when there is none. */
+/*
+ * The unfinished job of the path, for those who may change it; answers itself when there is none.
+ */
 static struct job *find_own(struct cloud *c, struct h2_req *req)
 {
 	struct job *job = jobs_find(c->jobs, h2_req_param(req, "id"));

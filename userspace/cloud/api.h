@@ -2,7 +2,8 @@
 /*
  * api: what terminals ask of the cloud (Documentation/api/cloud.yaml).
  *
- * A terminal sees its own jobs only; of others' it learns not even that they exist. An admin sees all.
+ * A terminal sees its own jobs only; of others' it learns not even that they exist. An admin sees
+ * all.
  */
 #ifndef SHUNT_CLOUD_API_H
 #define SHUNT_CLOUD_API_H

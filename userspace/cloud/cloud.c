@@ -318,8 +318,7 @@ void cloud_reload(struct cloud *c)
 	}
 	peer_listener_set_tls(c->listener, tls);
 	registry_set_tls(c->registry, tls);
-	tls_ctx_free(c->old_tls);
-	c->old_tls = c->tls;
+	tls_ctx_free(c->tls);
 	c->tls = tls;
 	log_notice("cloud: -: credentials reloaded");
 }

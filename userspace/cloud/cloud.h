@@ -52,7 +52,6 @@ struct cloud {
 	const struct cloud_conf *conf;
 	struct loop *loop;
 	struct tls_ctx *tls;
-	struct tls_ctx *old_tls; /* before the last reload: a dial may still be using it */
 	struct store *store;
 	struct spool *spool;
 	struct tokens *tokens;
@@ -73,8 +72,8 @@ int cloud_conf_check(const struct cloud_conf *conf, struct err *e);
 int cloud_credentials(const struct cloud_conf *conf, struct tls_ctx **out, struct err *e);
 
 /*
- * Start everything: @c holds conf, loop and tls. On failure all of it is undone. Privileges are dropped
- * once the network device, the port and the state directory are open.
+ * Start everything: @c holds conf, loop and tls. On failure all of it is undone. Privileges are
+ * dropped once the network device, the port and the state directory are open.
  */
 int cloud_start(struct cloud *c, struct err *e);
 /* Accept nothing new, close sessions gracefully, then stop the loop with status 0. */

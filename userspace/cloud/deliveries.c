@@ -56,7 +56,10 @@ void deliveries_joined(struct deliveries *ds, const char *job, const char *devic
 	struct job *j = jobs_find(ds->cloud->jobs, job);
 	struct delivery *d = j ? job_delivery(j) : NULL;
 
-	/* tokens.c has checked that the token was this device's; the job's device cannot have changed. */
+	/*
+	 * tokens.c has checked that the token was this device's; the job's device cannot have
+	 * changed.
+	 */
 	if (d && !strcmp(job_row(j)->device, device))
 		delivery_join(d);
 }

@@ -240,7 +240,10 @@ static void on_path_failed(struct path *p, bool fatal, const char *code, const c
 	if (d->step == STEP_CLOSING)
 		return;
 	if (d->ending) {
-		/* The device has said how it ended; what it did not acknowledge does not matter any more. */
+		/*
+		 * The device has said how it ended; what it did not acknowledge does not matter any
+		 * more.
+		 */
 		finish(d, d->ending, d->ending == JOB_COMPLETED ? "" : "device", d->ending_text);
 		return;
 	}
@@ -421,7 +424,9 @@ static void on_put_progress(uint64_t bytes, void *arg)
 	add_path_bytes(d, d->tunnel_idx, bytes);
 	d->all->totals.resent_bytes += d->resent - job_row(d->job)->resent;
 	job_progress(d->job, bytes, d->resent);
-	/* Each PUT begins at the start; only one that gets further than those before is progress. */
+	/*
+	 * Each PUT begins at the start; only one that gets further than those before is progress.
+	 */
 	if (bytes > d->put_best) {
 		d->put_best = bytes;
 		d->tries = 0;

@@ -6,10 +6,10 @@
  *	                      └▶ gateway ─▶ tunnel ─▶ agent or ──▶ ┘  ▲
  *	                                              WebDAV          └ the device connects: move
  *
- * A delivery has at most one tunnel and one direct path at a time. When the device has connected and its
- * agent has answered on the new path, the tunnel gets no more segments, finishes those in flight and is
- * closed. A try that fails for a reason that may pass is repeated with growing pauses; tries that bring no
- * byte forward are counted and end in a precise failure.
+ * A delivery has at most one tunnel and one direct path at a time. When the device has connected
+ * and its agent has answered on the new path, the tunnel gets no more segments, finishes those in
+ * flight and is closed. A try that fails for a reason that may pass is repeated with growing
+ * pauses; tries that bring no byte forward are counted and end in a precise failure.
  */
 #ifndef SHUNT_CLOUD_DELIVERY_H
 #define SHUNT_CLOUD_DELIVERY_H
@@ -40,8 +40,8 @@ struct delivery_totals {
 /* @c must outlive it. */
 int deliveries_new(struct cloud *c, struct deliveries **out, struct err *e);
 /*
- * Drop all deliveries where they stand and take no more; their jobs stay in the store for the next start.
- * The tunnels must be freed before the loop goes on.
+ * Drop all deliveries where they stand and take no more; their jobs stay in the store for the next
+ * start. The tunnels must be freed before the loop goes on.
  */
 void deliveries_stop(struct deliveries *ds);
 void deliveries_free(struct deliveries *ds); /* no callbacks; NULL is allowed */

@@ -129,7 +129,10 @@ static void take_tokens(struct direct *dir, const struct sapi_hello *hello)
 		const struct sapi_token *t = &hello->tokens[i];
 
 		if (!tokens_take(d->conf.tokens, t->job, dir->device, t->token)) {
-			/* Also what is left of a job that ended meanwhile: not worth a warning each time. */
+			/*
+			 * Also what is left of a job that ended meanwhile: not worth a warning each
+			 * time.
+			 */
 			log_limited(dir->device, LOG_LVL_NOTICE,
 				    "direct: %s: token for job %s refused: not issued, or used",
 				    dir->device, t->job);

@@ -2,9 +2,10 @@
 /*
  * direct: the connections that devices dialled to this cloud (seed: #708, #742-#743).
  *
- * A device's certificate proves who it is; on a new connection it is asked for the one-time tokens it
- * was given with connect requests (GET /v1/hello), and each valid one lets its job join. A connection that
- * no job uses is closed after a short while (seed: #712). Of a device's connections the newest counts.
+ * A device's certificate proves who it is; on a new connection it is asked for the one-time tokens
+ * it was given with connect requests (GET /v1/hello), and each valid one lets its job join. A
+ * connection that no job uses is closed after a short while (seed: #712). Of a device's connections
+ * the newest counts.
  */
 #ifndef SHUNT_CLOUD_DIRECT_H
 #define SHUNT_CLOUD_DIRECT_H

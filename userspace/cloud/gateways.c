@@ -105,8 +105,8 @@ static void want_done(struct gateways_want *want, struct h2 *h2, int err, const 
 }
 
 /*
- * Tell all that wait at this moment: the session, or why there is none. Who asks again from its callback waits
- * for the next chance.
+ * Tell all that wait at this moment: the session, or why there is none. Who asks again from its
+ * callback waits for the next chance.
  */
 static void wants_done(struct gateway *gw, int err, const char *why)
 {
@@ -138,8 +138,8 @@ static void on_want_timer(void *arg)
 }
 
 /*
- * The gateway says it is connected, and its connection may reach us a moment later than its word through
- * the manager; the deadline of each want covers that.
+ * The gateway says it is connected, and its connection may reach us a moment later than its word
+ * through the manager; the deadline of each want covers that.
  */
 static void on_woken(int err, const char *why, void *arg)
 {

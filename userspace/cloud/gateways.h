@@ -2,9 +2,10 @@
 /*
  * gateways: the connections that gateways dialled to this cloud, and what they tell on them.
  *
- * A gateway without connection is woken through the manager (seed: #702, #722, #732). On each connection
- * the cloud follows the gateway's event stream, and first has tunnels removed that it does not know (left from
- * a run of this program that died). A second connection of a gateway takes the place of the first.
+ * A gateway without connection is woken through the manager (seed: #702, #722, #732). On each
+ * connection the cloud follows the gateway's event stream, and first has tunnels removed that it
+ * does not know (left from a run of this program that died). A second connection of a gateway takes
+ * the place of the first.
  */
 #ifndef SHUNT_CLOUD_GATEWAYS_H
 #define SHUNT_CLOUD_GATEWAYS_H
@@ -43,14 +44,16 @@ struct h2 *gateways_session(const struct gateways *g, const char *name);
 size_t gateways_connected(const struct gateways *g);
 
 /*
- * Get a connection of gateway @name, waking it if need be. @done once, never from within: a usable session,
- * or NULL and why not. 0 or -ENOMEM. *@out is valid until @done.
+ * Get a connection of gateway @name, waking it if need be. @done once, never from within: a usable
+ * session, or NULL and why not. 0 or -ENOMEM. *@out is valid until @done.
  */
 int gateways_want(struct gateways *g, const char *name,
 		  void (*done)(struct h2 *h2, int err, const char *why, void *arg), void *arg,
 		  struct gateways_want **out);
 void gateways_want_cancel(struct gateways_want *want); /* NULL is allowed */
-/* Look for tunnels of ours that are not in use (a withdrawn request may have been granted already). */
+/*
+ * Look for tunnels of ours that are not in use (a withdrawn request may have been granted already).
+ */
 void gateways_sweep(struct gateways *g, const char *name);
 
 #endif

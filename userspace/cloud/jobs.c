@@ -313,7 +313,10 @@ void job_release(struct job *job)
 		job_unwatch(w);
 		w->on_end(w->arg);
 	}
-	/* Final in the store by now, so a file that stays behind is an orphan the next start sweeps. */
+	/*
+	 * Final in the store by now, so a file that stays behind is an orphan the next start
+	 * sweeps.
+	 */
 	if (spool_remove(jobs->conf.spool, job->row.id))
 		log_warn("jobs: %s: content not removed from the spool", job->row.id);
 	job_free(job);

@@ -5,13 +5,13 @@
  *	receiving -> queued -> (waiting ->) running -> executing -> completed
  *	    any of these -> failed | canceled | interrupted
  *
- * A job is in the store before its submitter hears of it, its content is flushed before it is queued, and
- * each state change is in the store before anybody is told. Unfinished jobs are in memory; finished ones
- * only in the store. A job that was under way when the program died is queued again at the next start, and
- * its delivery asks the receiver what it holds.
+ * A job is in the store before its submitter hears of it, its content is flushed before it is
+ * queued, and each state change is in the store before anybody is told. Unfinished jobs are in
+ * memory; finished ones only in the store. A job that was under way when the program died is queued
+ * again at the next start, and its delivery asks the receiver what it holds.
  *
- * If the store cannot be written any more, a job goes on in memory and the log says so: the receiver's
- * own record of the job is what a restart then relies on.
+ * If the store cannot be written any more, a job goes on in memory and the log says so: the
+ * receiver's own record of the job is what a restart then relies on.
  */
 #ifndef SHUNT_CLOUD_JOBS_H
 #define SHUNT_CLOUD_JOBS_H
@@ -55,9 +55,9 @@ struct job_order {
 };
 
 /*
- * Accept a job; durable on return, with space for its content. 0; -EAGAIN: as many unfinished jobs as may
- * be; -EEXIST: the key was used with another body; -ENOSPC; others. 1: the owner submitted this before with
- * the same key. @id is the job's in the cases 0 and 1.
+ * Accept a job; durable on return, with space for its content. 0; -EAGAIN: as many unfinished jobs
+ * as may be; -EEXIST: the key was used with another body; -ENOSPC; others. 1: the owner submitted
+ * this before with the same key. @id is the job's in the cases 0 and 1.
  */
 int jobs_submit(struct jobs *jobs, const struct job_order *order, char id[ID_LEN], struct err *e);
 /* The job that @owner submitted with @key before: its id and the hash of the body. -ENOENT. */
@@ -90,7 +90,9 @@ void *job_delivery(const struct job *job);
 
 /* Store uploaded bytes; for a job in state receiving only (-EALREADY). -ERANGE, -ENOSPC, -EIO. */
 int job_upload(struct job *job, uint64_t offset, const void *data, size_t len);
-/* Make them durable. When the content is complete its digest is finished and the job queued, later. */
+/*
+ * Make them durable. When the content is complete its digest is finished and the job queued, later.
+ */
 int job_upload_end(struct job *job);
 
 /* Add to the timeline; @reason: kebab-case word or "". */
@@ -99,13 +101,15 @@ void job_event(struct job *job, const char *event, enum path_kind path, const ch
 /* The same for a gateway's decision, with its action word. */
 void job_decision(struct job *job, const char *action, const char *reason, const char *text);
 /*
- * Change the state, with a timeline entry named as the state: reason word ("" for what is as it should be),
- * text for people, which is also the job's reason when there is a word. If the state is that already
- * only the reason changes; a final state stays.
+ * Change the state, with a timeline entry named as the state: reason word ("" for what is as it
+ * should be), text for people, which is also the job's reason when there is a word. If the state is
+ * that already only the reason changes; a final state stays.
  */
 void job_set_state(struct job *job, enum job_state state, enum path_kind path, const char *reason,
 		   const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-/* What arrived at the device, and what was sent in vain; in the store some seconds later at most. */
+/*
+ * What arrived at the device, and what was sent in vain; in the store some seconds later at most.
+ */
 void job_progress(struct job *job, uint64_t delivered, uint64_t resent);
 void job_set_moved(struct job *job);
 /* Count a try; returns the number of tries so far. */

@@ -43,7 +43,6 @@ static int run(struct cloud *c)
 		status = loop_run(c->loop);
 	}
 	cloud_fini(c);
-	tls_ctx_free(c->old_tls);
 	tls_ctx_free(c->tls);
 	loop_free(c->loop);
 	log_fini();

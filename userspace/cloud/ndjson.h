@@ -21,9 +21,9 @@ void ndjson_init(struct ndjson *n, int (*on_line)(const char *line, size_t len, 
 		 void *arg);
 void ndjson_fini(struct ndjson *n);
 /*
- * Add bytes; on_line is called for each complete line that is not empty, and a non-zero return ends the
- * feeding and is returned. -EMSGSIZE: a line without end. After an error only ndjson_fini() is left.
- * on_line must not free @n.
+ * Add bytes; on_line is called for each complete line that is not empty, and a non-zero return ends
+ * the feeding and is returned. -EMSGSIZE: a line without end. After an error only ndjson_fini() is
+ * left. on_line must not free @n.
  */
 int ndjson_feed(struct ndjson *n, const void *data, size_t len);
 

@@ -127,8 +127,8 @@ static void fail(struct path *p, bool fatal, const char *code, const char *text)
 }
 
 /*
- * The agent's words are passed on one by one and from the loop only, since whoever hears them may free the
- * path. They come before a failure: the stream that told of the end was allowed to end.
+ * The agent's words are passed on one by one and from the loop only, since whoever hears them may
+ * free the path. They come before a failure: the stream that told of the end was allowed to end.
  */
 static void pass_on(struct path *p)
 {
@@ -338,7 +338,9 @@ static void activate(struct path *p)
 	p->ops.on_active(p, p->arg);
 }
 
-/* Others may have sent since the question was asked; only with nothing in flight is the answer all. */
+/*
+ * Others may have sent since the question was asked; only with nothing in flight is the answer all.
+ */
 static void on_status(const struct h2_reply *reply, void *arg)
 {
 	struct path *p = arg;

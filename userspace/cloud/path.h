@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * path: one way on which a job's content travels to a device's agent: an HTTP/2 session to it, be it
- * through a tunnel or on a direct connection.
+ * path: one way on which a job's content travels to a device's agent: an HTTP/2 session to it, be
+ * it through a tunnel or on a direct connection.
  *
  *	opening ── job known to the agent ──▶ active ──▶ draining ── nothing in flight ──▶ (drained)
  *
- * Opening says PUT jobs/{id} and asks what the agent holds, which is at the same time the proof that the
- * path works before anything is moved to it. An active path takes segments from the transfer while
- * its window has room. A draining one finishes what is in flight. The agent's event stream is
- * followed from opening on, so the device's word (completed = data 7H) is heard on every path.
+ * Opening says PUT jobs/{id} and asks what the agent holds, which is at the same time the proof
+ * that the path works before anything is moved to it. An active path takes segments from the
+ * transfer while its window has room. A draining one finishes what is in flight. The agent's event
+ * stream is followed from opening on, so the device's word (completed = data 7H) is heard on every
+ * path.
  *
  * The session belongs to somebody else; a path never closes it.
  */
@@ -50,8 +51,9 @@ struct path_ops {
 	void (*on_drained)(struct path *p, void *arg);
 	/* The agent tells the job's state. */
 	void (*on_state)(struct path *p, enum job_state state, const char *reason, void *arg);
-	/* Unusable from now on; segments in flight were given back. @fatal: the agent refused the job
-	 * for good.
+	/*
+	 * Unusable from now on; segments in flight were given back. @fatal: the agent refused the
+	 * job for good.
 	 */
 	void (*on_failed)(struct path *p, bool fatal, const char *code, const char *text,
 			  void *arg);

@@ -15,8 +15,8 @@ struct problem {
 };
 
 /*
- * 0 for an answer with a 2xx status; else -SHUNT_EREMOTE (it refused) or the transport's error, with @p
- * filled. @who names the party in the sentence.
+ * 0 for an answer with a 2xx status; else -SHUNT_EREMOTE (it refused) or the transport's error,
+ * with @p filled. @who names the party in the sentence.
  */
 int problem_of_reply(const struct h2_reply *reply, const char *who, struct problem *p);
 

@@ -87,7 +87,9 @@ static void tell(struct question *q)
 	q->telling = false;
 }
 
-/* Only good answers about devices are kept; a failure is asked again by the next who wants to know. */
+/*
+ * Only good answers about devices are kept; a failure is asked again by the next who wants to know.
+ */
 static void on_later(void *arg)
 {
 	struct registry *r = arg;

@@ -3,8 +3,9 @@
  * registry: the cloud's client to the manager: who a device is (seed: inquiry 7E, answer 7F), and
  * waking its gateway (seed: data 7D).
  *
- * Answers about devices are remembered for REGISTRY_FRESH_MS, so that a burst of jobs is one question.
- * Requests are coalesced: many askers, one request. Callbacks never come from within a call.
+ * Answers about devices are remembered for REGISTRY_FRESH_MS, so that a burst of jobs is one
+ * question. Requests are coalesced: many askers, one request. Callbacks never come from within a
+ * call.
  */
 #ifndef SHUNT_CLOUD_REGISTRY_H
 #define SHUNT_CLOUD_REGISTRY_H
@@ -38,8 +39,8 @@ void registry_free(struct registry *r); /* no callbacks; NULL is allowed */
 void registry_set_tls(struct registry *r, struct tls_ctx *tls);
 
 /*
- * Look a device up. @done once: err 0 and the device; -ENOENT: the manager does not know it; others: no
- * answer, @why says what happened. 0 or -ENOMEM; *@out is valid until @done.
+ * Look a device up. @done once: err 0 and the device; -ENOENT: the manager does not know it;
+ * others: no answer, @why says what happened. 0 or -ENOMEM; *@out is valid until @done.
  */
 int registry_device(struct registry *r, const char *code,
 		    void (*done)(const struct sapi_device *dev, int err, const char *why,

@@ -96,7 +96,9 @@ static int file_new(int fd, uint64_t size, struct spool_file **out)
 	return 0;
 }
 
-/* Reserve the blocks; where the file system cannot (tmpfs of old kernels, 9p) set the length only. */
+/*
+ * Reserve the blocks; where the file system cannot (tmpfs of old kernels, 9p) set the length only.
+ */
 static int reserve(int fd, uint64_t size)
 {
 	int ret;

@@ -2,11 +2,12 @@
 /*
  * spool: content of jobs on disk, one file a job, named by the job's id.
  *
- * A file is written at offsets in any order while the terminal uploads; what was written once is never
- * overwritten, so an upload that is repeated or resumed cannot change content that was acknowledged.
- * Space for the whole content is reserved when the file is made: a disk that is too small is noticed
- * before anything is accepted. Calls block for the time of the disk; writes go to the page cache and are
- * flushed in portions (SPOOL_FLUSH) so that no single flush stops the loop for long.
+ * A file is written at offsets in any order while the terminal uploads; what was written once is
+ * never overwritten, so an upload that is repeated or resumed cannot change content that was
+ * acknowledged. Space for the whole content is reserved when the file is made: a disk that is too
+ * small is noticed before anything is accepted. Calls block for the time of the disk; writes go to
+ * the page cache and are flushed in portions (SPOOL_FLUSH) so that no single flush stops the loop
+ * for long.
  */
 #ifndef SHUNT_CLOUD_SPOOL_H
 #define SHUNT_CLOUD_SPOOL_H
@@ -38,12 +39,18 @@ int spool_remove(struct spool *s, const char *id);
  * -EFBIG, -errno.
  */
 int spool_file_new(struct spool *s, const char *id, uint64_t size, struct spool_file **out);
-/* Open an existing one of which @held is durable (empty: nothing). -ENOENT, -EINVAL: shorter than @size. */
+/*
+ * Open an existing one of which @held is durable (empty: nothing). -ENOENT, -EINVAL: shorter than
+ * @size.
+ */
 int spool_file_open(struct spool *s, const char *id, uint64_t size, const struct ranges *held,
 		    struct spool_file **out);
 void spool_file_close(struct spool_file *f); /* NULL is allowed */
 
-/* Store the bytes of [offset, offset + len) that are not held yet. -ERANGE beyond the size; -ENOSPC, -EIO. */
+/*
+ * Store the bytes of [offset, offset + len) that are not held yet. -ERANGE beyond the size;
+ * -ENOSPC, -EIO.
+ */
 int spool_write(struct spool_file *f, uint64_t offset, const void *data, size_t len);
 /* Bytes written since the last flush reached SPOOL_FLUSH: time for spool_flush(). */
 bool spool_wants_flush(const struct spool_file *f);
@@ -58,9 +65,9 @@ uint64_t spool_size(const struct spool_file *f);
 int spool_fd(const struct spool_file *f);
 
 /*
- * SHA-256 of the whole content, computed in steps of at most @max bytes as far as the content is held
- * without gap. 1 when done (then @hex is filled), 0 when there is more to do or nothing can be done
- * yet, -errno.
+ * SHA-256 of the whole content, computed in steps of at most @max bytes as far as the content is
+ * held without gap. 1 when done (then @hex is filled), 0 when there is more to do or nothing can be
+ * done yet, -errno.
  */
 int spool_digest(struct spool_file *f, uint64_t max, char hex[SHA256_STR_LEN]);
 

@@ -4,8 +4,9 @@
  *
  * A token is 128 random bits, bound to one job and one device. It goes to the gateway with the
  * request for the job's tunnel, from there to the device with the connect request (seed: data 7G),
- * and comes back once on the connection the device dials: the certificate proves who the device is, the
- * token that it was asked to connect for this job. Compared in constant time, wiped when used or dropped.
+ * and comes back once on the connection the device dials: the certificate proves who the device is,
+ * the token that it was asked to connect for this job. Compared in constant time, wiped when used
+ * or dropped.
  */
 #ifndef SHUNT_CLOUD_TOKEN_H
 #define SHUNT_CLOUD_TOKEN_H

@@ -2,11 +2,11 @@
 /*
  * transfer: which bytes of one job's content are still to be sent, and by whom.
  *
- * The content is cut into segments. Every byte is in exactly one of four states: free (nobody has it
- * yet), taken (a segment on one path), unsure (its segment was lost with its path, so only the
- * receiver knows) and held (acknowledged by the receiver). A taken byte is never given to a second path,
- * and an unsure one to nobody before the receiver was asked: that is how a job changes paths without
- * losing or repeating a byte (seed: claims 1 and 2). Pure: no I/O, no clock.
+ * The content is cut into segments. Every byte is in exactly one of four states: free (nobody has
+ * it yet), taken (a segment on one path), unsure (its segment was lost with its path, so only the
+ * receiver knows) and held (acknowledged by the receiver). A taken byte is never given to a second
+ * path, and an unsure one to nobody before the receiver was asked: that is how a job changes paths
+ * without losing or repeating a byte (seed: claims 1 and 2). Pure: no I/O, no clock.
  */
 #ifndef SHUNT_CLOUD_TRANSFER_H
 #define SHUNT_CLOUD_TRANSFER_H
@@ -18,14 +18,17 @@
 
 struct transfer;
 
-/* @size: bytes of the content, may be 0; @segment: largest segment in bytes, > 0. 0, -EINVAL, -ENOMEM. */
+/*
+ * @size: bytes of the content, may be 0; @segment: largest segment in bytes, > 0. 0, -EINVAL,
+ * -ENOMEM.
+ */
 int transfer_new(struct transfer **out, uint64_t size, uint32_t segment);
 void transfer_free(struct transfer *t); /* NULL is allowed */
 
 /*
  * What the receiver says it holds. With @all it is the truth (nothing is in flight): bytes it had
- * acknowledged and now denies are free again. Without, it is added to what is known. Unsure bytes become
- * held or free. Ranges beyond the size are -ERANGE and change nothing; -ENOMEM.
+ * acknowledged and now denies are free again. Without, it is added to what is known. Unsure bytes
+ * become held or free. Ranges beyond the size are -ERANGE and change nothing; -ENOMEM.
  */
 int transfer_learn(struct transfer *t, const struct ranges *held, bool all);
 /* Are there unsure bytes, so that the receiver must be asked? */
@@ -39,15 +42,16 @@ int transfer_take(struct transfer *t, uint64_t *from, uint64_t *to);
 bool transfer_has_free(const struct transfer *t);
 
 /*
- * Bytes [from, to) of a taken segment are being put on the wire. Returns how many of them had been put on
- * the wire before; they are added to transfer_resent().
+ * Bytes [from, to) of a taken segment are being put on the wire. Returns how many of them had been
+ * put on the wire before; they are added to transfer_resent().
  */
 uint64_t transfer_wire(struct transfer *t, uint64_t from, uint64_t to);
 
 /*
  * The receiver acknowledged a taken segment, of which it held @duplicate bytes already. What it
  * held without our knowing (from before a restart) counts as sent twice too; @counted is what
- * transfer_wire() reported for this segment, so that nothing counts double. 0, -EINVAL when not taken.
+ * transfer_wire() reported for this segment, so that nothing counts double. 0, -EINVAL when not
+ * taken.
  */
 int transfer_ack(struct transfer *t, uint64_t from, uint64_t to, uint64_t duplicate,
 		 uint64_t counted);

@@ -91,7 +91,10 @@ bool tunnels_knows(const struct tunnels *t, const char *gateway, const struct sa
 	LIST_FOREACH(tun, &t->all, link) {
 		if (strcmp(tun->gateway, gateway) || tun->state == CTUN_ENDED)
 			continue;
-		/* While our request is being answered its tunnel exists there before we hear its id. */
+		/*
+		 * While our request is being answered its tunnel exists there before we hear its
+		 * id.
+		 */
 		if (tun->id ? tun->id == tunnel->id : !strcmp(tun->job, tunnel->job))
 			return true;
 	}
@@ -537,7 +540,10 @@ static int collect_old(void *arg, const struct tunnel_info *info)
 	return 0;
 }
 
-/* Their keys came from connections that ended with the earlier run, and so did their jobs' sessions. */
+/*
+ * Their keys came from connections that ended with the earlier run, and so did their jobs'
+ * sessions.
+ */
 static int remove_old(struct tunnels *t, struct err *e)
 {
 	struct old_tunnels old = { 0 };

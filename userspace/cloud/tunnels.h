@@ -2,11 +2,11 @@
 /*
  * tunnels: this cloud's ends of tunnels (seed: #703/#733 opening, #709/#815 closing).
  *
- * A tunnel is asked for at the gateway (POST /v1/tunnels), which may let the request wait for a slot;
- * its answer names the gateway's SPI. Both ends then derive the keys from their TLS connection, the cloud
- * makes its kernel object (side far) and waits until the first authenticated packet has taught the
- * kernel where the gateway is. Each tunnel has a near address of its own out of the pool, at which the
- * LAN device is reached from here.
+ * A tunnel is asked for at the gateway (POST /v1/tunnels), which may let the request wait for a
+ * slot; its answer names the gateway's SPI. Both ends then derive the keys from their TLS
+ * connection, the cloud makes its kernel object (side far) and waits until the first authenticated
+ * packet has taught the kernel where the gateway is. Each tunnel has a near address of its own out
+ * of the pool, at which the LAN device is reached from here.
  */
 #ifndef SHUNT_CLOUD_TUNNELS_H
 #define SHUNT_CLOUD_TUNNELS_H
@@ -38,13 +38,13 @@ struct tunnels_conf {
 };
 
 /*
- * Set up the network device (up, far address, route to the pool) and remove tunnels that an earlier run left
- * on it. Fails with the reason in @e: module missing, no rights, pool too small.
+ * Set up the network device (up, far address, route to the pool) and remove tunnels that an earlier
+ * run left on it. Fails with the reason in @e: module missing, no rights, pool too small.
  */
 int tunnels_new(const struct tunnels_conf *conf, struct tunnels **out, struct err *e);
 /*
- * Removes the kernel objects and tells gateways that are connected, without waiting; no callbacks. NULL is
- * allowed.
+ * Removes the kernel objects and tells gateways that are connected, without waiting; no callbacks.
+ * NULL is allowed.
  */
 void tunnels_free(struct tunnels *t);
 /* The address of this end, which connections into tunnels are bound to. */
@@ -72,15 +72,16 @@ struct ctun_ops {
 };
 
 /*
- * Ask for a tunnel on @gateway, a session of gateways_session(). Of @open the caller fills in job, device,
- * kind, host, scope, priority, remaining, connectable and connect; the rest is set here. The copy made
- * of it is wiped. Callbacks never come from within. 0; -ENOSPC: no near address left; -ENOMEM; others.
+ * Ask for a tunnel on @gateway, a session of gateways_session(). Of @open the caller fills in job,
+ * device, kind, host, scope, priority, remaining, connectable and connect; the rest is set here.
+ * The copy made of it is wiped. Callbacks never come from within. 0; -ENOSPC: no near address left;
+ * -ENOMEM; others.
  */
 int ctun_open(struct tunnels *t, struct h2 *gateway, const struct sapi_tunnel_open *open,
 	      const struct ctun_ops *ops, void *arg, struct ctun **out, struct err *e);
 /*
- * End it: withdraws a request that waits, deletes the tunnel at the gateway and here. on_end follows
- * with @reason. Idempotent.
+ * End it: withdraws a request that waits, deletes the tunnel at the gateway and here. on_end
+ * follows with @reason. Idempotent.
  */
 void ctun_close(struct ctun *tun, const char *reason);
 /* Gateway says that its end is gone. */

@@ -30,8 +30,8 @@ struct webdav {
 };
 
 /*
- * Each put has a multi handle, and so a cache of connections, of its own: tunnels' addresses are used
- * again for other devices, and a connection must not be.
+ * Each put has a multi handle, and so a cache of connections, of its own: tunnels' addresses are
+ * used again for other devices, and a connection must not be.
  */
 
 struct webdav_put {
@@ -108,8 +108,8 @@ static int put_encoded(char *out, size_t size, size_t *len, const char *text)
 }
 
 /*
- * Without the scheme's own port, as libcurl puts it into Host: servers compare that with the Destination
- * of a MOVE (RFC 4918 9.9.4) and take another spelling for another host.
+ * Without the scheme's own port, as libcurl puts it into Host: servers compare that with the
+ * Destination of a MOVE (RFC 4918 9.9.4) and take another spelling for another host.
  */
 static const char *authority(const struct webdav_target *target, char out[ENDPOINT_STR_LEN])
 {

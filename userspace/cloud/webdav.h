@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * webdav: storing content on file servers without an agent (RFC 4918), through a tunnel (seed: #757-#777).
- * The only owner of libcurl.
+ * webdav: storing content on file servers without an agent (RFC 4918), through a tunnel (seed:
+ * #757-#777). The only owner of libcurl.
  *
- * A file is PUT under a temporary name beside its place and then MOVEd there, so nobody ever sees half a
- * file. An interrupted PUT starts over: WebDAV has no partial PUT. HTTP/1.1, no proxies, no redirects;
- * what the server says is bounded and otherwise ignored.
+ * A file is PUT under a temporary name beside its place and then MOVEd there, so nobody ever sees
+ * half a file. An interrupted PUT starts over: WebDAV has no partial PUT. HTTP/1.1, no proxies, no
+ * redirects; what the server says is bounded and otherwise ignored.
  */
 #ifndef SHUNT_CLOUD_WEBDAV_H
 #define SHUNT_CLOUD_WEBDAV_H
@@ -28,8 +28,8 @@ struct webdav_put;
 #define WEBDAV_PROGRESS_MS 200
 
 /*
- * @ca: PEM file that certificates of https servers must come from; their names are not checked, since a
- * server is reached under an address of the tunnel.
+ * @ca: PEM file that certificates of https servers must come from; their names are not checked,
+ * since a server is reached under an address of the tunnel.
  */
 int webdav_new(struct loop *loop, const char *ca, struct webdav **out, struct err *e);
 void webdav_free(struct webdav *w); /* after its puts; NULL is allowed */
@@ -50,8 +50,9 @@ struct webdav_ops {
 	/* So many bytes have been acknowledged by the server's TCP. May be NULL. */
 	void (*on_progress)(uint64_t bytes, void *arg);
 	/*
-	 * Over; the put is freed after this returns. err 0: the file is in its place; -ECANCELED after
-	 * webdav_put_abort(). @fatal: the server refused in a way that another try will not change.
+	 * Over; the put is freed after this returns. err 0: the file is in its place; -ECANCELED
+	 * after webdav_put_abort(). @fatal: the server refused in a way that another try will not
+	 * change.
 	 */
 	void (*on_done)(int err, bool fatal, const char *code, const char *text, void *arg);
 };

@@ -2,13 +2,13 @@
 /*
  * window: how many bytes one path may have in flight.
  *
- * A segment is acknowledged one round trip after it arrived, so a path needs about rate x round trip in
- * flight to be full, and more than that only makes it slow to drain when a job is moved. The window
- * therefore follows twice the product of the best delivery rate seen lately and the shortest round
- * trip (the estimate of BBR, draft-cardwell-iccrg-bbr 4.1, without its pacing), and a segment, since that is
- * acknowledged only when all of it has arrived: while the path is not full the product grows with every
- * round trip, once it is full the window stays.
- * Pure: the caller brings the clock. Times are ms, rates bytes/ms.
+ * A segment is acknowledged one round trip after it arrived, so a path needs about rate x round
+ * trip in flight to be full, and more than that only makes it slow to drain when a job is moved.
+ * The window therefore follows twice the product of the best delivery rate seen lately and the
+ * shortest round trip (the estimate of BBR, draft-cardwell-iccrg-bbr 4.1, without its pacing), and
+ * a segment, since that is acknowledged only when all of it has arrived: while the path is not full
+ * the product grows with every round trip, once it is full the window stays. Pure: the caller
+ * brings the clock. Times are ms, rates bytes/ms.
  */
 #ifndef SHUNT_CLOUD_WINDOW_H
 #define SHUNT_CLOUD_WINDOW_H
