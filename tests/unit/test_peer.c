@@ -683,6 +683,48 @@ static void keeper_freed_in_its_callback(void **state)
 	KIT_UNTIL(w->loop, peer_listener_conns(w->listener) == 0);
 }
 
+/* The owner drops its credentials while dials of all kinds are under way with them. */
+static void credentials_are_replaced(void **state)
+{
+	struct world *w = *state;
+	struct peer_keep_conf keep_conf = { .on_up = keep_up, .arg = w };
+	struct peer_client_conf client_conf = { 0 };
+	struct h2_request request = { .method = "GET", .path = "/v1/whoami" };
+	struct tls_ctx *first = kit_ctx(w->dir, ROLE_TERMINAL, "t2");
+	struct tls_ctx *second = kit_ctx(w->dir, ROLE_GATEWAY, "gw2");
+	struct peer_dial_conf conf = dial_conf(w, first, false);
+	struct peer_client *client = NULL;
+	struct peer_keep *keep = NULL;
+	struct peer_dial *handle = NULL;
+	struct answer a = { 0 };
+
+	client_conf.dial = conf;
+	keep_conf.dial = dial_conf(w, second, true);
+	assert_int_equal(peer_client_new(w->loop, &client_conf, &client), 0);
+	assert_int_equal(peer_client_fetch(client, &request, on_reply, &a), 0);
+	assert_int_equal(peer_keep(w->loop, &keep_conf, &keep), 0);
+	w->done = false;
+	assert_int_equal(peer_dial(w->loop, &conf, on_dialled, w, &handle), 0);
+	peer_listener_set_tls(w->listener, w->cloud); /* the same once more */
+	tls_ctx_free(first);
+	tls_ctx_free(second);
+	KIT_UNTIL(w->loop, w->done && a.done && w->ups == 1);
+	assert_non_null(w->dialled);
+	assert_string_equal(a.body, "shunt:terminal:t2");
+	KIT_UNTIL(w->loop, w->reverse);
+	assert_string_equal(h2_peer(w->reverse)->name, "gw2");
+	/* a session outlives the credentials it was made with, the next one has others */
+	peer_keep_set_tls(keep, w->gateway);
+	h2_abort(w->reverse, -EIO, "restarting");
+	KIT_UNTIL(w->loop, w->reverse_gone);
+	peer_keep_now(keep);
+	KIT_UNTIL(w->loop, w->ups == 2 && w->reverse);
+	assert_string_equal(h2_peer(w->reverse)->name, "gw1");
+	peer_keep_free(keep);
+	peer_client_free(client);
+	KIT_UNTIL(w->loop, peer_listener_conns(w->listener) == 1);
+}
+
 /* ---- clients ---- */
 
 static void client_dials_when_asked(void **state)
@@ -852,6 +894,7 @@ int main(void)
 		TEST(big_content_over_a_reverse_connection),
 		TEST(keeper_comes_back),
 		TEST(keeper_freed_in_its_callback),
+		TEST(credentials_are_replaced),
 		TEST(client_dials_when_asked),
 		TEST(client_reports_failures),
 		TEST(client_freed_in_its_callback),

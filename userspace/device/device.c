@@ -27,7 +27,6 @@ struct device {
 	const struct device_conf *conf;
 	char name[NAME_LEN];
 	struct tls_ctx *tls;
-	struct tls_ctx *old_tls; /* the one before the last reload: a dial may still be using it */
 	struct executor *executor;
 	struct jobs *jobs;
 	struct reports *reports;
@@ -302,8 +301,7 @@ int device_reload(struct device *d, struct err *e)
 	peer_listener_set_tls(d->listener, tls);
 	connects_set_tls(d->connects, tls);
 	reports_set_tls(d->reports, tls);
-	tls_ctx_free(d->old_tls);
-	d->old_tls = d->tls;
+	tls_ctx_free(d->tls);
 	d->tls = tls;
 	return 0;
 }
@@ -337,7 +335,6 @@ void device_free(struct device *d)
 	executor_free(d->executor);
 	api_free(d->api);
 	tls_ctx_free(d->tls);
-	tls_ctx_free(d->old_tls);
 	free(d);
 }
 

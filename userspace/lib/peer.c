@@ -313,6 +313,7 @@ int peer_listen(struct loop *loop, const struct peer_listen_conf *conf, struct p
 	l->loop = loop;
 	l->conf = *conf;
 	l->conf.address = NULL;
+	tls_ctx_ref(l->conf.tls);
 	if (!l->conf.max_conns)
 		l->conf.max_conns = PEER_MAX_CONNS;
 	if (!l->conf.handshake_ms)
@@ -321,6 +322,7 @@ int peer_listen(struct loop *loop, const struct peer_listen_conf *conf, struct p
 	l->fd = bind_socket(conf, &l->port, e);
 	if (l->fd < 0) {
 		rc = l->fd;
+		tls_ctx_free(l->conf.tls);
 		free(l);
 		return rc;
 	}
@@ -340,6 +342,8 @@ int peer_listen(struct loop *loop, const struct peer_listen_conf *conf, struct p
 
 void peer_listener_set_tls(struct peer_listener *l, struct tls_ctx *tls)
 {
+	tls_ctx_ref(tls); /* first: it may be the same */
+	tls_ctx_free(l->conf.tls);
 	l->conf.tls = tls;
 }
 
@@ -402,5 +406,6 @@ void peer_listener_free(struct peer_listener *l)
 	loop_timer_free(l->pause);
 	if (l->fd >= 0)
 		close(l->fd);
+	tls_ctx_free(l->conf.tls);
 	free(l);
 }

@@ -32,7 +32,7 @@ struct tls_ctx;
 
 struct peer_listen_conf {
 	const char *address; /* "192.0.2.1:8443", "[::]:8443"; port 0: any free one */
-	struct tls_ctx *tls; /* must outlive the listener and its connections */
+	struct tls_ctx *tls; /* a reference is taken */
 	uint32_t roles; /* ROLE_BIT()s accepted with ALPN h2; 0: h2 is not offered */
 	uint32_t reverse_roles; /* ROLE_BIT()s accepted with shunt-rh2; 0: not offered */
 	const struct h2_router *routes; /* served on h2 connections; must outlive them */
@@ -58,7 +58,7 @@ struct peer_listen_conf {
  */
 int peer_listen(struct loop *loop, const struct peer_listen_conf *conf, struct peer_listener **out,
 		struct err *e);
-/* Replace the credentials for connections to come (SIGHUP). */
+/* Replace the credentials for connections to come (SIGHUP); takes a reference, drops the old one. */
 void peer_listener_set_tls(struct peer_listener *l, struct tls_ctx *tls);
 /* The bound port, host order. */
 uint16_t peer_listener_port(const struct peer_listener *l);
@@ -75,7 +75,7 @@ void peer_listener_free(struct peer_listener *l);
 struct peer_dial_conf {
 	const char *address; /* "192.0.2.1:8443", "[2001:db8::1]:8443", "host:8443" */
 	const char *source; /* local address to bind, without port; NULL: any */
-	struct tls_ctx *tls; /* must outlive the connection */
+	struct tls_ctx *tls; /* a reference is taken */
 	bool reverse; /* shunt-rh2: serve @routes on the connection */
 	uint32_t roles; /* ROLE_BIT()s the peer may have, at least one */
 	const char *name; /* the peer's name must be this; NULL: any */
@@ -118,7 +118,7 @@ struct h2 *peer_keep_session(const struct peer_keep *keep);
 const char *peer_keep_why(const struct peer_keep *keep);
 /* Do not wait for the pause: dial now (a request is waiting). */
 void peer_keep_now(struct peer_keep *keep);
-/* Replace the credentials for dials to come (SIGHUP). */
+/* Replace the credentials for dials to come (SIGHUP); takes a reference, drops the old one. */
 void peer_keep_set_tls(struct peer_keep *keep, struct tls_ctx *tls);
 /* Stop; ends a session now (requests in flight end with -ECANCELED from here), on_down is not called. For
  * a graceful end h2_close() the session first and await on_down. NULL is allowed.

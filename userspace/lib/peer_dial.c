@@ -69,6 +69,7 @@ int peer_dial_conf_copy(struct peer_dial_conf *to, const struct peer_dial_conf *
 	to->address = copy(from->address, &rc);
 	to->source = copy(from->source, &rc);
 	to->name = copy(from->name, &rc);
+	to->tls = tls_ctx_ref(from->tls);
 	if (rc < 0)
 		peer_dial_conf_fini(to);
 	return rc;
@@ -79,7 +80,9 @@ void peer_dial_conf_fini(struct peer_dial_conf *conf)
 	free((char *)(uintptr_t)conf->address);
 	free((char *)(uintptr_t)conf->source);
 	free((char *)(uintptr_t)conf->name);
+	tls_ctx_free(conf->tls);
 	conf->address = conf->source = conf->name = NULL;
+	conf->tls = NULL;
 }
 
 /* ---- ending ---- */
@@ -536,6 +539,8 @@ void peer_keep_now(struct peer_keep *keep)
 
 void peer_keep_set_tls(struct peer_keep *keep, struct tls_ctx *tls)
 {
+	tls_ctx_ref(tls); /* first: it may be the same */
+	tls_ctx_free(keep->conf.dial.tls);
 	keep->conf.dial.tls = tls;
 }
 

@@ -23,7 +23,7 @@ void peer_socket_options(int fd);
 struct sockaddr;
 char *peer_print_sockaddr(const struct sockaddr *sa, unsigned int len, char *out);
 
-/* A deep copy of @from, whose strings and pointers stay valid until peer_dial_conf_fini(). */
+/* A deep copy of @from, with a reference to its credentials. Finish it with peer_dial_conf_fini(). */
 int peer_dial_conf_copy(struct peer_dial_conf *to, const struct peer_dial_conf *from);
 void peer_dial_conf_fini(struct peer_dial_conf *conf);
 

@@ -19,9 +19,11 @@
 struct tls_ctx {
 	SSL_CTX *ssl_ctx;
 	struct party self;
+	unsigned int refs;
 };
 
 struct tls_conn {
+	struct tls_ctx *ctx; /* its reference */
 	SSL *ssl;
 	struct tls_expect expect;
 	char expect_name[NAME_LEN];
@@ -161,6 +163,7 @@ int tls_ctx_new(struct tls_ctx **out, const struct tls_files *files, struct err 
 	ctx = calloc(1, sizeof(*ctx));
 	if (!ctx)
 		return err_sys(e, -ENOMEM, "TLS context");
+	ctx->refs = 1;
 	ctx->ssl_ctx = SSL_CTX_new(TLS_method());
 	if (!ctx->ssl_ctx) {
 		ERR_clear_error();
@@ -182,9 +185,16 @@ fail:
 	return rc;
 }
 
+struct tls_ctx *tls_ctx_ref(struct tls_ctx *ctx)
+{
+	if (ctx)
+		ctx->refs++;
+	return ctx;
+}
+
 void tls_ctx_free(struct tls_ctx *ctx)
 {
-	if (!ctx)
+	if (!ctx || --ctx->refs)
 		return;
 	SSL_CTX_free(ctx->ssl_ctx);
 	free(ctx);
@@ -430,6 +440,7 @@ static int conn_new(struct tls_ctx *ctx, int fd, const struct tls_expect *expect
 	conn = calloc(1, sizeof(*conn));
 	if (!conn)
 		return -ENOMEM;
+	conn->ctx = tls_ctx_ref(ctx);
 	conn->server = server;
 	conn->expect = *expect;
 	if (expect->name) {
@@ -472,6 +483,7 @@ void tls_free(struct tls_conn *conn)
 	if (!conn)
 		return;
 	SSL_free(conn->ssl);
+	tls_ctx_free(conn->ctx);
 	free(conn);
 }
 

@@ -21,7 +21,7 @@ struct err;
 struct tls_ctx;
 struct tls_conn;
 
-/* ---- context: one party's credentials, reference counted by its connections ---- */
+/* ---- context: one party's credentials, reference counted ---- */
 
 struct tls_files {
 	const char *ca; /* PEM, one or more CA certificates */
@@ -32,11 +32,15 @@ struct tls_files {
 
 /* Load credentials. Fails with one precise message in @e (which file, what is wrong): missing,
  * not PEM, key readable by others, key of another certificate, expired or not yet valid, not
- * issued by the CA, no or foreign SAN URI, role not in @files->roles. For a reload make a new
- * context; connections keep theirs. Returns 0, -errno of the file, -SHUNT_ESECRETFILE,
+ * issued by the CA, no or foreign SAN URI, role not in @files->roles. The caller has a reference. For
+ * a reload make a new context and drop the old one: connections hold references of their own, and so
+ * do listeners, dials, keepers and clients (lib/peer.h). Returns 0, -errno of the file, -SHUNT_ESECRETFILE,
  * -SHUNT_ETLS, -SHUNT_EPEER (identity or role).
  */
 int tls_ctx_new(struct tls_ctx **out, const struct tls_files *files, struct err *e);
+/* One more reference; returns @ctx, which may be NULL. Contexts belong to one thread. */
+struct tls_ctx *tls_ctx_ref(struct tls_ctx *ctx);
+/* Drop a reference; the last one frees. NULL is allowed. */
 void tls_ctx_free(struct tls_ctx *ctx);
 /* Own identity; lives as long as @ctx. */
 const struct party *tls_ctx_self(const struct tls_ctx *ctx);
@@ -56,7 +60,7 @@ struct tls_expect {
 };
 
 /* Start TLS on connected non-blocking socket @fd (not owned, must outlive the connection).
- * @expect is copied.
+ * @expect is copied; the connection takes a reference to @ctx.
  */
 int tls_connect(struct tls_ctx *ctx, int fd, const struct tls_expect *expect,
 		struct tls_conn **out);
