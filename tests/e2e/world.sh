@@ -19,7 +19,7 @@ export PATH=$BIN:$PATH
 
 WORLD=/run/shunt-world		# configuration, certificates and logs of this run
 HALF_RTT=${HALF_RTT:-20ms}
-WAN_RATE=${WAN_RATE:-60mbit}
+WAN_RATE=${WAN_RATE:-8mbit}
 INTERNET_HOSTS="cloud:203.0.113.10 manager:203.0.113.20 terminal:203.0.113.30"
 LAN_HOSTS="mfp:192.168.1.10 nas:192.168.1.15"
 
@@ -76,6 +76,13 @@ distance()
 	tc -n "$host" qdisc add dev "$device" root netem delay "$HALF_RTT" limit 20000 "$@"
 }
 
+# wan_rate RATE: how fast the gateway's line is, towards it. Its queue holds 80 ms at most, or the first job's packets
+# would hold up everybody else's for seconds.
+wan_rate()
+{
+	tc -n inet qdisc replace dev to-gw root tbf rate "$1" burst 64k latency 80ms
+}
+
 world_internet()
 {
 	local entry
@@ -102,7 +109,7 @@ world_gateway()
 	ip link add wan netns gw type veth peer name to-gw netns inet
 	ip -n inet address add 198.51.100.1/24 dev to-gw
 	ip -n inet link set to-gw up
-	tc -n inet qdisc add dev to-gw root netem rate "$WAN_RATE" limit 20000
+	wan_rate "$WAN_RATE"
 	ip -n gw address add 198.51.100.2/24 dev wan
 	ip -n gw link set wan up
 	ip -n gw route add default via 198.51.100.1
@@ -151,8 +158,7 @@ world_module()
 	ko=$TOP/build/kmod/$(uname -r)/shunt.ko
 	[ -f "$ko" ] || die "no $ko: run 'make kmod' first"
 	[ ! -d /sys/module/shunt ] || return 0
-	modprobe -qa udp_tunnel ip6_udp_tunnel gcm ccm chacha20poly1305 aesni_intel sch_netem || true
-	insmod "$ko" || die "insmod $ko"
+	"$TOP/scripts/guest" load || die "loading $ko"
 }
 
 # certify DIR ROLE NAME: a certificate of the deployment's CA, as an administrator would make it.
