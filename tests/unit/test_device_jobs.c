@@ -482,6 +482,43 @@ static void canceled_commands_are_ended(void **state)
 	assert_int_equal(job_state(job), JOB_CANCELED);
 }
 
+static void count_stop(void *arg)
+{
+	++*(unsigned int *)arg;
+}
+
+static void on_canceled(enum job_state state, const char *reason, void *arg)
+{
+	(void)reason;
+	*(enum job_state *)arg = state;
+}
+
+/* The command's signal is not the agent's, however early it comes: not even before the exec. */
+static void a_cancellation_stops_the_command_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct job_meta meta = make_meta(f, ID_1, JOB_PRINT);
+	unsigned int stops = 0;
+
+	stop(f);
+	strcpy(f->command, "/bin/sleep 1000");
+	start(f);
+	assert_int_equal(loop_on_stop(f->loop, count_stop, NULL, &stops), 0);
+	for (int i = 0; i < 20; i++) {
+		enum job_state end = JOB_EXECUTING;
+		struct execution *x;
+
+		assert_int_equal(executor_start(f->executor, &meta, "none", on_canceled, &end, &x),
+				 0);
+		execution_cancel(x);
+		while (end == JOB_EXECUTING)
+			assert_int_equal(loop_step(f->loop, 10000), 0);
+		assert_int_equal(end, JOB_CANCELED);
+		assert_int_equal(loop_step(f->loop, 0), 0);
+		assert_int_equal(stops, 0);
+	}
+}
+
 static void bounds_hold(void **state)
 {
 	struct fixture *f = *state;
@@ -619,6 +656,7 @@ int main(void)
 		TEST(a_print_caught_by_a_restart_is_interrupted),
 		TEST(a_store_caught_by_a_restart_is_finished),
 		TEST(canceled_commands_are_ended),
+		TEST(a_cancellation_stops_the_command_alone),
 		TEST(bounds_hold),
 		TEST(oldest_finished_records_make_room),
 		TEST(empty_jobs_run_at_once),

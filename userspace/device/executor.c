@@ -296,10 +296,25 @@ static void on_kill_timer(void *arg)
 	kill(-x->pid, SIGKILL);
 }
 
-/* In the child: only async-signal-safe calls. */
+/* The handlers inherited write to the agent's own socket pair: a signal to the child would be taken for
+ * one to the agent. Comes before any signal is let through.
+ */
+static void child_signals(void)
+{
+	struct sigaction action;
+	sigset_t none;
+
+	for (int signo = 1; signo < NSIG; signo++)
+		if (sigaction(signo, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			signal(signo, SIG_DFL);
+	signal(SIGPIPE, SIG_DFL); /* ignored by the agent only */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* In the child, with all signals blocked: only async-signal-safe calls. */
 static void child_exec(char **argv, int out_fd, pid_t parent)
 {
-	sigset_t none;
 	int null = open("/dev/null", O_RDWR);
 
 	setpgid(0, 0);
@@ -307,9 +322,7 @@ static void child_exec(char **argv, int out_fd, pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(127);
-	signal(SIGPIPE, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	child_signals();
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0 ||
 	    dup2(out_fd, STDERR_FILENO) < 0)
 		_exit(127);
@@ -318,6 +331,25 @@ static void child_exec(char **argv, int out_fd, pid_t parent)
 	execvp(argv[0], argv);
 	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
+}
+
+/* Start the command in a process group of its own. Returns its pid or -errno. */
+static pid_t command_fork(char **argv, int out_fd)
+{
+	pid_t parent = getpid(), pid;
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (pid == 0)
+		child_exec(argv, out_fd, parent);
+	rc = pid < 0 ? -errno : pid;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (rc > 0)
+		setpgid(pid, pid); /* whoever comes first, parent or child */
+	return rc;
 }
 
 static int command_watch(struct execution *x)
@@ -335,8 +367,8 @@ static int command_watch(struct execution *x)
 
 static int command_spawn(struct execution *x, char **argv, const char *job)
 {
-	pid_t parent = getpid();
 	int fds[2], rc;
+	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
@@ -344,15 +376,11 @@ static int command_spawn(struct execution *x, char **argv, const char *job)
 	x->out_fd = fds[0];
 	rc = command_watch(x);
 	if (!rc) {
-		x->pid = fork();
-		if (x->pid == 0)
-			child_exec(argv, fds[1], parent);
-		if (x->pid < 0) {
-			rc = -errno;
-			x->pid = 0;
-		} else {
-			setpgid(x->pid, x->pid); /* whoever comes first, parent or child */
-		}
+		pid = command_fork(argv, fds[1]);
+		if (pid < 0)
+			rc = pid;
+		else
+			x->pid = pid;
 	}
 	close(fds[1]);
 	if (rc)
