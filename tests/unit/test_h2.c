@@ -5,8 +5,12 @@
 #include "netkit.h"
 
 #include <errno.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "lib/buf.h"
 #include "lib/digest.h"
@@ -1135,6 +1139,70 @@ static void silent_peer_is_given_up(void **state)
 	world_free(w);
 }
 
+/* Two ends of a TCP connection with small buffers, the second one non-blocking. */
+static void tcp_pair(int fd[2])
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	int size = 16384, mss = 1400;
+	int l = socket(AF_INET, SOCK_STREAM, 0);
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	setsockopt(l, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	assert_int_equal(bind(l, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(listen(l, 1), 0);
+	assert_int_equal(getsockname(l, (struct sockaddr *)&sin, &len), 0);
+	fd[0] = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	setsockopt(fd[0], IPPROTO_TCP, TCP_MAXSEG, &mss, sizeof(mss));
+	assert_int_equal(connect(fd[0], (struct sockaddr *)&sin, len), 0);
+	fd[1] = accept4(l, NULL, NULL, SOCK_NONBLOCK);
+	assert_true(fd[1] >= 0);
+	close(l);
+}
+
+/* An upload fills a slow line: the peer says nothing for long, and the PING waits in the queue. Only
+ * once it takes nothing any more it is dead.
+ */
+static void slow_line_is_no_dead_peer(void **state)
+{
+	/* an unlimited window for the stream, and for the session */
+	static const char settings[] = "\0\0\6\4\0\0\0\0\0\0\4\x7f\xff\xff\xff"
+				       "\0\0\4\x8\0\0\0\0\0\x7f\0\0\0";
+	struct h2_conf conf = { .ping_ms = 50, .dead_ms = 400 };
+	struct h2_request request = { .method = "PUT", .path = "/", .body_len = 8 << 20 };
+	struct world *w = calloc(1, sizeof(*w));
+	struct stream *stream = NULL;
+	struct answer a = { 0 };
+	char taken[2048];
+	uint64_t end;
+	int fd[2];
+
+	(void)state;
+	assert_non_null(w);
+	assert_int_equal(loop_new(&w->loop), 0);
+	tcp_pair(fd);
+	assert_int_equal(stream_new(w->loop, fd[0], NULL, &stream), 0);
+	assert_int_equal(
+		h2_new(w->loop, stream, H2_CLIENT, &conf, NULL, on_client_close, w, &w->client), 0);
+	request.body = calloc(1, request.body_len);
+	assert_int_equal(h2_fetch(w->client, &request, on_reply, &a, NULL), 0);
+	free((void *)(uintptr_t)request.body);
+	assert_int_equal(write(fd[1], settings, sizeof(settings) - 1), sizeof(settings) - 1);
+	for (end = loop_now(w->loop) + 1500; loop_now(w->loop) < end;) {
+		assert_int_equal(loop_step(w->loop, 5), 0);
+		assert_true(read(fd[1], taken, sizeof(taken)) != 0);
+		if (w->client_gone)
+			fail_msg("%s", w->client_why);
+	}
+	assert_false(a.done);
+	KIT_UNTIL(w->loop, w->client_gone);
+	assert_int_equal(w->client_err, -ETIMEDOUT);
+	assert_non_null(strstr(w->client_why, "silent"));
+	close(fd[1]);
+	world_free(w);
+}
+
 static void quiet_session_lives(void **state)
 {
 	struct h2_conf conf = { .ping_ms = 5, .dead_ms = 50 };
@@ -1284,6 +1352,7 @@ int main(void)
 		TEST(callbacks_of_the_end),
 		cmocka_unit_test(malformed_bytes_end_the_session),
 		cmocka_unit_test(silent_peer_is_given_up),
+		cmocka_unit_test(slow_line_is_no_dead_peer),
 		cmocka_unit_test(quiet_session_lives),
 		cmocka_unit_test(peer_goes_away),
 		cmocka_unit_test(ping_flood_is_bounded),

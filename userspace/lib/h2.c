@@ -22,6 +22,7 @@
 #define OUT_CHUNK 32768 /* frames gathered for one write */
 #define OUT_MAX (1024 * 1024)
 #define LINGER_MS 1000
+#define PING_LOOKS 4 /* for signs of life, within dead_ms */
 
 static const struct h2_conf defaults = {
 	.max_streams = 128,
@@ -532,13 +533,23 @@ static void send_ping(struct h2 *h2)
 
 	h2->ping_ns = clock_mono_ns();
 	h2->ping_ms = loop_now(h2->loop);
+	h2->alive_ms = h2->ping_ms;
+	stream_progress(h2->stream);
 	wire_writer(&w, opaque, sizeof(opaque));
 	wire_put_be64(&w, h2->ping_ns);
 	nghttp2_submit_ping(h2->ng, NGHTTP2_FLAG_NONE, opaque);
 	h2_wake(h2);
 }
 
-/* Any octet received is a sign of life; only a silent peer is asked. */
+static bool ping_unanswered(const struct h2 *h2)
+{
+	return h2->ping_ns && h2->last_in_ms < h2->ping_ms;
+}
+
+/* Any octet received is a sign of life; only a silent peer is asked. The PING may be behind more
+ * than a slow line carries in dead_ms, and the answer behind as much: as long as the other host
+ * takes octets, however few, it is waited for.
+ */
 static void on_tick(void *arg)
 {
 	struct h2 *h2 = arg;
@@ -547,16 +558,18 @@ static void on_tick(void *arg)
 	uint64_t next;
 	char why[96];
 
-	if (h2->ping_ns && h2->last_in_ms < h2->ping_ms && now - h2->ping_ms >= h2->conf.dead_ms) {
+	if (ping_unanswered(h2) && stream_progress(h2->stream))
+		h2->alive_ms = now;
+	if (ping_unanswered(h2) && now - h2->alive_ms >= h2->conf.dead_ms) {
 		snprintf(why, sizeof(why), "peer is silent (no answer to PING within %u ms)",
 			 h2->conf.dead_ms);
 		h2_fail(h2, -ETIMEDOUT, why);
 		return;
 	}
-	if (silent >= h2->conf.ping_ms && !(h2->ping_ns && h2->last_in_ms < h2->ping_ms))
+	if (silent >= h2->conf.ping_ms && !ping_unanswered(h2))
 		send_ping(h2);
-	if (h2->ping_ns && h2->last_in_ms < h2->ping_ms)
-		next = h2->ping_ms + h2->conf.dead_ms;
+	if (ping_unanswered(h2))
+		next = now + (h2->conf.dead_ms + PING_LOOKS - 1) / PING_LOOKS;
 	else
 		next = h2->last_in_ms + h2->conf.ping_ms;
 	loop_timer_set(h2->tick, next > now ? next - now : 1);
@@ -704,7 +717,7 @@ int h2_new(struct loop *loop, struct stream *s, enum h2_side side, const struct 
 		goto fail;
 	/* The first PING measures the round trip. */
 	send_ping(h2);
-	loop_timer_set(h2->tick, h2->conf.dead_ms);
+	loop_timer_set(h2->tick, h2->conf.dead_ms / PING_LOOKS);
 	*out = h2;
 	return 0;
 fail:

@@ -44,7 +44,7 @@ struct h2_conf {
 	uint32_t conn_window; /* unread body octets per session: 4 MiB */
 	uint32_t write_max; /* unsent octets that h2_write() accepts per request: 256 KiB */
 	uint32_t ping_ms; /* ask a silent peer for a sign of life after: 15 s */
-	uint32_t dead_ms; /* ... and give it up when none comes within: 10 s */
+	uint32_t dead_ms; /* ... and give it up when it neither sends nor takes any within: 10 s */
 	uint32_t close_ms; /* h2_close() waits for requests in flight at most: 10 s */
 };
 

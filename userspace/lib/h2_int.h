@@ -3,8 +3,8 @@
  * h2_int: what h2.c (sessions), h2_req.c (server) and h2_call.c (client) share. Not for anyone else.
  *
  * nghttp2 must not be re-entered to send or receive from its own callbacks, so anything that produces
- * output only asks for a flush (h2_wake()), and sessions are freed by h2_settle() alone, at the end of a
- * turn that came from the loop.
+ * output only asks for a flush (h2_wake()), and a session is freed at the end of a turn that came from
+ * the loop, or by h2_free() outside of one.
  */
 #ifndef SHUNT_LIB_H2_INT_H
 #define SHUNT_LIB_H2_INT_H
@@ -130,6 +130,7 @@ struct h2 {
 	size_t out_off;
 
 	uint64_t last_in_ms, opened_ms, ping_ms;
+	uint64_t alive_ms; /* last sign of life, while a PING is unanswered */
 	uint64_t ping_ns; /* when the PING in flight left; 0: none */
 	uint64_t bytes_in, bytes_out, requests;
 	uint32_t rtt_us;

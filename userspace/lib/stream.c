@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tcp.h> /* the libc's tcp_info ends before tcpi_bytes_acked */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,6 +26,7 @@ struct stream {
 	 */
 	unsigned int read_wants;
 	unsigned int write_wants;
+	uint64_t acked; /* octets, at the last stream_progress() */
 	int error;
 };
 
@@ -200,6 +203,19 @@ const char *stream_reason(const struct stream *s)
 	if (s->tls && tls_error(s->tls))
 		return tls_reason(s->tls);
 	return shunt_strerror(s->error);
+}
+
+bool stream_progress(struct stream *s)
+{
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof(info);
+	uint64_t before = s->acked;
+
+	/* An old kernel fills in less and leaves the rest 0. */
+	if (getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return false;
+	s->acked = info.tcpi_bytes_acked;
+	return s->acked > before;
 }
 
 struct tls_conn *stream_tls(const struct stream *s)

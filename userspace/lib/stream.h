@@ -47,6 +47,11 @@ void stream_shutdown(struct stream *s);
 int stream_error(const struct stream *s);
 const char *stream_reason(const struct stream *s);
 
+/* Has the other host acknowledged octets of ours since the last call? Tells a slow way out from a
+ * dead one. Always false where TCP cannot say (a socket pair).
+ */
+bool stream_progress(struct stream *s);
+
 /* NULL on a plain stream. */
 struct tls_conn *stream_tls(const struct stream *s);
 int stream_fd(const struct stream *s);
