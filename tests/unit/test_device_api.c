@@ -240,9 +240,12 @@ static int teardown(void **state)
 	bool stopped = false;
 	char command[128];
 
-	device_stop(w->device, on_stopped, &stopped);
-	AWAIT(w, stopped && w->sessions == 0);
-	device_free(w->device);
+	if (w->device) {
+		device_stop(w->device, on_stopped, &stopped);
+		AWAIT(w, stopped);
+		device_free(w->device);
+	}
+	AWAIT(w, w->sessions == 0);
 	peer_listener_free(w->cloud_listener);
 	peer_listener_free(w->log_listener);
 	tls_ctx_free(w->cloud_tls);
@@ -510,6 +513,47 @@ static void a_broken_request_keeps_what_came(void **state)
 	assert_printed(w);
 }
 
+struct upload {
+	struct half half;
+	struct h2_call *call;
+	bool closed;
+};
+
+static void on_upload_close(struct h2_call *call, int err, const char *why, void *arg)
+{
+	struct upload *u = arg;
+
+	(void)call;
+	(void)err;
+	(void)why;
+	u->closed = true;
+}
+
+/* Start to send the content by @h2; it does not come to an end. */
+static void upload_hang(struct world *w, struct h2 *h2, struct upload *u)
+{
+	static const struct h2_call_ops ops = { .on_data = on_no_data,
+						.on_close = on_upload_close };
+	struct h2_request request = {
+		.method = "PUT",
+		.path = "/v1/jobs/" JOB "/content",
+		.source = { .read = half_read, .arg = &u->half, .len = SIZE },
+	};
+
+	u->half.w = w;
+	assert_int_equal(h2_call_start(h2, &request, &ops, u, &u->call), 0);
+	AWAIT(w, h2_call_sent(u->call) == 300000);
+}
+
+static uint64_t held(struct world *w)
+{
+	struct sapi_device_job_status s = status_of(w, w->cloud);
+	uint64_t octets = ranges_total(&s.received);
+
+	sapi_device_job_status_fini(&s);
+	return octets;
+}
+
 struct lines {
 	char text[4096];
 	bool closed;
@@ -635,6 +679,28 @@ static void a_broken_connection_is_dialled_again(void **state)
 	assert_true(w->log.bytes_in > 750000);
 }
 
+/* A second SIGTERM does not wait for anything: uploads are open on connections of both kinds. */
+static void an_agent_ends_in_the_middle_of_uploads(void **state)
+{
+	struct world *w = *state;
+	unsigned int port = peer_listener_port(w->cloud_listener);
+	struct upload by_listener = { 0 }, by_dialled = { 0 };
+	bool stopped = false;
+
+	EXPECT(put_job(w, w->cloud, "print", "report.pdf"), 201);
+	EXPECT(post_connect(w, w->gateway, "cloud1", port), 200);
+	AWAIT(w, w->reverse);
+	upload_hang(w, w->cloud, &by_listener);
+	upload_hang(w, w->reverse, &by_dialled);
+	while (held(w) < 300000)
+		;
+	device_stop(w->device, on_stopped, &stopped);
+	assert_false(stopped);
+	device_free(w->device);
+	w->device = NULL;
+	AWAIT(w, by_listener.closed && by_dialled.closed);
+}
+
 static void connecting_fails_with_a_reason(void **state)
 {
 	struct world *w = *state;
@@ -670,6 +736,7 @@ int main(void)
 		TEST(events_follow_the_job_to_its_end),
 		TEST(a_job_moves_to_a_direct_connection),
 		TEST(a_broken_connection_is_dialled_again),
+		TEST(an_agent_ends_in_the_middle_of_uploads),
 		TEST(connecting_fails_with_a_reason),
 	};
 

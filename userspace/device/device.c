@@ -328,8 +328,9 @@ void device_free(struct device *d)
 {
 	if (!d)
 		return;
-	connects_free(d->connects);
+	/* Sessions of both kinds end here, and uploads on them tell connects, which must last. */
 	peer_listener_free(d->listener);
+	connects_free(d->connects);
 	reports_free(d->reports);
 	jobs_free(d->jobs);
 	executor_free(d->executor);
