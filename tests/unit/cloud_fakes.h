@@ -590,7 +590,7 @@ static void agent_content(struct h2_req *req, void *arg)
 }
 
 /* Let what is held go on. */
-static void agent_release(struct world *w)
+static inline void agent_release(struct world *w)
 {
 	struct h2_req *list[HELD_MAX];
 	size_t i, n = w->n_held;
@@ -686,7 +686,7 @@ static void direct_up(struct h2 *h2, int err, const char *why, void *arg)
 }
 
 /* The device dials the cloud, with the token it was given through the gateway. */
-static void agent_connect(struct world *w)
+static inline void agent_connect(struct world *w)
 {
 	memcpy(w->token, w->last_open.connect.token, ID_LEN);
 	memcpy(w->token_job, w->last_open.job, ID_LEN);
@@ -763,7 +763,7 @@ static void cloud_up(struct world *w)
 }
 
 /* As by kill -9: nobody is told anything. */
-static void cloud_die(struct world *w)
+static inline void cloud_die(struct world *w)
 {
 	if (w->gateway)
 		h2_abort(w->gateway, -EPIPE, "test");

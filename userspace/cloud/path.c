@@ -38,6 +38,7 @@ struct path {
 	struct window window;
 	uint64_t bytes;
 	uint64_t asked_at;
+	bool ask_again; /* bytes became unsure after the question that is under way */
 	LIST_HEAD(, segment) segments;
 	size_t n_segments;
 	struct h2_call *call; /* PUT or GET of the job */
@@ -354,6 +355,10 @@ static void on_status(const struct h2_reply *reply, void *arg)
 		fail(p, is_fatal(&problem), problem.code, problem.text);
 		return;
 	}
+	if (p->ask_again) {
+		path_ask(p); /* this answer may be older than the loss */
+		return;
+	}
 	ret = sapi_device_job_status_decode(reply->body, reply->len, &status, &e);
 	if (ret) {
 		fail(p, false, "bad-answer", err_text(&e));
@@ -397,8 +402,13 @@ void path_ask(struct path *p)
 {
 	int ret;
 
-	if (p->failed || p->call)
+	if (p->failed)
 		return;
+	if (p->call) {
+		p->ask_again = true;
+		return;
+	}
+	p->ask_again = false;
 	ret = small_request(p, "GET", NULL, 0, on_status, &p->call);
 	if (ret)
 		fail(p, false, "no-answer", shunt_strerror(ret));
@@ -416,7 +426,7 @@ static void on_introduced(const struct h2_reply *reply, void *arg)
 		return;
 	}
 	window_rtt(&p->window, loop_now(p->conf.loop) - p->asked_at);
-	if (reply->status != 201) {
+	if (reply->status != 201 || p->ask_again) {
 		path_ask(p); /* it knows the job already, so it may hold some of it */
 		return;
 	}

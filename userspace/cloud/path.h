@@ -28,7 +28,7 @@ struct path;
 struct transfer;
 
 #define PATH_REQUEST_MS 15000 /* small requests */
-#define PATH_SEGMENT_MS 120000 /* one segment */
+#define PATH_SEGMENT_MS 300000 /* one segment */
 #define PATH_WINDOW_MAX ((uint64_t)4 << 20) /* bytes in flight */
 
 struct path_conf {
