@@ -391,6 +391,36 @@ static void a_restart_resumes_receiving(void **state)
 	ranges_fini(&held);
 }
 
+/* A journal may lag behind the content that closed gaps: all it says is still believed. */
+static void a_restart_takes_more_pieces_than_a_cloud_may_send(void **state)
+{
+	struct fixture *f = *state;
+	char file[] = ID_1 ".cloud1.journal";
+	struct ranges held = RANGES_INIT;
+	struct journal_replay replay;
+	struct journal *journal;
+	struct err e = { 0 };
+	struct job *job;
+	int fd;
+
+	create(f, ID_1, JOB_PRINT);
+	stop(f);
+	fd = open(f->state, O_RDONLY | O_DIRECTORY);
+	assert_int_equal(journal_open(fd, file, &replay, &journal, &e), 0);
+	for (uint64_t i = 0; i < JOB_RANGES_MAX + 100; i++)
+		assert_int_equal(journal_range(journal, 100 * i, 100 * i + 50), 0);
+	journal_replay_fini(&replay);
+	journal_close(journal);
+	close(fd);
+	start(f);
+	job = jobs_find(f->jobs, "cloud1", ID_1);
+	assert_non_null(job);
+	assert_int_equal(job_state(job), JOB_RECEIVING);
+	assert_int_equal(job_received(job, &held), 0);
+	assert_int_equal(held.n, JOB_RANGES_MAX + 100);
+	ranges_fini(&held);
+}
+
 static void a_print_caught_by_a_restart_is_interrupted(void **state)
 {
 	struct fixture *f = *state;
@@ -615,6 +645,27 @@ static void damaged_journals_are_set_aside(void **state)
 	assert_int_equal(count_files(f->state, ".bad"), 1);
 }
 
+/* A file recovery could not read is neither lost nor taken for a job of the cloud that differs. */
+static void files_in_the_way_are_no_other_job(void **state)
+{
+	struct fixture *f = *state;
+	struct job_meta meta = make_meta(f, ID_1, JOB_PRINT);
+	struct job *job;
+	struct err e = { 0 };
+	char path[160];
+	int fd;
+
+	stop(f);
+	snprintf(path, sizeof(path), "%s/" ID_1 ".cloud1.journal", f->state);
+	fd = open(path, O_WRONLY | O_CREAT, 0600);
+	assert_int_equal(ftruncate(fd, 64 << 20), 0); /* -EFBIG */
+	close(fd);
+	start(f);
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), -EIO);
+	assert_non_null(strstr(e.text, "in the way"));
+	assert_int_equal(access(path, F_OK), 0);
+}
+
 static void the_table_of_transitions(void **state)
 {
 	static const enum job_state all[] = { JOB_RECEIVING, JOB_QUEUED,    JOB_WAITING,
@@ -653,6 +704,7 @@ int main(void)
 		TEST(suspended_keeps_and_refuses),
 		TEST(suspended_is_not_executed),
 		TEST(a_restart_resumes_receiving),
+		TEST(a_restart_takes_more_pieces_than_a_cloud_may_send),
 		TEST(a_print_caught_by_a_restart_is_interrupted),
 		TEST(a_store_caught_by_a_restart_is_finished),
 		TEST(canceled_commands_are_ended),
@@ -662,6 +714,7 @@ int main(void)
 		TEST(empty_jobs_run_at_once),
 		TEST(a_second_agent_is_kept_out),
 		TEST(damaged_journals_are_set_aside),
+		TEST(files_in_the_way_are_no_other_job),
 		cmocka_unit_test(the_table_of_transitions),
 	};
 

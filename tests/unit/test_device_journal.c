@@ -16,6 +16,16 @@
 
 #define FILE_NAME "j.journal"
 
+/* Lets a test run out of memory: the ranges below need 8 MiB in one piece, the file less than 7. */
+const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1:max_allocation_size_mb=7";
+}
+
+#define TOO_MANY ((1u << 18) + 1)
+
 struct fixture {
 	char dir[64];
 	int fd;
@@ -269,6 +279,55 @@ static void compaction_keeps_what_counts(void **state)
 	journal_close(j);
 }
 
+/* More ranges than a content may have: the state behind them counts all the same. */
+static void many_ranges_hide_no_state(void **state)
+{
+	struct fixture *f = *state;
+	struct job_meta big = meta;
+	struct journal_replay r;
+	struct journal *j;
+	struct err e = { 0 };
+
+	big.job.size = 1 << 20;
+	assert_int_equal(journal_create(f->fd, FILE_NAME, &big, &j), 0);
+	for (uint64_t i = 0; i < JOB_RANGES_MAX; i++)
+		assert_int_equal(journal_range(j, 20 * i, 20 * i + 5), 0);
+	assert_int_equal(journal_sync(j), 0);
+	for (uint64_t i = 0; i < JOB_RANGES_MAX; i++)
+		assert_int_equal(journal_range(j, 20 * i + 10, 20 * i + 15), 0);
+	assert_int_equal(journal_sync(j), 0);
+	assert_int_equal(journal_state(j, JOB_EXECUTING, "", 5), 0);
+	journal_close(j);
+	assert_int_equal(journal_open(f->fd, FILE_NAME, &r, &j, &e), 0);
+	assert_int_equal(r.received.n, 2 * JOB_RANGES_MAX);
+	assert_int_equal(r.state, JOB_EXECUTING);
+	journal_replay_fini(&r);
+	journal_close(j);
+}
+
+/* To run out of memory is no torn tail: the file stays as it is, with the state at its end. */
+static void want_of_memory_cuts_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct job_meta big = meta;
+	struct stat before, after;
+	struct journal_replay r;
+	struct journal *j;
+	struct err e = { 0 };
+
+	big.job.size = 2 * TOO_MANY;
+	assert_int_equal(journal_create(f->fd, FILE_NAME, &big, &j), 0);
+	for (uint64_t i = 0; i < TOO_MANY; i++)
+		assert_int_equal(journal_range(j, 2 * i, 2 * i + 1), 0);
+	assert_int_equal(journal_state(j, JOB_EXECUTING, "", 5), 0);
+	journal_close(j);
+	assert_int_equal(fstatat(f->fd, FILE_NAME, &before, 0), 0);
+	assert_int_equal(journal_open(f->fd, FILE_NAME, &r, &j, &e), -ENOMEM);
+	journal_replay_fini(&r);
+	assert_int_equal(fstatat(f->fd, FILE_NAME, &after, 0), 0);
+	assert_int_equal(after.st_size, before.st_size);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -279,6 +338,8 @@ int main(void)
 		TEST(any_flipped_bit_is_noticed),
 		TEST(unsynced_ranges_die_with_the_machine),
 		TEST(nonsense_is_refused),
+		TEST(many_ranges_hide_no_state),
+		TEST(want_of_memory_cuts_nothing),
 		TEST(compaction_keeps_what_counts),
 	};
 

@@ -101,6 +101,7 @@ static void respond_nothing(struct h2_req *req)
 static void problem_of(struct h2_req *req, const struct job *job, int code, const struct err *e)
 {
 	const char *state = job ? job_state_str(job_state(job)) : "";
+	const char *text;
 
 	switch (code) {
 	case -ERANGE:
@@ -129,9 +130,9 @@ static void problem_of(struct h2_req *req, const struct job *job, int code, cons
 			   "the content has too many gaps; send the lowest missing range");
 		break;
 	default:
-		log_limited("api", LOG_LVL_ERR, "api: %s: %s", h2_req_path(req),
-			    e && e->code ? err_text(e) : shunt_strerror(code));
-		h2_problem(req, 500, "internal", "%s", shunt_strerror(code));
+		text = e && e->code ? err_text(e) : shunt_strerror(code);
+		log_limited("api", LOG_LVL_ERR, "api: %s: %s", h2_req_path(req), text);
+		h2_problem(req, 500, "internal", "%s", text);
 	}
 }
 

@@ -81,6 +81,9 @@ int content_open(int dirfd, const char *file, uint64_t size, const struct ranges
 	rc = content_alloc(dirfd, file, size, &c);
 	if (rc)
 		return rc;
+	/* What was acknowledged is kept, even in more pieces than would be taken now. */
+	if (received->n > c->received.max)
+		c->received.max = received->n;
 	c->fd = openat(dirfd, file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (c->fd < 0 || fstat(c->fd, &st) < 0)
 		rc = -errno;

@@ -656,6 +656,12 @@ int jobs_create(struct jobs *jobs, const struct job_meta *meta, struct job **out
 	if (!job)
 		return err_set(e, -ENOMEM, "out of memory");
 	rc = job_files(job, e);
+	/* Not the caller's fault, and not to be mistaken for a job that is known and differs. */
+	if (rc == -EEXIST)
+		rc = err_set(
+			e, -EIO,
+			"files of an earlier job %s, which could not be recovered, are in the way",
+			meta->id);
 	if (rc) {
 		free(job);
 		return rc;

@@ -61,6 +61,7 @@ bool jobs_busy(struct jobs *jobs, const char *cloud);
 /* Create a job. Returns 1 when created, 0 when the same job exists (@out is it), or
  *	-EEXIST	 exists and differs	-ENOTSUP  kind or name not acceptable (@e says why)
  *	-EDQUOT	 max_jobs or max_bytes	-ENOSPC	  the disk has no room for it
+ *	-EIO	 files of a job that could not be recovered are in the way
  *	-ENOMEM, -errno
  */
 int jobs_create(struct jobs *jobs, const struct job_meta *meta, struct job **out, struct err *e);

@@ -168,6 +168,12 @@ static void get_str(struct wire *w, char *out, size_t size)
 	out[n] = '\0';
 }
 
+/* A sound checksum over a payload of the wrong length is as little a record as any other noise. */
+static int decoded(struct wire *w)
+{
+	return wire_done(w) ? -SHUNT_EPARSE : 0;
+}
+
 static int decode_meta(struct wire *w, struct journal_replay *out)
 {
 	struct job_meta *m = &out->meta;
@@ -180,8 +186,8 @@ static int decode_meta(struct wire *w, struct journal_replay *out)
 	m->job.size = wire_get_be64(w);
 	get_str(w, m->job.sha256, sizeof(m->job.sha256));
 	out->changed = (int64_t)wire_get_be64(w);
-	if (wire_done(w))
-		return wire_done(w);
+	if (decoded(w))
+		return -SHUNT_EPARSE;
 	if (!id_ok(m->id) || !name_ok(m->cloud) || !sha256_str_ok(m->job.sha256) ||
 	    m->job.size > CONTENT_SIZE_MAX ||
 	    (m->job.kind != JOB_PRINT && m->job.kind != JOB_STORE))
@@ -196,8 +202,8 @@ static int decode_state(struct wire *w, struct journal_replay *out)
 	char reason[JOB_REASON_LEN];
 
 	get_str(w, reason, sizeof(reason));
-	if (wire_done(w))
-		return wire_done(w);
+	if (decoded(w))
+		return -SHUNT_EPARSE;
 	if (state != JOB_RECEIVING && state != JOB_SUSPENDED && state != JOB_EXECUTING &&
 	    !job_state_final(state))
 		return -SHUNT_EPARSE;
@@ -220,8 +226,8 @@ static int decode_boot(struct wire *w, struct replaying *r)
 	uint8_t boot[JOURNAL_BOOT_LEN];
 
 	wire_get(w, boot, sizeof(boot));
-	if (wire_done(w))
-		return wire_done(w);
+	if (decoded(w))
+		return -SHUNT_EPARSE;
 	/* The machine went down before these were synced. */
 	if (r->has_boot && memcmp(boot, r->out->boot, sizeof(boot)) != 0)
 		ranges_clear(&r->unsynced);
@@ -235,8 +241,8 @@ static int decode_range(struct wire *w, struct replaying *r)
 	uint64_t from = wire_get_be64(w);
 	uint64_t to = wire_get_be64(w);
 
-	if (wire_done(w))
-		return wire_done(w);
+	if (decoded(w))
+		return -SHUNT_EPARSE;
 	if (from >= to || to > r->out->meta.job.size)
 		return -SHUNT_EPARSE;
 	return ranges_add(&r->unsynced, from, to, NULL);
@@ -244,7 +250,7 @@ static int decode_range(struct wire *w, struct replaying *r)
 
 static int decode_sync(struct wire *w, struct replaying *r)
 {
-	int rc = wire_done(w);
+	int rc = decoded(w);
 
 	if (!rc)
 		rc = ranges_add_all(&r->out->received, &r->unsynced);
@@ -279,7 +285,9 @@ static int decode_payload(const uint8_t *payload, size_t len, struct replaying *
 	}
 }
 
-/* One record at *@pos; advances it past a sound one. */
+/* One record at *@pos; advances it past a sound one. -SHUNT_EPARSE: it is not sound; anything else says
+ * nothing about the record.
+ */
 static int decode_record(const uint8_t *bytes, size_t len, size_t *pos, struct replaying *r)
 {
 	struct wire w;
@@ -313,19 +321,27 @@ int journal_decode(const void *bytes, size_t len, const uint8_t boot[JOURNAL_BOO
 
 	memset(out, 0, sizeof(*out));
 	ranges_init(&out->received);
-	out->received.max = JOB_RANGES_MAX;
+	/* Bounded by the file. The cap on a content's ranges does not hold for what lies between: RANGE
+	 * records lag behind the writes that close gaps, and SYNC adds in another order.
+	 */
+	out->received.max = SIZE_MAX;
 	out->state = JOB_RECEIVING;
 	ranges_init(&r.unsynced);
-	r.unsynced.max = JOB_RANGES_MAX;
+	r.unsynced.max = SIZE_MAX;
 	*good = 0;
 	if (len < MAGIC_LEN || memcmp(bytes, MAGIC, MAGIC_LEN) != 0)
 		return -SHUNT_EPARSE;
-	while (pos < len && decode_record(bytes, len, &pos, &r) == 0)
-		*good = pos;
+	while (!rc && pos < len) {
+		rc = decode_record(bytes, len, &pos, &r);
+		if (!rc)
+			*good = pos;
+	}
 	/* A META record whose content was refused leaves *good at 0. */
 	if (*good == 0)
 		rc = -SHUNT_EPARSE;
-	else if (r.has_boot && memcmp(out->boot, boot, JOURNAL_BOOT_LEN) == 0)
+	else if (rc == -SHUNT_EPARSE)
+		rc = 0; /* a torn tail */
+	if (!rc && r.has_boot && memcmp(out->boot, boot, JOURNAL_BOOT_LEN) == 0)
 		rc = ranges_add_all(&out->received, &r.unsynced);
 	ranges_fini(&r.unsynced);
 	return rc;
@@ -511,7 +527,11 @@ int journal_open(int dirfd, const char *file, struct journal_replay *replay, str
 	}
 	rc = journal_decode(bytes, len, j->boot, replay, &good);
 	if (rc) {
-		err_set(e, rc, "%s: not a job journal (%zu octets)", file, len);
+		/* Only what is known to be noise may be cut: behind it could lie the state. */
+		if (rc == -SHUNT_EPARSE)
+			err_set(e, rc, "%s: not a job journal (%zu octets)", file, len);
+		else
+			err_sys(e, rc, "%s", file);
 		goto out;
 	}
 	rc = journal_mend(j, len, good, replay);

@@ -49,8 +49,9 @@ struct journal_replay {
 struct journal;
 
 /* Pure decoder: @boot is the running machine's boot id. Sets *@good to the length of the prefix that is
- * sound. Returns 0, or -SHUNT_EPARSE when not even magic and META are. journal_replay_fini() frees what
- * @out holds, on error too.
+ * sound; what follows is a torn tail. Returns 0, -SHUNT_EPARSE when not even magic and META are sound, or
+ * -ENOMEM, which says nothing about the octets. @out->received may have more than JOB_RANGES_MAX ranges.
+ * journal_replay_fini() frees what @out holds, on error too.
  */
 int journal_decode(const void *bytes, size_t len, const uint8_t boot[JOURNAL_BOOT_LEN],
 		   struct journal_replay *out, size_t *good);
@@ -63,7 +64,8 @@ int journal_boot_id(uint8_t boot[JOURNAL_BOOT_LEN]);
 int journal_create(int dirfd, const char *file, const struct job_meta *meta, struct journal **out);
 
 /* Open @file, give its content as @replay (to be finished by the caller in any case), cut a torn
- * tail. Returns 0, -SHUNT_EPARSE with @e when it is no journal, -EFBIG, -errno.
+ * tail. Returns 0, -SHUNT_EPARSE with @e when it is no journal, -EFBIG, -ENOMEM, -errno; the file is
+ * changed only on success.
  */
 int journal_open(int dirfd, const char *file, struct journal_replay *replay, struct journal **out,
 		 struct err *e);
