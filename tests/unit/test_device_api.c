@@ -127,6 +127,19 @@ static const struct h2_route log_routes[] = {
 
 static struct h2_router log_router = { .routes = log_routes, .count = 1 };
 
+static void listen_for_logs(struct world *w, unsigned int port)
+{
+	char address[32];
+	struct peer_listen_conf logs = { .address = address,
+					 .tls = w->gateway_tls,
+					 .roles = ROLE_BIT(ROLE_DEVICE),
+					 .routes = &log_router };
+	struct err e = { 0 };
+
+	snprintf(address, sizeof(address), "127.0.0.1:%u", port);
+	assert_int_equal(peer_listen(w->loop, &logs, &w->log_listener, &e), 0);
+}
+
 static void surround(struct world *w)
 {
 	struct peer_listen_conf cloud = { .address = "127.0.0.1:0",
@@ -134,15 +147,11 @@ static void surround(struct world *w)
 					  .reverse_roles = ROLE_BIT(ROLE_DEVICE),
 					  .on_reverse = on_reverse,
 					  .arg = w };
-	struct peer_listen_conf logs = { .address = "127.0.0.1:0",
-					 .tls = w->gateway_tls,
-					 .roles = ROLE_BIT(ROLE_DEVICE),
-					 .routes = &log_router };
 	struct err e = { 0 };
 
 	log_router.arg = w;
 	assert_int_equal(peer_listen(w->loop, &cloud, &w->cloud_listener, &e), 0);
-	assert_int_equal(peer_listen(w->loop, &logs, &w->log_listener, &e), 0);
+	listen_for_logs(w, 0);
 }
 
 struct dialled {
@@ -599,16 +608,25 @@ static void events_follow_the_job_to_its_end(void **state)
 	assert_non_null(strstr(at, "\"completed\""));
 }
 
-static struct answer post_connect(struct world *w, struct h2 *h2, const char *cloud,
-				  unsigned int port)
+static struct answer post_connect_log(struct world *w, struct h2 *h2, const char *cloud,
+				      unsigned int port, const char *log)
 {
 	char body[512];
 
 	snprintf(body, sizeof(body),
 		 "{\"job\":\"" JOB "\",\"cloud\":\"%s\",\"address\":\"127.0.0.1:%u\","
-		 "\"token\":\"" TOKEN "\",\"log\":\"127.0.0.1:%u\"}",
-		 cloud, port, peer_listener_port(w->log_listener));
+		 "\"token\":\"" TOKEN "\",\"log\":\"%s\"}",
+		 cloud, port, log);
 	return ask(w, h2, "POST", "/v1/connect", body, strlen(body), NULL);
+}
+
+static struct answer post_connect(struct world *w, struct h2 *h2, const char *cloud,
+				  unsigned int port)
+{
+	char log[32];
+
+	snprintf(log, sizeof(log), "127.0.0.1:%u", peer_listener_port(w->log_listener));
+	return post_connect_log(w, h2, cloud, port, log);
 }
 
 /* The heart of it: the first half of a content comes one way, the other by a connection the device dials. */
@@ -657,6 +675,48 @@ static void a_job_moves_to_a_direct_connection(void **state)
 	assert_int_equal(w->log_count, 1);
 	/* Nobody needs it any more: it lingers, then closes. */
 	AWAIT(w, peer_listener_conns(w->cloud_listener) == 0);
+}
+
+/* The gateway is away when the job ends: its log waits. Another ask, without log, changes nothing. */
+static void a_log_waits_for_its_gateway(void **state)
+{
+	struct world *w = *state;
+	unsigned int port = peer_listener_port(w->cloud_listener);
+	unsigned int log_port = peer_listener_port(w->log_listener);
+	uint64_t ended;
+
+	EXPECT(post_connect(w, w->gateway, "cloud1", port), 200);
+	EXPECT(post_connect_log(w, w->cloud, "cloud1", port, ""), 200);
+	AWAIT(w, w->reverse);
+	peer_listener_free(w->log_listener);
+	w->log_listener = NULL;
+	EXPECT(put_job(w, w->reverse, "print", "report.pdf"), 201);
+	EXPECT(put_range(w, w->reverse, 0, SIZE), 200);
+	await_state(w, w->reverse, JOB_COMPLETED);
+	/* The first attempt is over when the connection it was about has lingered and closed. */
+	ended = loop_now(w->loop);
+	AWAIT(w, peer_listener_conns(w->cloud_listener) == 0);
+	listen_for_logs(w, log_port);
+	AWAIT(w, w->log_count);
+	assert_true(loop_now(w->loop) - ended >= 1000);
+	assert_string_equal(w->log.job, JOB);
+	assert_string_equal(w->log.result, "completed");
+}
+
+/* An agent that ends forgets what it could not send, without a trace. */
+static void a_log_nobody_takes_is_dropped_at_the_end(void **state)
+{
+	struct world *w = *state;
+	unsigned int port = peer_listener_port(w->cloud_listener);
+
+	EXPECT(post_connect(w, w->gateway, "cloud1", port), 200);
+	AWAIT(w, w->reverse);
+	peer_listener_free(w->log_listener);
+	w->log_listener = NULL;
+	EXPECT(put_job(w, w->reverse, "print", "report.pdf"), 201);
+	EXPECT(put_range(w, w->reverse, 0, SIZE), 200);
+	await_state(w, w->reverse, JOB_COMPLETED);
+	assert_int_equal(w->log_count, 0);
 }
 
 /* The direct connection breaks in the middle of a job: the device dials again, for the job's sake. */
@@ -735,6 +795,8 @@ int main(void)
 		TEST(a_broken_request_keeps_what_came),
 		TEST(events_follow_the_job_to_its_end),
 		TEST(a_job_moves_to_a_direct_connection),
+		TEST(a_log_waits_for_its_gateway),
+		TEST(a_log_nobody_takes_is_dropped_at_the_end),
 		TEST(a_broken_connection_is_dialled_again),
 		TEST(an_agent_ends_in_the_middle_of_uploads),
 		TEST(connecting_fails_with_a_reason),

@@ -428,14 +428,17 @@ int connects_ask(struct connects *c, const struct sapi_connect *ask,
 		if (rc)
 			return rc;
 	}
-	link->log = ask->log;
+	/* A cloud that asks again for itself, without a log, does not take the gateway's away. */
+	if (addr_is_set(&ask->log.addr))
+		link->log = ask->log;
 	use = use_find(link, ask->job);
 	if (!use)
 		use = use_add(link, ask->job);
 	if (!use)
 		return -EDQUOT;
 	memcpy(use->token, ask->token, sizeof(use->token));
-	use->log = ask->log;
+	if (addr_is_set(&ask->log.addr))
+		use->log = ask->log;
 	if (link->h2)
 		return 1;
 	wait = calloc(1, sizeof(*wait));

@@ -44,7 +44,8 @@ void connects_free(struct connects *c);
 /* For dials to come (SIGHUP). */
 void connects_set_tls(struct connects *c, struct tls_ctx *tls);
 
-/* Be connected to @ask->cloud at @ask->address and have @ask->token ready for it. Returns 1 when that is so
+/* Be connected to @ask->cloud at @ask->address and have @ask->token ready for it. An unset @ask->log leaves
+ * standing what was asked for before. Returns 1 when that is so
  * already, 0 when @done will be called once (err 0, or -errno with a sentence), -EDQUOT when
  * there are too many connections or tokens, -ENOMEM.
  */
