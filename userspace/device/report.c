@@ -78,6 +78,7 @@ static void on_reply(const struct h2_reply *reply, void *arg)
 {
 	struct post *post = arg;
 	char why[64];
+	bool last;
 
 	if (!reply->err && reply->status >= 200 && reply->status < 300) {
 		log_info("report: %s: connection log sent to %s", post->job, post->to);
@@ -85,10 +86,11 @@ static void on_reply(const struct h2_reply *reply, void *arg)
 		return;
 	}
 	snprintf(why, sizeof(why), "it answered %d", reply->status);
-	log_warn("report: %s: %s does not take the connection log: %s", post->job, post->to,
-		 reply->err ? reply->why : why);
 	/* What was refused for good will be refused again. */
-	if (post->attempts == ATTEMPTS || (!reply->err && reply->status < 500))
+	last = post->attempts == ATTEMPTS || (!reply->err && reply->status < 500);
+	log_warn("report: %s: %s does not take the connection log: %s (%s)", post->job, post->to,
+		 reply->err ? reply->why : why, last ? "dropped" : "tried again");
+	if (last)
 		post_free(post);
 	else
 		loop_timer_set(post->timer, pauses_ms[post->attempts - 1]);
