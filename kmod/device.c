@@ -9,6 +9,7 @@
 #include "tx.h"
 
 #include <linux/if_arp.h>
+#include <net/addrconf.h>
 #include <net/ip_tunnels.h>
 #include <net/net_namespace.h>
 #include <net/rtnetlink.h>
@@ -61,11 +62,23 @@ static void on_free(struct net_device *dev)
 	mutex_destroy(&shunt->lock);
 }
 
+/* Link-local addresses, and what is sent in their name, have no place in a tunnel. */
+static void no_link_local(struct net_device *dev)
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	struct inet6_dev *idev = __in6_dev_get(dev);
+
+	if (idev)
+		WRITE_ONCE(idev->cnf.addr_gen_mode, IN6_ADDR_GEN_MODE_NONE);
+#endif
+}
+
 static int on_open(struct net_device *dev)
 {
 	struct shunt_dev *shunt = netdev_priv(dev);
 	int err;
 
+	no_link_local(dev);
 	mutex_lock(&shunt->lock);
 	err = shunt_outer_open(shunt);
 	if (!err)

@@ -34,6 +34,8 @@ static void drop_packet(struct shunt_dev *shunt, struct shunt_tunnel *t, struct 
 	if (t)
 		shunt_stats_drop(t->stats, SHUNT_RX, why, 1);
 	shunt_stats_drop(shunt->stats, SHUNT_RX, why, 1);
+	net_dbg_ratelimited("%s: tunnel %08x: not received: %s\n", shunt->dev->name,
+			    t ? t->spi_in : 0, shunt_drop_str(why));
 	kfree_skb(skb);
 }
 

@@ -3,6 +3,28 @@
 #include "compat.h"
 
 /**
+ * shunt_drop_str() - name a reason, for debug messages
+ * @why: the reason
+ *
+ * Return: its name, as netlink's specification has it.
+ */
+const char *shunt_drop_str(enum shunt_drop why)
+{
+	static const char *const names[SHUNT_DROPS] = {
+		[SHUNT_DROP_AUTH] = "auth",
+		[SHUNT_DROP_REPLAY] = "replay",
+		[SHUNT_DROP_SCOPE] = "scope",
+		[SHUNT_DROP_MALFORMED] = "malformed",
+		[SHUNT_DROP_TOOBIG] = "toobig",
+		[SHUNT_DROP_NOROUTE] = "noroute",
+		[SHUNT_DROP_NOMEM] = "nomem",
+		[SHUNT_DROP_STALE] = "stale",
+	};
+
+	return names[why];
+}
+
+/**
  * shunt_stats_alloc() - make counters, all zero
  *
  * Return: counters for free_percpu(), or NULL.

@@ -49,6 +49,7 @@ struct shunt_sum {
 	u64 drops[SHUNT_DROPS]; /* [SHUNT_PASS] is unused */
 };
 
+const char *shunt_drop_str(enum shunt_drop why);
 struct shunt_stats __percpu *shunt_stats_alloc(void);
 void shunt_stats_packets(struct shunt_stats __percpu *stats, enum shunt_dir dir,
 			 unsigned int packets, unsigned int bytes);

@@ -44,6 +44,8 @@ static void count_drop(struct shunt_dev *shunt, struct shunt_tunnel *t, enum shu
 	if (t)
 		shunt_stats_drop(t->stats, SHUNT_TX, why, packets);
 	shunt_stats_drop(shunt->stats, SHUNT_TX, why, packets);
+	net_dbg_ratelimited("%s: tunnel %08x: %u not sent: %s\n", shunt->dev->name,
+			    t ? t->spi_in : 0, packets, shunt_drop_str(why));
 }
 
 static void count_cpu(struct shunt_dev *shunt, struct shunt_tunnel *t, u64 start)
@@ -123,6 +125,10 @@ static enum shunt_drop classify(struct shunt_dev *shunt, struct sk_buff *skb,
 	struct shunt_tunnel *t;
 	unsigned int len;
 
+	*tunnel = NULL;
+	/* raw sockets may contradict themselves, and the rest of the stack goes by this */
+	if (skb->protocol != (flow->family == AF_INET ? htons(ETH_P_IP) : htons(ETH_P_IPV6)))
+		return SHUNT_DROP_MALFORMED;
 	/* even what cannot be parsed to the end is some tunnel's, if its addresses could be */
 	t = shunt_tunnel_by_addr(shunt, &flow->packet.addr.dst);
 	*tunnel = t;
@@ -287,6 +293,7 @@ netdev_tx_t shunt_tx(struct sk_buff *skb, struct net_device *dev)
 		shunt_stats_drop(shunt->stats, SHUNT_TX, SHUNT_DROP_NOMEM, 1);
 		return NETDEV_TX_OK;
 	}
+	skb_reset_network_header(skb);
 	__skb_queue_head_init(&burst);
 	rcu_read_lock();
 	drop = classify(shunt, skb, &flow, &t);
