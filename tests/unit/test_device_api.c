@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The whole agent over loopback TLS: its API, and a job that moves from one connection to another. */
+/* The whole agent over loopback TLS: its API, and a job that moves from one connection to another.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -629,7 +630,9 @@ static struct answer post_connect(struct world *w, struct h2 *h2, const char *cl
 	return post_connect_log(w, h2, cloud, port, log);
 }
 
-/* The heart of it: the first half of a content comes one way, the other by a connection the device dials. */
+/* The heart of it: the first half of a content comes one way, the other by a connection the device
+ * dials.
+ */
 static void a_job_moves_to_a_direct_connection(void **state)
 {
 	struct world *w = *state;
@@ -677,7 +680,8 @@ static void a_job_moves_to_a_direct_connection(void **state)
 	AWAIT(w, peer_listener_conns(w->cloud_listener) == 0);
 }
 
-/* The gateway is away when the job ends: its log waits. Another ask, without log, changes nothing. */
+/* The gateway is away when the job ends: its log waits. Another ask, without log, changes nothing.
+ */
 static void a_log_waits_for_its_gateway(void **state)
 {
 	struct world *w = *state;
@@ -719,7 +723,8 @@ static void a_log_nobody_takes_is_dropped_at_the_end(void **state)
 	assert_int_equal(w->log_count, 0);
 }
 
-/* The direct connection breaks in the middle of a job: the device dials again, for the job's sake. */
+/* The direct connection breaks in the middle of a job: the device dials again, for the job's sake.
+ */
 static void a_broken_connection_is_dialled_again(void **state)
 {
 	struct world *w = *state;
@@ -767,7 +772,9 @@ static void connecting_fails_with_a_reason(void **state)
 	unsigned int port = peer_listener_port(w->cloud_listener);
 	struct answer a;
 
-	/* Nobody there; there, but not the one named; not this device's cloud; not the caller's business. */
+	/* Nobody there; there, but not the one named; not this device's cloud; not the caller's
+	 * business.
+	 */
 	a = post_connect(w, w->gateway, "cloud1", 1);
 	EXPECT(a, 502);
 	assert_non_null(strstr(a.body, "connect-failed"));

@@ -73,8 +73,8 @@ static const char *caller_cloud(struct api *api, struct h2_req *req)
 	return party->name;
 }
 
-/* The job the path names, if it is the caller's; otherwise it has been answered. Every request that names
- * an unfinished job on a dialled connection makes the job a user of that connection.
+/* The job the path names, if it is the caller's; otherwise it has been answered. Every request that
+ * names an unfinished job on a dialled connection makes the job a user of that connection.
  */
 static struct job *caller_job(struct api *api, struct h2_req *req)
 {
@@ -511,7 +511,8 @@ static void on_connect_close(struct h2_req *req, int err, void *arg)
 	free(c);
 }
 
-/* A cloud may ask for a connection to itself only; the gateway for one to any cloud that is served. */
+/* A cloud may ask for a connection to itself only; the gateway for one to any cloud that is served.
+ */
 static bool connect_allowed(struct api *api, struct h2_req *req, const struct sapi_connect *ask)
 {
 	const struct party *party = h2_req_peer(req);

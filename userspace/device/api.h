@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * api: the HTTP resources of the device (Documentation/api/device.yaml), the same on connections that
- * were accepted and on those it dialled itself.
+ * api: the HTTP resources of the device (Documentation/api/device.yaml), the same on connections
+ * that were accepted and on those it dialled itself.
  */
 #ifndef SHUNT_DEVICE_API_H
 #define SHUNT_DEVICE_API_H

@@ -3,8 +3,8 @@
  * argv: a command line from the configuration, turned into arguments without any shell.
  *
  * Words are separated by blanks; '...' and "..." group, and a backslash takes the next character
- * as it is (not within '...'). Then %f, %n, %j and %% are replaced inside each word, so a file name with
- * blanks or quotes stays one argument, whatever it contains.
+ * as it is (not within '...'). Then %f, %n, %j and %% are replaced inside each word, so a file name
+ * with blanks or quotes stays one argument, whatever it contains.
  */
 #ifndef SHUNT_DEVICE_ARGV_H
 #define SHUNT_DEVICE_ARGV_H

@@ -80,7 +80,8 @@ static struct use *use_find(struct link *link, const char *job)
 	return NULL;
 }
 
-/* @use shares in the session from here on: from its beginning, or from where its counters are now. */
+/* @use shares in the session from here on: from its beginning, or from where its counters are now.
+ */
 static void use_base(struct link *link, struct use *use, bool beginning)
 {
 	struct h2_stats stats = { 0 };

@@ -44,10 +44,10 @@ void connects_free(struct connects *c);
 /* For dials to come (SIGHUP). */
 void connects_set_tls(struct connects *c, struct tls_ctx *tls);
 
-/* Be connected to @ask->cloud at @ask->address and have @ask->token ready for it. An unset @ask->log leaves
- * standing what was asked for before. Returns 1 when that is so
- * already, 0 when @done will be called once (err 0, or -errno with a sentence), -EDQUOT when
- * there are too many connections or tokens, -ENOMEM.
+/* Be connected to @ask->cloud at @ask->address and have @ask->token ready for it. An unset
+ * @ask->log leaves standing what was asked for before. Returns 1 when that is so already, 0 when
+ * @done will be called once (err 0, or -errno with a sentence), -EDQUOT when there are too many
+ * connections or tokens, -ENOMEM.
  */
 int connects_ask(struct connects *c, const struct sapi_connect *ask,
 		 void (*done)(int err, const char *why, void *arg), void *arg,
@@ -55,13 +55,13 @@ int connects_ask(struct connects *c, const struct sapi_connect *ask,
 /* @done will not be called. */
 void connect_wait_cancel(struct connect_wait *wait);
 
-/* The tokens for the cloud at the other end of @h2, appended to @hello; none unless this device dialled
- * it. 0 or -ENOMEM.
+/* The tokens for the cloud at the other end of @h2, appended to @hello; none unless this device
+ * dialled it. 0 or -ENOMEM.
  */
 int connects_tokens(struct connects *c, const struct h2 *h2, struct sapi_hello *hello);
 
-/* A request about @job came in by @h2; when that is a dialled connection, the job uses it from now on,
- * and @octets more of its content came that way.
+/* A request about @job came in by @h2; when that is a dialled connection, the job uses it from now
+ * on, and @octets more of its content came that way.
  */
 void connects_used(struct connects *c, const struct h2 *h2, const char *job, uint64_t octets);
 

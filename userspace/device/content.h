@@ -15,8 +15,8 @@
 
 struct content;
 
-/* A new file of @size octets, all of them missing. @dirfd must outlive the content; @file is copied.
- * Returns 0, -EEXIST, -ENOMEM, -errno.
+/* A new file of @size octets, all of them missing. @dirfd must outlive the content; @file is
+ * copied. Returns 0, -EEXIST, -ENOMEM, -errno.
  */
 int content_create(int dirfd, const char *file, uint64_t size, struct content **out);
 /* The existing one, of which @received is held. -EIO when the file is not as long as that says. */
@@ -27,9 +27,9 @@ void content_free(struct content *c);
 /* Closes and deletes. NULL is allowed. */
 void content_remove(struct content *c);
 
-/* Put [@offset, @offset + @len) where it belongs; *@duplicate (may be NULL) grows by the octets that were
- * held already. Returns 0, -ERANGE beyond the size, -E2BIG (too many disjoint ranges), -ENOSPC, -errno;
- * octets written before an error are held.
+/* Put [@offset, @offset + @len) where it belongs; *@duplicate (may be NULL) grows by the octets
+ * that were held already. Returns 0, -ERANGE beyond the size, -E2BIG (too many disjoint ranges),
+ * -ENOSPC, -errno; octets written before an error are held.
  */
 int content_write(struct content *c, uint64_t offset, const void *data, size_t len,
 		  uint64_t *duplicate);

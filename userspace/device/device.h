@@ -41,8 +41,8 @@ int device_conf_check(const struct device_conf *conf, struct err *e);
 /* With --check: are the certificates and directories usable, too? Changes nothing. */
 int device_conf_probe(const struct device_conf *conf, struct err *e);
 
-/* Load credentials, recover jobs, listen. @conf must outlive the device; the process's user must be the
- * final one. -errno or a private code with @e.
+/* Load credentials, recover jobs, listen. @conf must outlive the device; the process's user must be
+ * the final one. -errno or a private code with @e.
  */
 int device_new(struct loop *loop, const struct device_conf *conf, struct device **out,
 	       struct err *e);

@@ -249,7 +249,9 @@ static void command_over(struct execution *x)
 	char what[64];
 
 	if (WIFEXITED(x->status) && WEXITSTATUS(x->status) == 0) {
-		/* It won the race against a cancellation: it is done, and saying otherwise would lie. */
+		/* It won the race against a cancellation: it is done, and saying otherwise would
+		 * lie.
+		 */
 		x->state = JOB_COMPLETED;
 	} else if (x->canceled) {
 		x->state = JOB_CANCELED;
@@ -296,8 +298,8 @@ static void on_kill_timer(void *arg)
 	kill(-x->pid, SIGKILL);
 }
 
-/* The handlers inherited write to the agent's own socket pair: a signal to the child would be taken for
- * one to the agent. Comes before any signal is let through.
+/* The handlers inherited write to the agent's own socket pair: a signal to the child would be taken
+ * for one to the agent. Comes before any signal is let through.
  */
 static void child_signals(void)
 {
@@ -318,7 +320,9 @@ static void child_exec(char **argv, int out_fd, pid_t parent)
 	int null = open("/dev/null", O_RDWR);
 
 	setpgid(0, 0);
-	/* Should the agent be killed, the job is reported as interrupted; nobody would watch the rest. */
+	/* Should the agent be killed, the job is reported as interrupted; nobody would watch the
+	 * rest.
+	 */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(127);

@@ -3,8 +3,8 @@
  * executor: does with a complete and verified content what its job's kind asks for. Printing runs a
  * command; storing moves the content into the destination directory under its name.
  *
- * An execution is started at most once per job by its caller, who has recorded that it starts before
- * it does. There is no time limit: paper runs out, and people come back from lunch.
+ * An execution is started at most once per job by its caller, who has recorded that it starts
+ * before it does. There is no time limit: paper runs out, and people come back from lunch.
  */
 #ifndef SHUNT_DEVICE_EXECUTOR_H
 #define SHUNT_DEVICE_EXECUTOR_H
@@ -31,7 +31,8 @@ struct executor_conf {
 	enum store_existing store_existing;
 };
 
-/* @conf's strings are copied. Opens the store directory. Returns 0, -SHUNT_ECONF, -errno with @e. */
+/* @conf's strings are copied. Opens the store directory. Returns 0, -SHUNT_ECONF, -errno with @e.
+ */
 int executor_new(struct loop *loop, const struct executor_conf *conf, struct executor **out,
 		 struct err *e);
 /* There must be no execution left. NULL is allowed. */
@@ -41,14 +42,14 @@ void executor_free(struct executor *ex);
 bool executor_does(const struct executor *ex, enum job_kind kind);
 const char *executor_refusal(const struct executor *ex, const struct sapi_device_job *job);
 
-/* The directory in which the content of jobs of @kind is to be collected, so that executing needs no
- * copy: the state directory, or the store directory itself. Owned by the executor; @state_dirfd is
- * what the caller has open for the former.
+/* The directory in which the content of jobs of @kind is to be collected, so that executing needs
+ * no copy: the state directory, or the store directory itself. Owned by the executor; @state_dirfd
+ * is what the caller has open for the former.
  */
 int executor_content_dir(const struct executor *ex, enum job_kind kind, int state_dirfd);
 
-/* Start. @file is the content's name in its directory. @on_done is called exactly once, from the loop:
- * @state is completed, failed or canceled, @reason a sentence ("" when completed without comment).
+/* Start. @file is the content's name in its directory. @on_done is called exactly once, from the
+ * loop: @state is completed, failed or canceled, @reason a sentence ("" when completed without comment).
  * Returns 0, or -errno when it could not be started at all; then nothing has been done.
  */
 int executor_start(struct executor *ex, const struct job_meta *meta, const char *file,
@@ -56,7 +57,9 @@ int executor_start(struct executor *ex, const struct job_meta *meta, const char 
 		   struct execution **out);
 /* End a running command (SIGTERM, and SIGKILL after 5 s); on_done follows with state canceled. */
 void execution_cancel(struct execution *x);
-/* The program stops: end the command's process group at once, on_done is not called. NULL is allowed. */
+/* The program stops: end the command's process group at once, on_done is not called. NULL is
+ * allowed.
+ */
 void execution_abandon(struct execution *x);
 
 /* What a restart finds of a store job that was being executed when the program ended: moving is

@@ -152,8 +152,8 @@ static void job_finish(struct job *job)
 	jobs->finished_count++;
 }
 
-/* Enter @state: journal first, then the world. When the journal cannot take it, an end is still an end
- * (a restart will find the state before), anything else is refused.
+/* Enter @state: journal first, then the world. When the journal cannot take it, an end is still an
+ * end (a restart will find the state before), anything else is refused.
  */
 static int job_enter(struct job *job, enum job_state state, const char *reason)
 {
@@ -347,8 +347,8 @@ static int recover_content(struct job *job, const struct journal_replay *replay)
 	return rc;
 }
 
-/* A job that was being executed when the agent went down. Moving a file is atomic and can be finished;
- * what a print command has done nobody knows, and it is not repeated.
+/* A job that was being executed when the agent went down. Moving a file is atomic and can be
+ * finished; what a print command has done nobody knows, and it is not repeated.
  */
 static void recover_executing(struct job *job)
 {
@@ -414,7 +414,8 @@ static void recover_file(struct jobs *jobs, const char *file)
 	if (rc) {
 		log_err("job: recovery: %s", err_text(&e));
 		journal_close(journal);
-		/* Set aside, so that a person may look and the next start does not stumble again. */
+		/* Set aside, so that a person may look and the next start does not stumble again.
+		 */
 		snprintf(bad, sizeof(bad), "%s.bad", file);
 		if (rc == -SHUNT_EPARSE)
 			renameat(jobs->dirfd, file, jobs->dirfd, bad);
@@ -608,7 +609,9 @@ static int check_room(struct jobs *jobs, const struct job_meta *meta, struct err
 	return 0;
 }
 
-/* Journal first: a journal without content is an empty job, content without journal would be litter. */
+/* Journal first: a journal without content is an empty job, content without journal would be
+ * litter.
+ */
 static int job_files(struct job *job, struct err *e)
 {
 	char file[FILE_LEN];

@@ -6,15 +6,15 @@
  *	receiving  -> executing -> completed | failed | canceled
  *	any unfinished -> failed | canceled;  executing -> interrupted (found so after a restart)
  *
- * Each state is in the job's journal before anybody learns of it, and `executing` before anything is
- * executed, so that a job is executed at most once whatever happens. A content is executed only
+ * Each state is in the job's journal before anybody learns of it, and `executing` before anything
+ * is executed, so that a job is executed at most once whatever happens. A content is executed only
  * after its SHA-256 proved right. A job belongs to the cloud that created it; ids of different
  * clouds do not collide.
  *
  * Durability: an octet is acknowledged when it is in the content file and its range in the journal
  * file, which survives the death of this program. Both are synced every 4 MiB and after one
- * second, and before a job is executed; the journal makes sure that after a power failure only synced
- * ranges count (see journal.h), so the sender is told what to send again.
+ * second, and before a job is executed; the journal makes sure that after a power failure only
+ * synced ranges count (see journal.h), so the sender is told what to send again.
  */
 #ifndef SHUNT_DEVICE_JOBS_H
 #define SHUNT_DEVICE_JOBS_H
@@ -44,8 +44,9 @@ struct jobs_conf {
 	void *arg;
 };
 
-/* Open the state directory and recover what it holds. @executor must outlive the result. Executions of
- * recovered jobs start from the loop. Returns 0 or -errno with @e (-EBUSY: another agent uses it).
+/* Open the state directory and recover what it holds. @executor must outlive the result. Executions
+ * of recovered jobs start from the loop. Returns 0 or -errno with @e (-EBUSY: another agent uses
+ * it).
  */
 int jobs_new(struct loop *loop, const struct jobs_conf *conf, struct executor *executor,
 	     struct jobs **out, struct err *e);
@@ -80,7 +81,9 @@ int job_received(const struct job *job, struct ranges *out);
 /* The transition table, for whoever wants to know and for tests. */
 bool job_state_may(enum job_state from, enum job_state to);
 
-/* Return 0 (also when there is nothing to change) or -EBUSY (executing), -EALREADY (finished), -errno. */
+/* Return 0 (also when there is nothing to change) or -EBUSY (executing), -EALREADY (finished),
+ * -errno.
+ */
 int job_suspend(struct job *job);
 int job_resume(struct job *job);
 /* An executing command is asked to end; the state follows. 0 also when finished. */
@@ -88,19 +91,19 @@ int job_cancel(struct job *job);
 
 /* ---- content ---- */
 
-/* Announce [@from, @to). Returns 0, -ERANGE (outside the size), -EBUSY (suspended), -EALREADY (finished
- * without the content), -ENOMEM. A job that is executing or completed takes it as duplicate: its sender
- * has missed an answer. The job stays valid until upload_end().
+/* Announce [@from, @to). Returns 0, -ERANGE (outside the size), -EBUSY (suspended), -EALREADY
+ * (finished without the content), -ENOMEM. A job that is executing or completed takes it as
+ * duplicate: its sender has missed an answer. The job stays valid until upload_end().
  */
 int upload_begin(struct job *job, uint64_t from, uint64_t to, struct upload **out);
-/* The next octets. -ERANGE beyond the announced range, -EALREADY (the job ended meanwhile), -ENOSPC,
- * -E2BIG (too many disjoint ranges), -errno.
+/* The next octets. -ERANGE beyond the announced range, -EALREADY (the job ended meanwhile),
+ * -ENOSPC, -E2BIG (too many disjoint ranges), -errno.
  */
 int upload_data(struct upload *u, const void *data, size_t len);
 /* Octets still missing of the announced range. */
 uint64_t upload_left(const struct upload *u);
-/* End of the request, complete or not; what came is kept. Frees @u in any case. @duplicate (may be NULL):
- * octets that were held before. Returns 0 when the octets may be acknowledged, or -errno.
+/* End of the request, complete or not; what came is kept. Frees @u in any case. @duplicate (may be
+ * NULL): octets that were held before. Returns 0 when the octets may be acknowledged, or -errno.
  */
 int upload_end(struct upload *u, uint64_t *duplicate);
 

@@ -285,8 +285,8 @@ static int decode_payload(const uint8_t *payload, size_t len, struct replaying *
 	}
 }
 
-/* One record at *@pos; advances it past a sound one. -SHUNT_EPARSE: it is not sound; anything else says
- * nothing about the record.
+/* One record at *@pos; advances it past a sound one. -SHUNT_EPARSE: it is not sound; anything else
+ * says nothing about the record.
  */
 static int decode_record(const uint8_t *bytes, size_t len, size_t *pos, struct replaying *r)
 {
@@ -321,8 +321,8 @@ int journal_decode(const void *bytes, size_t len, const uint8_t boot[JOURNAL_BOO
 
 	memset(out, 0, sizeof(*out));
 	ranges_init(&out->received);
-	/* Bounded by the file. The cap on a content's ranges does not hold for what lies between: RANGE
-	 * records lag behind the writes that close gaps, and SYNC adds in another order.
+	/* Bounded by the file. The cap on a content's ranges does not hold for what lies between:
+	 * RANGE records lag behind the writes that close gaps, and SYNC adds in another order.
 	 */
 	out->received.max = SIZE_MAX;
 	out->state = JOB_RECEIVING;
@@ -374,8 +374,8 @@ int journal_boot_id(uint8_t boot[JOURNAL_BOOT_LEN])
 
 /* ---- the file ---- */
 
-/* All of it or an error; a record cut short by a full disk is taken back, or a later one would follow
- * the torn one and be lost with it.
+/* All of it or an error; a record cut short by a full disk is taken back, or a later one would
+ * follow the torn one and be lost with it.
  */
 static int append(struct journal *j, const uint8_t *bytes, ssize_t len)
 {

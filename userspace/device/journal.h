@@ -3,15 +3,15 @@
  * journal: the durable record of one job on the device: what it is, which octets of its content are
  * held, and what became of it. One append-only file per job.
  *
- * File: 8 octets of magic, then records of be32 length, be32 CRC-32C (of length and payload) and the
- * payload, whose first octet is the type. Reading stops at the first record that is cut off or fails
- * its checksum; what follows it is discarded when the journal is opened (a torn tail).
+ * File: 8 octets of magic, then records of be32 length, be32 CRC-32C (of length and payload) and
+ * the payload, whose first octet is the type. Reading stops at the first record that is cut off or
+ * fails its checksum; what follows it is discarded when the journal is opened (a torn tail).
  *
  * Durability. META and STATE records are on stable storage when the call returns. RANGE records are
- * written to the file when the call returns, so they survive the death of this program; the disk gets
- * them with journal_sync(), which the caller calls after it has synced the content itself. Therefore
- * ranges that no SYNC record follows are believed only as long as the machine has not restarted
- * (BOOT records tell): the journal never claims an octet that a power failure has taken.
+ * written to the file when the call returns, so they survive the death of this program; the disk
+ * gets them with journal_sync(), which the caller calls after it has synced the content itself.
+ * Therefore ranges that no SYNC record follows are believed only as long as the machine has not
+ * restarted (BOOT records tell): the journal never claims an octet that a power failure has taken.
  */
 #ifndef SHUNT_DEVICE_JOURNAL_H
 #define SHUNT_DEVICE_JOURNAL_H
@@ -48,10 +48,10 @@ struct journal_replay {
 
 struct journal;
 
-/* Pure decoder: @boot is the running machine's boot id. Sets *@good to the length of the prefix that is
- * sound; what follows is a torn tail. Returns 0, -SHUNT_EPARSE when not even magic and META are sound, or
- * -ENOMEM, which says nothing about the octets. @out->received may have more than JOB_RANGES_MAX ranges.
- * journal_replay_fini() frees what @out holds, on error too.
+/* Pure decoder: @boot is the running machine's boot id. Sets *@good to the length of the prefix
+ * that is sound; what follows is a torn tail. Returns 0, -SHUNT_EPARSE when not even magic and META
+ * are sound, or -ENOMEM, which says nothing about the octets. @out->received may have more than
+ * JOB_RANGES_MAX ranges. journal_replay_fini() frees what @out holds, on error too.
  */
 int journal_decode(const void *bytes, size_t len, const uint8_t boot[JOURNAL_BOOT_LEN],
 		   struct journal_replay *out, size_t *good);
@@ -64,8 +64,8 @@ int journal_boot_id(uint8_t boot[JOURNAL_BOOT_LEN]);
 int journal_create(int dirfd, const char *file, const struct job_meta *meta, struct journal **out);
 
 /* Open @file, give its content as @replay (to be finished by the caller in any case), cut a torn
- * tail. Returns 0, -SHUNT_EPARSE with @e when it is no journal, -EFBIG, -ENOMEM, -errno; the file is
- * changed only on success.
+ * tail. Returns 0, -SHUNT_EPARSE with @e when it is no journal, -EFBIG, -ENOMEM, -errno; the file
+ * is changed only on success.
  */
 int journal_open(int dirfd, const char *file, struct journal_replay *replay, struct journal **out,
 		 struct err *e);
@@ -80,8 +80,8 @@ int journal_sync(struct journal *j);
 int journal_state(struct journal *j, enum job_state state, const char *reason, int64_t wall_ms);
 /* Has the file grown so much that journal_compact() pays? */
 bool journal_bloated(const struct journal *j);
-/* Rewrite the file (atomically) with just what @now says. The content must have been synced. On error
- * the old file goes on.
+/* Rewrite the file (atomically) with just what @now says. The content must have been synced. On
+ * error the old file goes on.
  */
 int journal_compact(struct journal *j, const struct journal_replay *now);
 

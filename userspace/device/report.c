@@ -113,7 +113,8 @@ static int post_start(struct post *post)
 	};
 	int rc;
 
-	/* A client of its own each time: minutes may lie between, and credentials may have changed. */
+	/* A client of its own each time: minutes may lie between, and credentials may have changed.
+	 */
 	peer_client_free(post->client);
 	post->client = NULL;
 	post->attempts++;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * report: posts connection logs (data 7J) to the gateway that asked for the connection (seed
- * #747/#862). Best effort: five attempts within about two minutes, a bounded number of logs at once, and
- * losing one loses no job.
+ * #747/#862). Best effort: five attempts within about two minutes, a bounded number of logs at
+ * once, and losing one loses no job.
  */
 #ifndef SHUNT_DEVICE_REPORT_H
 #define SHUNT_DEVICE_REPORT_H
