@@ -34,8 +34,9 @@ void buf_fini(struct buf *b)
 
 void buf_reset(struct buf *b)
 {
+	/* Not all of cap: a large block may be refilled with little very often. */
 	if (b->secret && b->data)
-		explicit_bzero(b->data, b->cap);
+		explicit_bzero(b->data, b->len);
 	b->len = 0;
 	b->error = 0;
 	if (b->data)

@@ -33,7 +33,7 @@ void buf_init(struct buf *b);
 void buf_init_max(struct buf *b, size_t max);
 void buf_init_secret(struct buf *b, size_t max);
 void buf_fini(struct buf *b); /* frees (wipes a secret) and leaves an empty, usable buffer */
-void buf_reset(struct buf *b); /* forgets content and error, keeps the memory */
+void buf_reset(struct buf *b); /* forgets (wipes a secret's) content and error, keeps the memory */
 
 /* All return 0 or the sticky error. */
 int buf_put(struct buf *b, const void *p, size_t n);

@@ -53,6 +53,8 @@ static int open_pem(const char *file, BIO **out, struct err *e)
 		close(fd);
 		return err_sys(e, rc, "%s", file);
 	}
+	/* A key must not stay behind in a buffer of stdio's. */
+	setvbuf(f, NULL, _IONBF, 0);
 	*out = BIO_new_fp(f, BIO_CLOSE);
 	if (!*out) {
 		fclose(f);

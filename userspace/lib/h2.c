@@ -384,7 +384,7 @@ static bool pump_write(struct h2 *h2)
 		if (h2->out_off == h2->out.len && !gather(h2)) {
 			/* Idle sessions keep no buffer. */
 			buf_fini(&h2->out);
-			buf_init_max(&h2->out, OUT_MAX);
+			buf_init_secret(&h2->out, OUT_MAX);
 			return true;
 		}
 		status = stream_write(h2->stream, h2->out.data + h2->out_off,
@@ -694,7 +694,7 @@ int h2_new(struct loop *loop, struct stream *s, enum h2_side side, const struct 
 	h2->on_close = on_close;
 	h2->close_arg = arg;
 	take_conf(&h2->conf, conf);
-	buf_init_max(&h2->out, OUT_MAX);
+	buf_init_secret(&h2->out, OUT_MAX);
 	LIST_INIT(&h2->reqs);
 	LIST_INIT(&h2->calls);
 	TAILQ_INIT(&h2->req_work);

@@ -14,7 +14,7 @@
 void h2_body_init(struct h2_body *body)
 {
 	memset(body, 0, sizeof(*body));
-	buf_init(&body->bytes);
+	buf_init_secret(&body->bytes, BUF_MAX_DEFAULT);
 }
 
 static void source_done(struct h2_body *body)

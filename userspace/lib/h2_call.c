@@ -342,7 +342,7 @@ int h2_call_start(struct h2 *h2, const struct h2_request *request, const struct 
 	call->arg = arg;
 	buf_init_max(&call->fields, h2->conf.header_max * 2);
 	buf_init(&call->held);
-	buf_init(&call->fetch_body);
+	buf_init_secret(&call->fetch_body, REPLY_MAX);
 	h2_body_init(&call->out);
 	LIST_INSERT_HEAD(&h2->calls, call, link);
 	h2->active++;
@@ -436,7 +436,8 @@ int h2_fetch(struct h2 *h2, const struct h2_request *request,
 
 	if (rc < 0)
 		return rc;
-	buf_init_max(&call->fetch_body, request->max_reply ? request->max_reply : REPLY_MAX);
+	if (request->max_reply)
+		buf_init_secret(&call->fetch_body, request->max_reply);
 	call->fetch_done = done;
 	call->fetch_arg = arg;
 	if (out)

@@ -22,6 +22,7 @@
 
 /* ---- objects ---- */
 
+/* Bodies may hold tokens: the buffers of whole ones, and of frames, are wiped. */
 struct h2_req {
 	struct h2 *h2;
 	int32_t id;

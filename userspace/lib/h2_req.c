@@ -28,7 +28,7 @@ int h2_req_begin(struct h2 *h2, int32_t id)
 	req->content_length = -1;
 	buf_init_max(&req->fields, h2->conf.header_max * 2);
 	buf_init(&req->query_fields);
-	buf_init(&req->body);
+	buf_init_secret(&req->body, BUF_MAX_DEFAULT);
 	h2_body_init(&req->out);
 	nghttp2_session_set_stream_user_data(h2->ng, id, req);
 	LIST_INSERT_HEAD(&h2->reqs, req, link);
@@ -188,7 +188,7 @@ void h2_req_headers(struct h2_req *req)
 	if (req->match.route->flags & H2_STREAM_BODY)
 		req->match.route->handle(req, req->h2->router->arg);
 	else
-		buf_init_max(&req->body, req->match.route->max_body);
+		buf_init_secret(&req->body, req->match.route->max_body);
 }
 
 /* A piece of body for a handler that takes it as it comes. */

@@ -23,7 +23,8 @@ struct wish {
 	bool queued; /* on ->waiting */
 	struct h2_request request; /* deep copy */
 	struct h2_header *headers;
-	char *strings; /* backs the copies */
+	char *strings; /* backs the copies; the body may be secret */
+	size_t strings_len;
 	void (*done)(const struct h2_reply *reply, void *arg);
 	void (*ready)(struct h2 *h2, int err, const char *why, void *arg);
 	void *arg;
@@ -54,6 +55,8 @@ static void wish_free(struct wish *wish)
 {
 	loop_timer_free(wish->timer);
 	free(wish->headers);
+	if (wish->strings)
+		explicit_bzero(wish->strings, wish->strings_len);
 	free(wish->strings);
 	free(wish);
 }
@@ -115,6 +118,7 @@ static int copy_request(struct wish *wish, const struct h2_request *from)
 	for (i = 0; i < from->header_count; i++)
 		len += text_len(from->headers[i].name) + text_len(from->headers[i].value);
 	wish->strings = malloc(len);
+	wish->strings_len = len;
 	wish->headers = calloc(from->header_count + 1, sizeof(wish->headers[0]));
 	if (!wish->strings || !wish->headers)
 		return -ENOMEM;
