@@ -49,8 +49,8 @@ const char *executor_refusal(const struct executor *ex, const struct sapi_device
 int executor_content_dir(const struct executor *ex, enum job_kind kind, int state_dirfd);
 
 /* Start. @file is the content's name in its directory. @on_done is called exactly once, from the
- * loop: @state is completed, failed or canceled, @reason a sentence ("" when completed without comment).
- * Returns 0, or -errno when it could not be started at all; then nothing has been done.
+ * loop: @state is completed, failed or canceled, @reason a sentence ("" when completed without
+ * comment). Returns 0, or -errno when it could not be started at all; then nothing has been done.
  */
 int executor_start(struct executor *ex, const struct job_meta *meta, const char *file,
 		   void (*on_done)(enum job_state state, const char *reason, void *arg), void *arg,
