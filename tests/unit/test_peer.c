@@ -477,6 +477,38 @@ static void connections_are_limited(void **state)
 	assert_non_null(w->dialled);
 }
 
+/* Strangers who connect and say nothing keep nobody out. */
+static void handshakes_make_room(void **state)
+{
+	enum { MUTE = 12, PENDING = 8 };
+	struct world *w = *state;
+	struct peer_dial_conf conf;
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	int fd[MUTE], i;
+	char byte;
+
+	peer_listener_free(w->listener);
+	listen_at(w, "127.0.0.1:0", 1, 0);
+	sin.sin_port = htons(peer_listener_port(w->listener));
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	for (i = 0; i < MUTE; i++) {
+		fd[i] = socket(AF_INET, SOCK_STREAM, 0);
+		assert_int_equal(connect(fd[i], (struct sockaddr *)&sin, sizeof(sin)), 0);
+	}
+	KIT_UNTIL(w->loop, w->refused == MUTE - PENDING);
+	assert_int_equal(peer_listener_conns(w->listener), PENDING);
+	for (i = 0; i < MUTE - PENDING; i++)
+		assert_int_equal(recv(fd[i], &byte, 1, 0), 0);
+	conf = dial_conf(w, w->terminal, false);
+	dial(w, &conf);
+	assert_non_null(w->dialled);
+	assert_int_equal(w->refused, MUTE - PENDING + 1);
+	assert_int_equal(peer_listener_conns(w->listener), PENDING);
+	for (i = 0; i < MUTE; i++)
+		close(fd[i]);
+	KIT_UNTIL(w->loop, peer_listener_conns(w->listener) == 1);
+}
+
 static void listen_mistakes(void **state)
 {
 	struct world *w = *state;
@@ -890,6 +922,7 @@ int main(void)
 		TEST(nobody_there),
 		TEST(handshake_has_a_deadline),
 		TEST(connections_are_limited),
+		TEST(handshakes_make_room),
 		TEST(listen_mistakes),
 		TEST(big_content_over_a_reverse_connection),
 		TEST(keeper_comes_back),

@@ -23,12 +23,14 @@
 
 #define BACKLOG 256
 #define ACCEPT_TURN 32 /* connections accepted before others get a turn */
+#define PENDING_MIN 8 /* handshakes at once, at least */
 #define ACCEPT_PAUSE_MS 200 /* out of descriptors or memory */
 
 /* A connection, from accept(2) to the end of its session. */
 struct conn {
 	struct peer_listener *l;
 	LIST_ENTRY(conn) link;
+	TAILQ_ENTRY(conn) pending; /* during the handshake */
 	char remote[ENDPOINT_STR_LEN];
 	/* during the handshake */
 	int fd;
@@ -47,7 +49,9 @@ struct peer_listener {
 	struct loop_io *io;
 	struct loop_timer *pause;
 	LIST_HEAD(, conn) conns;
-	unsigned int count;
+	unsigned int count; /* of conns, sessions and handshakes */
+	TAILQ_HEAD(, conn) pending; /* handshakes, the oldest first */
+	unsigned int pending_count;
 	bool closing;
 	void (*done)(void *arg);
 	void *done_arg;
@@ -73,18 +77,25 @@ void peer_socket_options(int fd)
 
 /* ---- connections ---- */
 
+static bool has_room(const struct peer_listener *l)
+{
+	return l->count - l->pending_count < l->conf.max_conns;
+}
+
 static void watch_accept(struct peer_listener *l)
 {
-	bool room;
-
-	if (!l->io)
-		return;
-	room = !l->closing && l->count < l->conf.max_conns && !loop_timer_armed(l->pause);
-	loop_io_set(l->io, room ? LOOP_READ : 0);
+	if (l->io)
+		loop_io_set(l->io, !l->closing && has_room(l) && !loop_timer_armed(l->pause) ?
+					   LOOP_READ :
+					   0);
 }
 
 static void end_handshake(struct conn *conn)
 {
+	if (conn->timer) {
+		TAILQ_REMOVE(&conn->l->pending, conn, pending);
+		conn->l->pending_count--;
+	}
 	loop_io_free(conn->io);
 	loop_timer_free(conn->timer);
 	conn->io = NULL;
@@ -146,6 +157,10 @@ static void start_session(struct conn *conn)
 	struct stream *stream = NULL;
 	int rc;
 
+	if (!has_room(l)) {
+		refuse(conn, -EAGAIN, "too many connections");
+		return;
+	}
 	end_handshake(conn);
 	rc = stream_new(l->loop, conn->fd, conn->tls, &stream);
 	if (rc < 0) {
@@ -225,16 +240,28 @@ static int conn_new(struct peer_listener *l, int fd, const struct sockaddr_stora
 	if (rc == 0)
 		rc = loop_timer_new(l->loop, on_handshake_timeout, conn, &conn->timer);
 	if (rc < 0) {
-		end_handshake(conn);
+		loop_io_free(conn->io);
 		tls_free(conn->tls);
 		free(conn);
 		return rc;
 	}
 	LIST_INSERT_HEAD(&l->conns, conn, link);
 	l->count++;
+	TAILQ_INSERT_TAIL(&l->pending, conn, pending);
+	l->pending_count++;
 	loop_timer_set(conn->timer, l->conf.handshake_ms);
 	loop_io_set(conn->io, LOOP_READ);
 	return 0;
+}
+
+/* Whoever can connect can start handshakes: they must keep out neither sessions nor each other. */
+static void make_room(struct peer_listener *l)
+{
+	unsigned int max = l->conf.max_conns / 4;
+
+	if (l->pending_count >= (max < PENDING_MIN ? PENDING_MIN : max))
+		refuse(TAILQ_FIRST(&l->pending), -ETIMEDOUT,
+		       "no TLS handshake by the time that many others had begun one");
 }
 
 static void on_accept(unsigned int events, void *arg)
@@ -245,7 +272,7 @@ static void on_accept(unsigned int events, void *arg)
 	int i, fd;
 
 	(void)events;
-	for (i = 0; i < ACCEPT_TURN && l->count < l->conf.max_conns; i++) {
+	for (i = 0; i < ACCEPT_TURN && has_room(l); i++) {
 		len = sizeof(sa);
 		fd = accept4(l->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 &&
@@ -256,7 +283,10 @@ static void on_accept(unsigned int events, void *arg)
 		}
 		if (fd < 0 && errno == EAGAIN)
 			break;
-		if (fd >= 0 && conn_new(l, fd, &sa, len) < 0)
+		if (fd < 0)
+			continue;
+		make_room(l);
+		if (conn_new(l, fd, &sa, len) < 0)
 			close(fd);
 	}
 	watch_accept(l);
@@ -319,6 +349,7 @@ int peer_listen(struct loop *loop, const struct peer_listen_conf *conf, struct p
 	if (!l->conf.handshake_ms)
 		l->conf.handshake_ms = PEER_HANDSHAKE_MS;
 	LIST_INIT(&l->conns);
+	TAILQ_INIT(&l->pending);
 	l->fd = bind_socket(conf, &l->port, e);
 	if (l->fd < 0) {
 		rc = l->fd;

@@ -37,7 +37,10 @@ struct peer_listen_conf {
 	uint32_t reverse_roles; /* ROLE_BIT()s accepted with shunt-rh2; 0: not offered */
 	const struct h2_router *routes; /* served on h2 connections; must outlive them */
 	struct h2_conf h2;
-	uint32_t max_conns; /* handshakes and sessions together; PEER_MAX_CONNS */
+	uint32_t max_conns; /* sessions; PEER_MAX_CONNS. While there are as many, others wait unaccepted.
+			     * Handshakes count apart, because strangers make them: at most a quarter
+			     * of this or 8; one more ends the one that has taken longest.
+			     */
 	uint32_t handshake_ms; /* PEER_HANDSHAKE_MS */
 	bool freebind; /* the address may appear later */
 	/* A party dialled in with shunt-rh2: @h2 is a client session to it. May be NULL when not
