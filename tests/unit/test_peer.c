@@ -509,6 +509,16 @@ static void handshakes_make_room(void **state)
 	KIT_UNTIL(w->loop, peer_listener_conns(w->listener) == 1);
 }
 
+static void host_of_a_remote(void **state)
+{
+	char host[PEER_HOST_LEN];
+
+	(void)state;
+	assert_string_equal(peer_host("192.0.2.1:40312", host), "192.0.2.1");
+	assert_string_equal(peer_host("[2001:db8::1]:8443", host), "[2001:db8::1]");
+	assert_string_equal(peer_host("-", host), "-");
+}
+
 static void listen_mistakes(void **state)
 {
 	struct world *w = *state;
@@ -916,21 +926,14 @@ static void listener_drains(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(ordinary_client),
-		TEST(reverse_roles),
-		TEST(refusals_are_precise),
-		TEST(nobody_there),
-		TEST(handshake_has_a_deadline),
-		TEST(connections_are_limited),
-		TEST(handshakes_make_room),
-		TEST(listen_mistakes),
-		TEST(big_content_over_a_reverse_connection),
-		TEST(keeper_comes_back),
-		TEST(keeper_freed_in_its_callback),
-		TEST(credentials_are_replaced),
-		TEST(client_dials_when_asked),
-		TEST(client_reports_failures),
-		TEST(client_freed_in_its_callback),
+		TEST(ordinary_client),		TEST(reverse_roles),
+		TEST(refusals_are_precise),	TEST(nobody_there),
+		TEST(handshake_has_a_deadline), TEST(connections_are_limited),
+		TEST(handshakes_make_room),	cmocka_unit_test(host_of_a_remote),
+		TEST(listen_mistakes),		TEST(big_content_over_a_reverse_connection),
+		TEST(keeper_comes_back),	TEST(keeper_freed_in_its_callback),
+		TEST(credentials_are_replaced), TEST(client_dials_when_asked),
+		TEST(client_reports_failures),	TEST(client_freed_in_its_callback),
 		TEST(listener_drains),
 	};
 

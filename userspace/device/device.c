@@ -16,6 +16,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/peer.h"
+#include "lib/proc.h"
 #include "lib/tls.h"
 
 #define CONNS_MAX 64
@@ -166,6 +167,8 @@ int device_conf_probe(const struct device_conf *conf, struct err *e)
 
 	rc = load_tls(conf, &tls, e);
 	if (!rc)
+		rc = proc_drop(conf->user, 0, e);
+	if (!rc)
 		rc = load_executor(NULL, conf, &executor, e);
 	if (!rc && access(conf->state, R_OK | W_OK | X_OK) < 0)
 		rc = err_sys(e, -errno, "state %s", conf->state);
@@ -188,9 +191,12 @@ static void on_job_change(struct job *job, void *arg)
 
 static void on_refused(const char *remote, int err, const char *why, void *arg)
 {
+	char host[PEER_HOST_LEN];
+
 	(void)err;
 	(void)arg;
-	log_limited(remote, LOG_LVL_WARNING, "listen: %s: refused: %s", remote, why);
+	log_limited(peer_host(remote, host), LOG_LVL_WARNING, "listen: %s: refused: %s", remote,
+		    why);
 }
 
 static int device_jobs(struct device *d, struct err *e)
@@ -271,6 +277,9 @@ int device_new(struct loop *loop, const struct device_conf *conf, struct device 
 	d->loop = loop;
 	d->conf = conf;
 	rc = load_tls(conf, &d->tls, e);
+	/* The key may be root's alone; the jobs' files are the user's. */
+	if (!rc)
+		rc = proc_drop(conf->user, 0, e);
 	if (!rc) {
 		snprintf(d->name, sizeof(d->name), "%s", tls_ctx_self(d->tls)->name);
 		rc = device_jobs(d, e);

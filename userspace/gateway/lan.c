@@ -47,9 +47,11 @@ static const struct h2_route routes[] = {
 
 static void on_refused(const char *remote, int err, const char *why, void *arg)
 {
+	char host[PEER_HOST_LEN];
+
 	(void)err;
 	(void)arg;
-	log_limited(remote, LOG_LVL_WARNING, "lan: %s: refused: %s", remote, why);
+	log_limited(peer_host(remote, host), LOG_LVL_WARNING, "lan: %s: refused: %s", remote, why);
 }
 
 int lan_new(struct loop *loop, const struct gateway_conf *conf, struct tls_ctx *tls,

@@ -67,6 +67,15 @@ char *peer_print_sockaddr(const struct sockaddr *sa, unsigned int len, char *out
 	return out;
 }
 
+char *peer_host(const char *remote, char out[PEER_HOST_LEN])
+{
+	const char *colon = strrchr(remote, ':');
+	size_t len = colon ? (size_t)(colon - remote) : strlen(remote);
+
+	snprintf(out, PEER_HOST_LEN, "%.*s", (int)len, remote);
+	return out;
+}
+
 void peer_socket_options(int fd)
 {
 	int on = 1;

@@ -56,6 +56,13 @@ struct peer_listen_conf {
 	void *arg;
 };
 
+#define PEER_HOST_LEN 64
+
+/* @remote ("192.0.2.1:40312") without its port: what log_limited() is to count by, for who is refused
+ * comes back from another port each time. Returns @out.
+ */
+char *peer_host(const char *remote, char out[PEER_HOST_LEN]);
+
 /* Bind and listen; @conf is copied, strings included. -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EINVAL with
  * the message in @e.
  */

@@ -114,9 +114,11 @@ static void on_reverse(struct h2 *h2, void *arg)
 
 static void on_refused(const char *remote, int err, const char *why, void *arg)
 {
+	char host[PEER_HOST_LEN];
+
 	(void)err;
 	(void)arg;
-	log_limited(remote, LOG_LVL_WARNING, "tls: %s: refused: %s", remote, why);
+	log_limited(peer_host(remote, host), LOG_LVL_WARNING, "tls: %s: refused: %s", remote, why);
 }
 
 static int listen_on(struct manager *m, struct err *e)
