@@ -11,6 +11,7 @@
 #include "lib/h2.h"
 #include "lib/peer.h"
 #include "lib/sapi.h"
+#include "lib/store.h"
 #include "manager/manager.h"
 
 #define DEVICE(code, gateway)                                                                      \
@@ -239,6 +240,44 @@ static void test_devices(void **state)
 	assert_int_equal(request(admin, "GET", "/v1/devices/mfp-1", NULL, &a), 200);
 }
 
+/* What could never be listed again is not registered. */
+static void test_full(void **state)
+{
+	struct sapi_device d = { .connectable = true };
+	struct h2 *admin;
+	struct store *store;
+	struct answer a;
+	struct err e = { 0 };
+	char path[600];
+	int i;
+
+	(void)state;
+	admin = connect_as(identity(ROLE_ADMIN, "root"), NULL);
+	assert_int_equal(request(admin, "POST", "/v1/devices", DEVICE("mfp-1", "gw1"), &a), 201);
+	assert_int_equal(sapi_device_decode(a.body, strlen(a.body), &d, &e), 0);
+	stop();
+	snprintf(path, sizeof(path), "%s/registry.db", w.state);
+	assert_int_equal(store_open(path, STORE_MANAGER, &store, &e), 0);
+	assert_int_equal(store_begin(store), 0);
+	for (i = 1; i < SAPI_ITEMS_MAX - 1; i++) {
+		snprintf(d.code, sizeof(d.code), "d%d", i);
+		assert_int_equal(store_device_add(store, &d), 0);
+	}
+	assert_int_equal(store_commit(store), 0);
+	store_close(store);
+	sapi_device_fini(&d);
+	start();
+	admin = connect_as(w.tls[0], NULL);
+	assert_int_equal(request(admin, "PUT", "/v1/devices/b", DEVICE("b", "gw1"), &a), 201);
+	assert_int_equal(request(admin, "PUT", "/v1/devices/c", DEVICE("c", "gw1"), &a), 507);
+	assert_non_null(strstr(a.body, "too-many-devices"));
+	assert_int_equal(request(admin, "POST", "/v1/devices", DEVICE("c", "gw1"), &a), 507);
+	assert_int_equal(request(admin, "POST", "/v1/devices", DEVICE("b", "gw1"), &a), 409);
+	assert_int_equal(request(admin, "PUT", "/v1/devices/b", DEVICE("b", "gw2"), &a), 200);
+	assert_int_equal(request(admin, "DELETE", "/v1/devices/b", NULL, &a), 204);
+	assert_int_equal(request(admin, "POST", "/v1/devices", DEVICE("c", "gw1"), &a), 201);
+}
+
 static void test_roles(void **state)
 {
 	(void)state;
@@ -324,6 +363,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_devices, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_full, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_roles, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dial, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_replaced, setup, teardown),

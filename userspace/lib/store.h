@@ -52,6 +52,7 @@ int store_device_add(struct store *s, const struct sapi_device *d); /* -EEXIST *
 int store_device_put(struct store *s, const struct sapi_device *d, bool *created);
 int store_device_get(struct store *s, const char *code, struct sapi_device *out); /* -ENOENT */
 int store_device_del(struct store *s, const char *code); /* -ENOENT */
+int store_device_count(struct store *s, size_t *out);
 int store_device_list(struct store *s, int (*fn)(void *arg, const struct sapi_device *d),
 		      void *arg); /* by code */
 

@@ -75,6 +75,21 @@ int store_device_del(struct store *s, const char *code)
 	return ret;
 }
 
+int store_device_count(struct store *s, size_t *out)
+{
+	sqlite3_stmt *st = store_start(s, ST_DEVICE_COUNT, "");
+	int ret;
+
+	if (!st)
+		return s->err.code;
+	ret = store_step(s, st);
+	if (ret < 0)
+		return ret;
+	*out = ret ? (size_t)sqlite3_column_int64(st, 0) : 0;
+	store_end(st);
+	return 0;
+}
+
 int store_device_list(struct store *s, int (*fn)(void *arg, const struct sapi_device *d), void *arg)
 {
 	sqlite3_stmt *st = store_start(s, ST_DEVICE_LIST, "");

@@ -88,6 +88,7 @@ const char *const store_sql[ST_MAX] = {
 	[ST_DEVICE_GET] = "SELECT body FROM device WHERE code = ?1",
 	[ST_DEVICE_DEL] = "DELETE FROM device WHERE code = ?1",
 	[ST_DEVICE_LIST] = "SELECT body FROM device ORDER BY code",
+	[ST_DEVICE_COUNT] = "SELECT count(*) FROM device",
 
 	[ST_JOB_ADD] = "INSERT INTO job (" JOB_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
 		       "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",

@@ -11,8 +11,6 @@
 #include "lib/log.h"
 #include "lib/store.h"
 
-#define DEVICES_MAX 65536 /* in one list; what a list may be long in bytes is sapi's limit */
-
 /* What the store says is for the log; a client only learns that we failed. */
 static void store_failed(struct h2_req *req, struct store *store, int rc)
 {
@@ -49,7 +47,7 @@ static int list_one(void *arg, const struct sapi_device *d)
 	struct listing *l = arg;
 	struct sapi_device *grown;
 
-	if (l->list.n == DEVICES_MAX)
+	if (l->list.n == SAPI_ITEMS_MAX)
 		return -E2BIG;
 	if (l->list.n == l->room) {
 		l->room = l->room ? l->room * 2 : 16;
@@ -76,6 +74,27 @@ void devices_list(struct h2_req *req, struct store *store)
 	free(l.list.devices);
 }
 
+/* Another device than those listed: more could be stored, but never be listed again. */
+static int check_room(struct store *store, const char *code)
+{
+	struct sapi_device known;
+	size_t n = 0;
+	int rc = store_device_count(store, &n);
+
+	if (rc < 0 || n < SAPI_ITEMS_MAX)
+		return rc;
+	rc = store_device_get(store, code, &known);
+	if (rc == 0)
+		sapi_device_fini(&known);
+	return rc == -ENOENT ? -EDQUOT : rc;
+}
+
+static void full(struct h2_req *req)
+{
+	h2_problem(req, 507, "too-many-devices",
+		   "the registry holds %d devices, which is its limit", SAPI_ITEMS_MAX);
+}
+
 void devices_add(struct h2_req *req, struct store *store)
 {
 	char location[NAME_LEN + 16];
@@ -84,9 +103,13 @@ void devices_add(struct h2_req *req, struct store *store)
 
 	if (body_decode(req, &sapi_device_schema, &d) < 0)
 		return;
-	rc = store_device_add(store, &d);
+	rc = check_room(store, d.code);
+	if (rc == 0)
+		rc = store_device_add(store, &d);
 	if (rc == -EEXIST) {
 		h2_problem(req, 409, "device-exists", "device %s is registered already", d.code);
+	} else if (rc == -EDQUOT) {
+		full(req);
 	} else if (rc < 0) {
 		store_failed(req, store, rc);
 	} else {
@@ -131,7 +154,13 @@ void devices_put(struct h2_req *req, struct store *store)
 			   code);
 		goto out;
 	}
-	rc = store_device_put(store, &d, &created);
+	rc = check_room(store, d.code);
+	if (rc == 0)
+		rc = store_device_put(store, &d, &created);
+	if (rc == -EDQUOT) {
+		full(req);
+		goto out;
+	}
 	if (rc < 0) {
 		store_failed(req, store, rc);
 		goto out;
