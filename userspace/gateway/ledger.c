@@ -147,6 +147,17 @@ union entry {
 	struct sapi_dial cloud;
 };
 
+/* An entry under another's name could neither be replaced nor removed. */
+static bool named_right(const struct sapi_schema *schema, const union entry *entry,
+			const char *name)
+{
+	char id[TUNNEL_ID_LEN];
+
+	if (schema == &sapi_tunnel_schema)
+		return strcmp(tunnel_id_print(entry->tunnel.id, id), name) == 0;
+	return strcmp(entry->cloud.cloud, name) == 0;
+}
+
 static int walk(int dir, const struct sapi_schema *schema, void (*fn)(void *arg, union entry *e),
 		void *arg)
 {
@@ -162,24 +173,35 @@ static int walk(int dir, const struct sapi_schema *schema, void (*fn)(void *arg,
 		return rc;
 	}
 	while ((ent = readdir(d))) {
+		const char *name = ent->d_name;
 		char text[8192];
 		struct err e = { 0 };
 		union entry entry;
 		size_t len = 0;
 		int rc;
 
-		if (ent->d_name[0] == '.')
+		if (name[0] == '.')
 			continue;
-		rc = read_file(dir, ent->d_name, text, sizeof(text), &len);
+		if (name[strlen(name) - 1] == '+') {
+			/* We died while it was being written. */
+			del(dir, name);
+			continue;
+		}
+		rc = read_file(dir, name, text, sizeof(text), &len);
 		if (rc == 0)
 			rc = sapi_decode(schema, text, len, &entry, &e);
 		if (rc < 0) {
-			log_warn("ledger: %s: removed: %s", ent->d_name,
+			log_warn("ledger: %s: removed: %s", name,
 				 e.code ? err_text(&e) : shunt_strerror(rc));
-			del(dir, ent->d_name);
+			del(dir, name);
 			continue;
 		}
-		fn(arg, &entry);
+		if (named_right(schema, &entry, name)) {
+			fn(arg, &entry);
+		} else {
+			log_warn("ledger: %s: removed: it holds another entry", name);
+			del(dir, name);
+		}
 		sapi_fini(schema, &entry);
 	}
 	closedir(d);

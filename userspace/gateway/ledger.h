@@ -28,8 +28,8 @@ int ledger_put_cloud(struct ledger *l, const struct sapi_dial *cloud);
 void ledger_del_cloud(struct ledger *l, const char *name);
 
 /*
- * Files that cannot be read are removed with a line in the log. The callbacks may change the
- * ledger.
+ * Files that cannot be read, or hold the entry of another name, are removed with a line in the log;
+ * what a crash left half written is removed silently. The callbacks may change the ledger.
  */
 int ledger_tunnels(struct ledger *l, void (*fn)(void *arg, const struct sapi_tunnel *t), void *arg);
 int ledger_clouds(struct ledger *l, void (*fn)(void *arg, const struct sapi_dial *d), void *arg);
