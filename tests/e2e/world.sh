@@ -187,6 +187,7 @@ identity()
 configure_manager()
 {
 	identity manager manager1
+	echo 'user = "nobody"'
 	cat <<-EOF
 		listen = "203.0.113.20:8443"
 		state = "$WORLD/state/manager"
@@ -196,6 +197,7 @@ configure_manager()
 configure_cloud()
 {
 	identity cloud cloud1
+	echo 'user = "nobody"'
 	cat <<-EOF
 		listen = "203.0.113.10:8443"
 		public = "203.0.113.10:8443"
@@ -209,11 +211,13 @@ configure_cloud()
 configure_gateway()
 {
 	identity gateway gw1
+	echo 'user = "nobody"'
 	cat <<-EOF
 		manager = "203.0.113.20:8443"
 		listen = "192.168.1.1:8633"
 		lan = {"192.168.1.0/24"}
 		alias-pool = "100.65.0.0/16"
+		state = "$WORLD/state/gateway"
 		record-log = "$WORLD/state/gateway/record.log"
 		policy {
 			decide = gateway
@@ -226,6 +230,7 @@ configure_gateway()
 configure_device()
 {
 	identity device mfp-1
+	echo 'user = "nobody"'
 	cat <<-EOF
 		listen = "192.168.1.10:8632"
 		state = "$WORLD/state/device"
@@ -272,6 +277,7 @@ world_configure()
 	local role
 
 	mkdir -p "$WORLD"/{etc,log,pid,state/{manager,cloud,gateway,device}}
+	chown nobody "$WORLD"/state/*
 	world_identities
 	configure_manager >"$WORLD/etc/shunt-manager.conf"
 	configure_cloud >"$WORLD/etc/shunt-cloud.conf"

@@ -38,11 +38,10 @@ extern const struct conf_row device_conf_table[];
 
 /* What the table cannot say: do the keys fit together? 0 or -SHUNT_ECONF with @e. */
 int device_conf_check(const struct device_conf *conf, struct err *e);
-/* With --check: are the certificates and directories usable, too? Changes nothing. */
+/* With --check: are the certificates and, for conf->user, the directories usable, too? Becomes that user. */
 int device_conf_probe(const struct device_conf *conf, struct err *e);
 
-/* Load credentials, recover jobs, listen. @conf must outlive the device; the process's user must be
- * the final one. -errno or a private code with @e.
+/* Load credentials, become conf->user, recover jobs, listen. @conf must outlive the device. -errno or a private code with @e.
  */
 int device_new(struct loop *loop, const struct device_conf *conf, struct device **out,
 	       struct err *e);

@@ -87,19 +87,14 @@ static int start(const struct opts *opts)
 	if (rc) {
 		err_prefix(&e, "%s", opts->config);
 	} else if (opts->check) {
-		/* As the user who will need it all. */
-		rc = proc_drop(conf.user, 0, &e);
-		if (!rc)
-			rc = device_conf_probe(&conf, &e);
+		rc = device_conf_probe(&conf, &e);
 	}
 	if (rc || opts->check) {
 		conf_free(device_conf_table, &conf);
 		return rc ? fail(&e, EXIT_CONFIG) : EXIT_STOPPED;
 	}
 	log_init(about.name, (enum log_level)conf.log_level, LOG_TARGET_STDERR);
-	rc = proc_drop(conf.user, 0, &e);
-	if (!rc)
-		rc = run(&conf, &e);
+	rc = run(&conf, &e);
 	conf_free(device_conf_table, &conf);
 	log_fini();
 	return rc < 0 ? fail(&e, EXIT_RUNTIME) : rc;
