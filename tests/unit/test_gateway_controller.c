@@ -34,6 +34,7 @@ struct datapath {
 	struct tunnel_info v[KERNEL_MAX];
 	size_t n;
 	int fail_new; /* error of the next datapath_new() */
+	int fail_del; /* of all datapath_del() */
 };
 
 static struct datapath kernel;
@@ -68,6 +69,8 @@ int datapath_del(struct datapath *dp, uint32_t spi, struct tunnel_info *last, st
 {
 	struct tunnel_info *info = kernel_find(spi);
 
+	if (dp->fail_del)
+		return err_set(e, dp->fail_del, "the kernel says no");
 	if (!info)
 		return err_set(e, -ENOENT, "spi-in: no such tunnel");
 	if (last)
@@ -591,6 +594,49 @@ static void test_kernel_ends(void **state)
 }
 
 /* After a restart: known tunnels are taken over, unknown ones removed, lost ones recorded. */
+/* What the kernel does not delete keeps its alias until it does. */
+static void test_stuck(void **state)
+{
+	struct request a, b;
+	struct shunt_addr alias;
+	struct tunnel_info info;
+	uint32_t spi;
+
+	(void)state;
+	ask(&a, JOB1, "mfp-1", 4, false);
+	AWAIT(a.spi);
+	spi = a.spi;
+	alias = tunnels_find(w.tunnels, spi)->alias;
+	kernel.fail_del = -ENOMEM;
+	end(&a);
+	assert_null(tunnels_find(w.tunnels, spi));
+	assert_int_equal(records("\"7K\""), 1);
+	ask(&b, JOB2, "mfp-2", 4, false);
+	AWAIT(b.spi);
+	assert_false(addr_equal(&tunnels_find(w.tunnels, b.spi)->alias, &alias));
+	tunnels_sweep(w.tunnels);
+	assert_non_null(kernel_find(spi));
+	/* the daemon comes back and cannot remove the orphan either */
+	stop();
+	start();
+	assert_int_equal(tunnels_adopt(w.tunnels, &(struct err){ 0 }), 0);
+	assert_non_null(tunnels_find(w.tunnels, b.spi));
+	assert_null(tunnels_find(w.tunnels, spi));
+	assert_non_null(kernel_find(spi));
+	kernel.fail_del = 0;
+	/* the tick does it */
+	AWAIT(!kernel_find(spi));
+	assert_int_equal(tunnels_count(w.tunnels), 1);
+	/* the kernel does it by itself */
+	info = *kernel_find(b.spi);
+	kernel.fail_del = -ENOMEM;
+	tunnels_close(w.tunnels, tunnels_find(w.tunnels, b.spi), "closed", NULL);
+	kernel.n = 0;
+	tunnels_deleted(w.tunnels, &info);
+	tunnels_sweep(w.tunnels);
+	assert_int_equal(tunnels_count(w.tunnels), 0);
+}
+
 static void test_adoption(void **state)
 {
 	struct request a, b;
@@ -656,6 +702,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kernel_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_stuck, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adoption, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_always, setup, teardown),
 	};

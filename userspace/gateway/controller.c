@@ -634,6 +634,7 @@ static void on_tick(void *arg)
 
 	sample_cpu(c);
 	refuse_overdue(c);
+	tunnels_sweep(c->deps.tunnels);
 	if (tunnels_count(c->deps.tunnels) && tunnels_refresh(c->deps.tunnels, &e) < 0)
 		log_limited("counters", LOG_LVL_ERR, "datapath: counters: %s", err_text(&e));
 	/* What no event announces: CPU use, and devices whose pause after a failure is over. */

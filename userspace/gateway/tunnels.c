@@ -25,6 +25,7 @@ struct tunnels {
 	struct addr_pool *aliases;
 	struct gw_tunnel *first, *last;
 	size_t n;
+	struct gw_tunnel *stuck; /* ended, but still in the kernel; by ->next */
 	uint64_t refreshed; /* boot ns of the last refresh */
 	struct gw_tunnel *by_spi[BUCKETS], *by_job[BUCKETS];
 };
@@ -154,8 +155,6 @@ void tunnels_show(const struct gw_tunnel *t, const char *reason, struct sapi_tun
 	show_counters(&t->tx, &out->tx);
 }
 
-/* ---- end of a tunnel ---- */
-
 static void write_7k(struct tunnels *ts, const struct sapi_tunnel *last)
 {
 	struct sapi_record_7k rec = { 0 };
@@ -191,15 +190,59 @@ static void tunnel_wipe_free(struct gw_tunnel *t)
 	free(t);
 }
 
-/* The kernel's object is gone; t->rx and t->tx are final. */
-static void ended(struct tunnels *ts, struct gw_tunnel *t, const char *reason,
+/* ---- what the kernel would not delete ---- */
+
+/* As long as packets may come out of it, its alias must not become another device's. */
+static void stuck_add(struct tunnels *ts, struct gw_tunnel *t)
+{
+	secret_wipe(t->token, sizeof(t->token));
+	t->next = ts->stuck;
+	ts->stuck = t;
+}
+
+static void stuck_drop(struct tunnels *ts, struct gw_tunnel **p)
+{
+	struct gw_tunnel *t = *p;
+
+	*p = t->next;
+	if (t->alias.family)
+		addr_pool_put(ts->aliases, &t->alias);
+	tunnel_wipe_free(t);
+}
+
+void tunnels_sweep(struct tunnels *ts)
+{
+	struct gw_tunnel **p = &ts->stuck;
+	struct tunnel_info info;
+	int rc;
+
+	while (*p) {
+		struct err e = { 0 };
+
+		rc = datapath_del(ts->deps.datapath, (*p)->spi, &info, &e);
+		if (rc == 0 || rc == -ENOENT) {
+			log_notice("tunnel: %s: %08x: removed at last", (*p)->cloud, (*p)->spi);
+			stuck_drop(ts, p);
+			continue;
+		}
+		log_limited("tunnel:deletion", LOG_LVL_ERR, "tunnel: %s: %08x: deletion: %s",
+			    (*p)->cloud, (*p)->spi, err_text(&e));
+		p = &(*p)->next;
+	}
+}
+
+/* ---- end of a tunnel ---- */
+
+/* t->rx and t->tx are final. @gone: so is the kernel's object. */
+static void ended(struct tunnels *ts, struct gw_tunnel *t, bool gone, const char *reason,
 		  struct sapi_tunnel *last)
 {
 	struct sapi_tunnel shown;
 	char id[TUNNEL_ID_LEN];
 
 	take_out(ts, t);
-	addr_pool_put(ts->aliases, &t->alias);
+	if (gone)
+		addr_pool_put(ts->aliases, &t->alias);
 	tunnels_show(t, reason, &shown);
 	write_7k(ts, &shown);
 	announce_closed(ts, &shown);
@@ -209,7 +252,10 @@ static void ended(struct tunnels *ts, struct gw_tunnel *t, const char *reason,
 	if (last)
 		*last = shown;
 	ts->deps.on_closed(t, ts->deps.arg);
-	tunnel_wipe_free(t);
+	if (gone)
+		tunnel_wipe_free(t);
+	else
+		stuck_add(ts, t);
 }
 
 void tunnels_close(struct tunnels *ts, struct gw_tunnel *t, const char *reason,
@@ -223,21 +269,27 @@ void tunnels_close(struct tunnels *ts, struct gw_tunnel *t, const char *reason,
 		t->rx = info.rx;
 		t->tx = info.tx;
 	} else if (rc != -ENOENT) {
-		/* Forget it all the same: the kernel's idle timeout is the last resort. */
-		log_err("tunnel: %s: deletion: %s", t->cloud, err_text(&e));
+		log_err("tunnel: %s: %08x: deletion: %s; will be tried again", t->cloud, t->spi,
+			err_text(&e));
 	}
-	ended(ts, t, reason, last);
+	ended(ts, t, rc == 0 || rc == -ENOENT, reason, last);
 }
 
 void tunnels_deleted(struct tunnels *ts, const struct tunnel_info *info)
 {
-	struct gw_tunnel *t = tunnels_find(ts, info->spec.spi_in);
+	struct gw_tunnel *t = tunnels_find(ts, info->spec.spi_in), **p;
 
+	for (p = &ts->stuck; *p; p = &(*p)->next) {
+		if ((*p)->spi == info->spec.spi_in && !strcmp((*p)->job, info->spec.cookie)) {
+			stuck_drop(ts, p);
+			return;
+		}
+	}
 	if (!t || strcmp(t->job, info->spec.cookie) != 0)
 		return;
 	t->rx = info->rx;
 	t->tx = info->tx;
-	ended(ts, t, enum_str(tunnel_end_names, (int)info->end), NULL);
+	ended(ts, t, true, enum_str(tunnel_end_names, (int)info->end), NULL);
 }
 
 /* ---- opening ---- */
@@ -405,7 +457,7 @@ int tunnels_refresh(struct tunnels *ts, struct err *e)
 	for (t = ts->first; t && rc == 0; t = next) {
 		next = t->next;
 		if (t->seen != r.now)
-			ended(ts, t, "vanished", NULL);
+			ended(ts, t, true, "vanished", NULL);
 	}
 	return 0;
 }
@@ -491,6 +543,22 @@ static void adopt_known(void *arg, const struct sapi_tunnel *known)
 	log_notice("tunnel: %s: %08x: adopted: job %s", t->cloud, t->spi, t->job);
 }
 
+/* It has an alias of the pool that the kernel would go on using. */
+static void adopt_stuck(struct tunnels *ts, const struct tunnel_info *info)
+{
+	struct gw_tunnel *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return;
+	t->spi = info->spec.spi_in;
+	if (id_ok(info->spec.cookie))
+		memcpy(t->job, info->spec.cookie, sizeof(t->job));
+	strcpy(t->cloud, "-");
+	if (addr_pool_take(ts->aliases, &info->spec.alias) == 0)
+		t->alias = info->spec.alias;
+	stuck_add(ts, t);
+}
+
 /* A tunnel of the kernel's that nobody answers for. */
 static void adopt_orphan(struct tunnels *ts, const struct tunnel_info *info)
 {
@@ -498,8 +566,13 @@ static void adopt_orphan(struct tunnels *ts, const struct tunnel_info *info)
 	struct tunnel_info final = *info;
 	struct err e = { 0 };
 
-	if (datapath_del(ts->deps.datapath, info->spec.spi_in, &final, &e) < 0)
+	int rc = datapath_del(ts->deps.datapath, info->spec.spi_in, &final, &e);
+
+	if (rc < 0) {
 		log_warn("tunnel: %08x: orphan not removed: %s", info->spec.spi_in, err_text(&e));
+		if (rc != -ENOENT)
+			adopt_stuck(ts, info);
+	}
 	if (id_ok(info->spec.cookie))
 		memcpy(last.job, info->spec.cookie, sizeof(last.job));
 	snprintf(last.reason, sizeof(last.reason), "orphaned");
@@ -556,6 +629,10 @@ void tunnels_free(struct tunnels *ts)
 		return;
 	for (t = ts->first; t; t = next) {
 		next = t->next;
+		tunnel_wipe_free(t);
+	}
+	while ((t = ts->stuck)) {
+		ts->stuck = t->next;
 		tunnel_wipe_free(t);
 	}
 	addr_pool_free(ts->aliases);

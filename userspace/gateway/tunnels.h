@@ -56,7 +56,7 @@ struct tunnels_deps {
 	struct ledger *ledger;
 	struct record *record;
 	struct events *events;
-	/* A tunnel is gone; @t is freed after it returns. */
+	/* A tunnel is gone; @t is not to be used any more. */
 	void (*on_closed)(struct gw_tunnel *t, void *arg);
 	void *arg;
 };
@@ -75,10 +75,13 @@ int tunnels_open(struct tunnels *ts, const struct sapi_tunnel_open *open, const 
 
 /*
  * End it: final counters are taken from the kernel, recorded (7K), and announced with @reason.
- * @last (may be NULL) gets the tunnel as the API shows it. @t is freed.
+ * @last (may be NULL) gets the tunnel as the API shows it. @t is freed. When the kernel does not
+ * delete it, its alias stays in use until tunnels_sweep() had more luck.
  */
 void tunnels_close(struct tunnels *ts, struct gw_tunnel *t, const char *reason,
 		   struct sapi_tunnel *last);
+/* Try again what the kernel refused to delete; now and then. */
+void tunnels_sweep(struct tunnels *ts);
 /* The kernel ended a tunnel. One that we ended is not known any more, and ignored. */
 void tunnels_deleted(struct tunnels *ts, const struct tunnel_info *info);
 
