@@ -699,6 +699,44 @@ static void keeper_comes_back(void **state)
 	KIT_UNTIL(w->loop, peer_listener_conns(w->listener) == 0);
 }
 
+static void set_flag(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+/* In order, and for good. */
+static void keeper_closes(void **state)
+{
+	struct world *w = *state;
+	struct peer_keep_conf conf = { .on_up = keep_up, .on_down = keep_down, .arg = w };
+	struct h2_request request = { .method = "GET", .path = "/v1/whoami" };
+	struct peer_keep *keep = NULL;
+	struct answer a = { 0 };
+	bool closed = false;
+
+	conf.dial = dial_conf(w, w->gateway, true);
+	assert_int_equal(peer_keep(w->loop, &conf, &keep), 0);
+	KIT_UNTIL(w->loop, w->ups == 1 && w->reverse);
+	assert_int_equal(h2_fetch(w->reverse, &request, on_reply, &a, NULL), 0);
+	KIT_UNTIL(w->loop, a.done);
+	assert_int_equal(a.status, 200);
+	peer_keep_close(keep, set_flag, &closed);
+	assert_false(closed);
+	peer_keep_now(keep);
+	kit_until(w->loop, &closed);
+	KIT_UNTIL(w->loop, w->reverse_gone);
+	assert_null(peer_keep_session(keep));
+	assert_int_equal(w->ups, 1);
+	assert_int_equal(w->downs, 0);
+	peer_keep_free(keep);
+	/* nothing to wait for while it dials */
+	closed = false;
+	assert_int_equal(peer_keep(w->loop, &conf, &keep), 0);
+	peer_keep_close(keep, set_flag, &closed);
+	assert_true(closed);
+	peer_keep_free(keep);
+}
+
 struct suicide {
 	struct peer_keep *keep;
 	bool gone;
@@ -896,11 +934,6 @@ static void client_freed_in_its_callback(void **state)
 	assert_false(unseen.done);
 }
 
-static void set_flag(void *arg)
-{
-	*(bool *)arg = true;
-}
-
 static void listener_drains(void **state)
 {
 	struct world *w = *state;
@@ -926,14 +959,23 @@ static void listener_drains(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(ordinary_client),		TEST(reverse_roles),
-		TEST(refusals_are_precise),	TEST(nobody_there),
-		TEST(handshake_has_a_deadline), TEST(connections_are_limited),
-		TEST(handshakes_make_room),	cmocka_unit_test(host_of_a_remote),
-		TEST(listen_mistakes),		TEST(big_content_over_a_reverse_connection),
-		TEST(keeper_comes_back),	TEST(keeper_freed_in_its_callback),
-		TEST(credentials_are_replaced), TEST(client_dials_when_asked),
-		TEST(client_reports_failures),	TEST(client_freed_in_its_callback),
+		TEST(ordinary_client),
+		TEST(reverse_roles),
+		TEST(refusals_are_precise),
+		TEST(nobody_there),
+		TEST(handshake_has_a_deadline),
+		TEST(connections_are_limited),
+		TEST(handshakes_make_room),
+		cmocka_unit_test(host_of_a_remote),
+		TEST(listen_mistakes),
+		TEST(big_content_over_a_reverse_connection),
+		TEST(keeper_comes_back),
+		TEST(keeper_closes),
+		TEST(keeper_freed_in_its_callback),
+		TEST(credentials_are_replaced),
+		TEST(client_dials_when_asked),
+		TEST(client_reports_failures),
+		TEST(client_freed_in_its_callback),
 		TEST(listener_drains),
 	};
 

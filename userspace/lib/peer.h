@@ -130,8 +130,13 @@ const char *peer_keep_why(const struct peer_keep *keep);
 void peer_keep_now(struct peer_keep *keep);
 /* Replace the credentials for dials to come (SIGHUP); takes a reference, drops the old one. */
 void peer_keep_set_tls(struct peer_keep *keep, struct tls_ctx *tls);
-/* Stop; ends a session now (requests in flight end with -ECANCELED from here), on_down is not called. For
- * a graceful end h2_close() the session first and await on_down. NULL is allowed.
+/* Stop gracefully: no more dials, none of the conf's callbacks. Requests in flight may end; @done (may be
+ * NULL) once the session has ended, at once when there is none. Then, or before, peer_keep_free(), which
+ * @done may call.
+ */
+void peer_keep_close(struct peer_keep *keep, void (*done)(void *arg), void *arg);
+/* Stop; ends a session now (requests in flight end with -ECANCELED from here), on_down and the callback of
+ * peer_keep_close() are not called. NULL is allowed.
  */
 void peer_keep_free(struct peer_keep *keep);
 

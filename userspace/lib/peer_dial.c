@@ -413,6 +413,9 @@ struct peer_keep {
 	struct loop_timer *timer;
 	uint32_t pause_ms;
 	uint64_t up_ms;
+	bool closing;
+	void (*done)(void *arg); /* of peer_keep_close() */
+	void *done_arg;
 	char why[320];
 };
 
@@ -448,12 +451,23 @@ static void keep_failed(struct peer_keep *keep, int err, const char *why)
 		keep->conf.on_retry(err, why, ms, keep->conf.arg);
 }
 
+/* Last: it may free the keeper. */
+static void keep_closed(struct peer_keep *keep)
+{
+	if (keep->done)
+		keep->done(keep->done_arg);
+}
+
 static void on_keep_close(struct h2 *h2, int err, const char *why, void *arg)
 {
 	struct peer_keep *keep = arg;
 
 	keep->h2 = NULL;
 	keep->dial = NULL;
+	if (keep->closing) {
+		keep_closed(keep);
+		return;
+	}
 	snprintf(keep->why, sizeof(keep->why), "%s", why);
 	if (loop_now(keep->loop) - keep->up_ms >= keep->conf.max_ms)
 		keep->pause_ms = keep->conf.min_ms;
@@ -533,7 +547,7 @@ const char *peer_keep_why(const struct peer_keep *keep)
 
 void peer_keep_now(struct peer_keep *keep)
 {
-	if (!keep->dial)
+	if (!keep->dial && !keep->closing)
 		loop_timer_set(keep->timer, 0);
 }
 
@@ -542,6 +556,21 @@ void peer_keep_set_tls(struct peer_keep *keep, struct tls_ctx *tls)
 	tls_ctx_ref(tls); /* first: it may be the same */
 	tls_ctx_free(keep->conf.dial.tls);
 	keep->conf.dial.tls = tls;
+}
+
+void peer_keep_close(struct peer_keep *keep, void (*done)(void *arg), void *arg)
+{
+	keep->closing = true;
+	keep->done = done;
+	keep->done_arg = arg;
+	loop_timer_stop(keep->timer);
+	if (keep->h2) {
+		h2_close(keep->h2);
+		return;
+	}
+	peer_dial_cancel(keep->dial);
+	keep->dial = NULL;
+	keep_closed(keep);
 }
 
 void peer_keep_free(struct peer_keep *keep)
