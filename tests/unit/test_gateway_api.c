@@ -120,6 +120,7 @@ struct party_of_test {
 	struct tls_ctx *tls;
 	struct peer_listener *listener;
 	struct h2 *gateway; /* session to the gateway, while it is up */
+	int lost; /* how the last one ended */
 };
 
 static struct world {
@@ -137,8 +138,8 @@ static void on_gateway_lost(struct h2 *h2, int err, const char *why, void *arg)
 {
 	struct party_of_test *p = arg;
 
-	(void)err;
 	(void)why;
+	p->lost = err;
 	if (p->gateway == h2)
 		p->gateway = NULL;
 }
@@ -416,8 +417,8 @@ static void on_events_closed(struct h2_call *call, int err, const char *why, voi
 	bool *ended = arg;
 
 	(void)call;
-	(void)err;
-	(void)why;
+	if (err)
+		fail_msg("%s", why);
 	*ended = true;
 }
 
@@ -484,6 +485,34 @@ static void test_waiting(void **state)
 	assert_int_equal(kernel.n, 2);
 }
 
+/* A connection with nothing to do is closed in order, and made again when asked for. */
+static void test_idle(void **state)
+{
+	static const struct h2_call_ops ops = { .on_data = on_event_data,
+						.on_close = on_events_closed };
+	struct h2_request subscribe = { .method = "GET", .path = "/v1/events" };
+	struct h2_call *call;
+	bool ended = false;
+
+	(void)state;
+	w.conf.cloud_idle = 50;
+	wake(&w.cloud1, "cloud1");
+	w.cloud1.lost = -1;
+	assert_int_equal(h2_call_start(w.cloud1.gateway, &subscribe, &ops, &ended, &call), 0);
+	KIT_UNTIL(w.loop, ended && !w.cloud1.gateway);
+	assert_int_equal(w.cloud1.lost, 0);
+	w.conf.cloud_idle = 60000;
+	wake(&w.cloud1, "cloud1");
+	w.cloud1.lost = w.manager.lost = -1;
+	gateway_stop(w.gateway);
+	KIT_UNTIL(w.loop, !w.cloud1.gateway && !w.manager.gateway);
+	assert_int_equal(w.cloud1.lost, 0);
+	assert_int_equal(w.manager.lost, 0);
+	assert_int_equal(loop_run(w.loop), 0);
+	gateway_free(w.gateway);
+	w.gateway = NULL;
+}
+
 static void on_log_session(struct h2 *h2, int err, const char *why, void *arg)
 {
 	if (err)
@@ -548,6 +577,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dial, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tunnel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_waiting, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_logs, setup, teardown),
 	};
 

@@ -35,12 +35,20 @@ struct cloud {
 	struct loop_timer *idle;
 };
 
+/* A connection that is not wanted any more and may end what is under way on it. */
+struct parting {
+	struct parting *next;
+	struct dial *owner;
+	struct peer_keep *keep;
+};
+
 struct dial {
 	struct dial_deps deps;
 	struct peer_keep *manager;
 	struct cloud *clouds;
 	size_t n;
-	unsigned int closing; /* sessions that have not ended yet, once stopping */
+	struct parting *partings;
+	bool stopping;
 	struct loop_defer *stopped;
 	void (*done)(void *arg);
 	void *done_arg;
@@ -100,11 +108,55 @@ static int wish_add(struct cloud *c, struct h2_req *req)
 	return 0;
 }
 
+/* ---- connections that end ---- */
+
+static void on_parted(void *arg)
+{
+	struct parting *p = arg, **at;
+	struct dial *d = p->owner;
+
+	for (at = &d->partings; *at != p; at = &(*at)->next)
+		;
+	*at = p->next;
+	peer_keep_free(p->keep);
+	free(p);
+	if (d->stopping && !d->partings)
+		loop_defer_call(d->stopped);
+}
+
+static void part(struct dial *d, struct peer_keep *keep)
+{
+	struct parting *p = keep ? calloc(1, sizeof(*p)) : NULL;
+
+	if (!p) {
+		peer_keep_free(keep);
+		return;
+	}
+	p->owner = d;
+	p->keep = keep;
+	p->next = d->partings;
+	d->partings = p;
+	peer_keep_close(keep, on_parted, p);
+}
+
 /* ---- clouds ---- */
 
 static bool in_use(const struct cloud *c)
 {
 	return c->wishes || c->owner->deps.in_use(c->to.cloud, c->owner->deps.arg);
+}
+
+/* Its connection, if any, may end what is under way. */
+static void cloud_part(struct cloud *c)
+{
+	if (c->h2) {
+		h2_set_data(c->h2, NULL);
+		c->owner->deps.leaving(c->to.cloud, c->owner->deps.arg);
+	}
+	c->h2 = NULL;
+	part(c->owner, c->keep);
+	c->keep = NULL;
+	nonces_clear(&c->nonces);
 }
 
 static void cloud_free(struct cloud *c)
@@ -136,6 +188,7 @@ static void on_idle(void *arg)
 	}
 	log_info("cloud: %s: connection closed: nothing to do", c->to.cloud);
 	ledger_del_cloud(c->owner->deps.ledger, c->to.cloud);
+	cloud_part(c);
 	cloud_free(c);
 }
 
@@ -241,12 +294,7 @@ static int cloud_add(struct dial *d, const struct sapi_dial *to, struct cloud **
 /* The cloud has moved to another address. */
 static int cloud_redirect(struct cloud *c, const struct sapi_dial *to)
 {
-	if (c->h2)
-		h2_set_data(c->h2, NULL);
-	c->h2 = NULL;
-	peer_keep_free(c->keep);
-	c->keep = NULL;
-	nonces_clear(&c->nonces);
+	cloud_part(c);
 	c->to = *to;
 	return cloud_keep(c);
 }
@@ -279,6 +327,11 @@ void dial_request(struct dial *d, struct h2_req *req)
 
 	if (body_decode(req, &sapi_dial_schema, &to) < 0)
 		return;
+	if (d->stopping) {
+		h2_problem(req, 503, "stopping", "the gateway is stopping");
+		sapi_dial_fini(&to);
+		return;
+	}
 	rc = dial_cloud(d, &to, &c);
 	if (rc == 0) {
 		ledger_put_cloud(d->deps.ledger, &to);
@@ -389,25 +442,6 @@ int dial_start(struct dial *d, struct err *e)
 	return rc < 0 ? err_sys(e, rc, "state: clouds") : 0;
 }
 
-static void on_session_ended(struct h2 *h2, int err, const char *why, void *arg)
-{
-	struct dial *d = arg;
-
-	(void)h2;
-	(void)err;
-	(void)why;
-	if (--d->closing == 0)
-		loop_defer_call(d->stopped);
-}
-
-static void watch_end(struct dial *d, struct h2 *h2)
-{
-	if (!h2)
-		return;
-	d->closing++;
-	h2_on_close(h2, on_session_ended, d);
-}
-
 static void on_stopped(void *arg)
 {
 	struct dial *d = arg;
@@ -420,14 +454,15 @@ void dial_stop(struct dial *d, void (*done)(void *arg), void *arg)
 {
 	d->done = done;
 	d->done_arg = arg;
-	watch_end(d, peer_keep_session(d->manager));
-	peer_keep_free(d->manager);
-	d->manager = NULL;
+	/* Clouds first: what waits for them is answered to the manager. */
 	while (d->clouds) {
-		watch_end(d, d->clouds->h2);
+		cloud_part(d->clouds);
 		cloud_free(d->clouds);
 	}
-	if (!d->closing)
+	part(d, d->manager);
+	d->manager = NULL;
+	d->stopping = true;
+	if (!d->partings)
 		loop_defer_call(d->stopped);
 }
 
@@ -461,10 +496,17 @@ void dial_set_tls(struct dial *d, struct tls_ctx *tls)
 
 void dial_free(struct dial *d)
 {
+	struct parting *p;
+
 	if (!d)
 		return;
 	while (d->clouds)
 		cloud_free(d->clouds);
+	while ((p = d->partings)) {
+		d->partings = p->next;
+		peer_keep_free(p->keep);
+		free(p);
+	}
 	peer_keep_free(d->manager);
 	loop_defer_free(d->stopped);
 	free(d);

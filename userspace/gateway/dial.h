@@ -33,6 +33,8 @@ struct dial_deps {
 	struct ledger *ledger;
 	/* Has @cloud tunnels or waiting requests here? */
 	bool (*in_use)(const char *cloud, void *arg);
+	/* Its connection is being closed gracefully: streams on it are to end. */
+	void (*leaving)(const char *cloud, void *arg);
 	void *arg;
 };
 

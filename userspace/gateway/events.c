@@ -45,12 +45,14 @@ void events_free(struct events *ev)
 	free(ev);
 }
 
-void events_finish(struct events *ev)
+void events_finish(struct events *ev, const char *cloud)
 {
 	struct subscriber *s;
 
-	for (s = ev->first; s; s = s->next)
-		h2_finish(s->req);
+	for (s = ev->first; s; s = s->next) {
+		if (!cloud || strcmp(s->cloud, cloud) == 0)
+			h2_finish(s->req);
+	}
 }
 
 static void on_close(struct h2_req *req, int err, void *arg)

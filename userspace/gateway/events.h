@@ -20,8 +20,8 @@ int events_new(struct events **out);
 /* Streams still open are forgotten: end their sessions before. NULL is allowed. */
 void events_free(struct events *ev);
 
-/* End all streams in order: the gateway is stopping. */
-void events_finish(struct events *ev);
+/* End the streams of @cloud (NULL: of all) in order: its connection, or the gateway, is stopping. */
+void events_finish(struct events *ev, const char *cloud);
 
 /* Handler of GET /v1/events. */
 void events_subscribe(struct events *ev, struct h2_req *req);

@@ -73,6 +73,14 @@ static bool cloud_in_use(const char *cloud, void *arg)
 	       controller_waits(g->controller, cloud, NULL);
 }
 
+/* Its streams would hold up the end of the connection. */
+static void on_cloud_leaving(const char *cloud, void *arg)
+{
+	struct gateway *g = arg;
+
+	events_finish(g->events, cloud);
+}
+
 /* ---- start ---- */
 
 static int load_tls(const struct gateway_conf *conf, struct tls_ctx **out, struct err *e)
@@ -167,6 +175,7 @@ static int make_parts(struct gateway *g, struct err *e)
 						   .routes = &g->router,
 						   .ledger = g->ledger,
 						   .in_use = cloud_in_use,
+						   .leaving = on_cloud_leaving,
 						   .arg = g },
 			      &g->dial);
 	return rc < 0 ? err_sys(e, rc, "start") : 0;
@@ -233,7 +242,7 @@ void gateway_stop(struct gateway *g)
 	g->stopping = 2;
 	/* Streams first, so that connections have nothing left to wait for. */
 	controller_stop(g->controller);
-	events_finish(g->events);
+	events_finish(g->events, NULL);
 	dial_stop(g->dial, on_part_stopped, g);
 	lan_stop(g->lan, on_part_stopped, g);
 }
