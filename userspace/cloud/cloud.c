@@ -156,8 +156,7 @@ static void on_refused(const char *remote, int err, const char *why, void *arg)
 
 	(void)err;
 	(void)arg;
-	log_limited(peer_host(remote, host), LOG_LVL_WARNING, "tls: %s: refused: %s", remote,
-		    why);
+	log_limited(peer_host(remote, host), LOG_LVL_WARNING, "tls: %s: refused: %s", remote, why);
 }
 
 /* ---- start ---- */
