@@ -1,0 +1,14 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""encap_hold PORT: hold a UDP port for the kernel's own ESP in UDP (RFC 3948) until killed."""
+import signal
+import socket
+import sys
+
+UDP_ENCAP = 100
+UDP_ENCAP_ESPINUDP = 2
+
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.bind(("0.0.0.0", int(sys.argv[1])))
+sock.setsockopt(socket.IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP)
+signal.pause()

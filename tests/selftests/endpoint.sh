@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The cloud learns where the gateway is, and follows it when its NAT gives it another port, but only on packets
+# that are authentic and newer than any before.
+#
+#   gw 10.0.0.1 ── inside ── 10.0.0.2 nat 198.51.100.1 ── wan ── 198.51.100.2 cloud
+#   192.168.1.10             UDP 4500 leaves as 5001, then as 5002        100.64.0.1
+#
+# The NAT is stateless (nftables rewrites the port), so that the test decides when it changes.
+#
+# shellcheck disable=SC2154 # setup_ns sets the names of namespaces
+
+. "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
+
+need python3 ping nft
+begin 14
+setup_ns gw nat cloud
+join_wan "$nat" "$cloud"
+join_wan "$gw" "$nat" 10.0.0 wan inside
+ip -n "$gw" route add default via 10.0.0.2
+in_ns "$nat" sysctl -qw net.ipv4.ip_forward=1
+ip -n "$gw" addr add 192.168.1.10/32 dev lo
+near_link "$gw"
+far_link "$cloud"
+far=$((0x2001)) near=$((0x1001))
+
+# nat_port PORT: from now on the gateway's capsules leave as 198.51.100.1:PORT, and only what is sent there arrives
+nat_port()
+{
+	in_ns "$nat" nft -f - <<-RULES
+		table ip rebind
+		delete table ip rebind
+		table ip rebind {
+			chain out {
+				type filter hook postrouting priority 0;
+				oifname wan udp sport 4500 ip saddr set 198.51.100.1 udp sport set $1 udp checksum set 0
+			}
+			chain in {
+				type filter hook prerouting priority 0;
+				iifname wan udp dport $1 udp dport set 4500 ip daddr set 10.0.0.1 udp checksum set 0
+			}
+			chain hold {
+				type filter hook forward priority 0;
+				${2:-}
+			}
+		}
+	RULES
+}
+
+endpoint_is()
+{
+	tunnel_is "$cloud" "$far" ".endpoint == \"$1\""
+}
+
+event_seen()
+{
+	grep -c '"event":"endpoint"' "$TMP/events" | grep -qx "$1"
+}
+
+# put_old SPORT [CHANGE...]: a capsule taken from the wire, sent to the cloud from another port
+put_old()
+{
+	local port=$1
+	shift
+	in_ns "$nat" python3 "$here/capsule.py" put wan "$TMP/capsules" line=0 "sport=$port" "$@"
+}
+
+# taken: one capsule of the gateway, as it leaves the NAT
+take()
+{
+	ip netns exec "$nat" python3 "$here/capsule.py" take "$1" "$TMP/capsules" 1 >"$TMP/taker" &
+	local pid=$!
+	within grep -q ready "$TMP/taker" || return
+	in_ns "$gw" ping -q -c 1 -W "${2:-$WAIT}" 100.64.0.1
+	wait "$pid"
+}
+
+drops_more()
+{
+	tunnel_is "$cloud" "$far" ".rx.drops.$1 > $2"
+}
+
+# stays PORT REASON CHANGE...: sent from another port it is dropped as that, and the endpoint stays
+stays()
+{
+	local port=$1 reason=$2 before
+	shift 2
+	before=$(tunnel_value "$cloud" "$far" ".rx.drops.$reason")
+	put_old 6666 "$@" && within drops_more "$reason" "$before" && endpoint_is "198.51.100.1:$port"
+}
+
+# A capsule that the NAT held back is authentic and new to the cloud, but older than the last: it is delivered, and
+# moves nothing.
+late()
+{
+	local before
+	nat_port 5002 'udp dport 4500 drop'
+	take inside 1
+	nat_port 5002
+	pings "$gw" 100.64.0.1 || return
+	before=$(tunnel_value "$cloud" "$far" .rx.packets)
+	# taken on the inside: its frame is addressed anew
+	in_ns "$nat" python3 "$here/capsule.py" put wan "$TMP/capsules" line=0 sport=6666 \
+		"saddr=198.51.100.1" "smac=$(mac "$nat")" "dmac=$(mac "$cloud")" || return
+	within tunnel_is "$cloud" "$far" ".rx.packets == $((before + 1))" &&
+		endpoint_is 198.51.100.1:5002
+}
+
+mac()
+{
+	ip -n "$1" -j link show wan | jq -r '.[0].address'
+}
+
+nat_port 5001
+shunt -n "$cloud" -j monitor tunnels >"$TMP/events" &
+within grep -q ready "$TMP/events"
+check "tunnel without an endpoint at the cloud" pair "$gw" "$cloud" 1 aes-gcm-256 192.168.1.10 100.64.0.1
+check "the cloud has learned it" endpoint_is 198.51.100.1:5001
+check "and says so" within event_seen 1
+check "ping from the cloud" pings "$cloud" 192.168.1.10
+nat_port 5002
+check "another port of the NAT: ping from the gateway" pings "$gw" 100.64.0.1
+check "the cloud has followed" endpoint_is 198.51.100.1:5002
+check "and says so" within event_seen 2
+check "ping from the cloud arrives at the new port" pings "$cloud" 192.168.1.10
+check "take a capsule" take wan
+check "replayed from elsewhere: nothing moves" stays 5002 replay
+check "forged, and newer, from elsewhere: nothing moves" stays 5002 auth flip=4
+check "late from elsewhere: delivered, nothing moves" late
+check "no event for any of these" event_seen 2
+check "ping from the cloud still arrives" pings "$cloud" 192.168.1.10
+ktap_finished

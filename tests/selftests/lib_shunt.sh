@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# lib_shunt: what the tests of this collection share. Sourced first; brings in the kernel's own helpers
+# (namespaces, waiting, TAP). Each test draws its topology, calls begin, then check for every result.
+
+here=$(dirname "$(readlink -e "$0")")
+# shellcheck disable=SC1091
+. "$here/../net/lib.sh"
+# shellcheck disable=SC1091
+. "$here/../kselftest/ktap_helpers.sh"
+
+WAIT=${WAIT:-30} # seconds; emulated machines are slow, so tests wait for conditions, never for time
+TMP=$(mktemp -d)
+
+skip()
+{
+	ktap_skip_all "$*"
+	exit "$KSFT_SKIP"
+}
+
+# need COMMAND...: the programs a test cannot do without
+need()
+{
+	local program
+	for program; do
+		command -v "$program" >/dev/null || skip "$program is not installed"
+	done
+}
+
+# begin COUNT: load the module, announce COUNT results
+begin()
+{
+	[ "$(id -u)" -eq 0 ] || skip "must run as root"
+	need ip jq shunt
+	[ -d /sys/module/shunt ] || modprobe shunt 2>"$TMP/modprobe" ||
+		skip "module shunt does not load: $(cat "$TMP/modprobe")"
+	ktap_print_header
+	ktap_set_plan "$1"
+}
+
+# end: remove what begin and the test made. Runs on every exit.
+end()
+{
+	local job
+	for job in $(jobs -p); do
+		kill "$job" 2>/dev/null
+	done
+	wait 2>/dev/null
+	cleanup_all_ns
+	rm -rf "$TMP"
+}
+trap end EXIT
+
+# check NAME COMMAND...: one result; what the command says is shown only when it fails
+check()
+{
+	local name=$1
+	shift
+	if "$@" >"$TMP/check" 2>&1; then
+		ktap_test_pass "$name"
+	else
+		ktap_test_fail "$name"
+		sed 's/^/#   /' "$TMP/check"
+	fi
+}
+
+# refute COMMAND...: for check, what must fail
+refute()
+{
+	! "$@"
+}
+
+# within COMMAND...: it becomes true before WAIT seconds are over
+within()
+{
+	slowwait "$WAIT" "$@" >/dev/null
+}
+
+in_ns()
+{
+	ip netns exec "$@"
+}
+
+# The wide area network: two namespaces, $1 and $2, joined by wan interfaces with addresses ending in 1 and 2.
+join_wan()
+{
+	local a=$1 b=$2 net=${3:-198.51.100} if_a=${4:-wan} if_b=${5:-wan}
+	ip link add "$if_a" netns "$a" type veth peer name "$if_b" netns "$b"
+	ip -n "$a" addr add "$net.1/24" dev "$if_a"
+	ip -n "$b" addr add "$net.2/24" dev "$if_b"
+	ip -n "$a" link set "$if_a" up
+	ip -n "$b" link set "$if_b" up
+}
+
+# The LAN of gateway $1 with the one device $2: 192.168.1.0/24 and fd00:1::/64, .1 and .10
+join_lan()
+{
+	ip link add lan netns "$1" type veth peer name lan netns "$2"
+	ip -n "$1" addr add 192.168.1.1/24 dev lan
+	ip -n "$2" addr add 192.168.1.10/24 dev lan
+	ip -n "$1" addr add fd00:1::1/64 dev lan nodad
+	ip -n "$2" addr add fd00:1::10/64 dev lan nodad
+	ip -n "$1" link set lan up
+	ip -n "$2" link set lan up
+	ip -n "$2" route add default via 192.168.1.1
+	ip -n "$2" route add default via fd00:1::1
+	in_ns "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+}
+
+# The shunt device of a gateway: what goes to a far or alias address leaves by it
+near_link()
+{
+	ip -n "$1" link add shunt0 type shunt
+	ip -n "$1" link set shunt0 up
+	ip -n "$1" route add 100.64.0.0/10 dev shunt0
+	ip -n "$1" route add fd00:64::/32 dev shunt0
+}
+
+# The shunt device of a cloud: it owns the far addresses, and the near ones are behind it
+far_link()
+{
+	ip -n "$1" link add shunt0 type shunt
+	ip -n "$1" addr add 100.64.0.1/32 dev shunt0
+	ip -n "$1" addr add fd00:64::1/128 dev shunt0 nodad
+	ip -n "$1" link set shunt0 up
+	ip -n "$1" route add 100.64.0.0/10 dev shunt0 src 100.64.0.1
+	ip -n "$1" route add 192.168.1.0/24 dev shunt0 src 100.64.0.1
+	ip -n "$1" route add fd00:64::/32 dev shunt0 src fd00:64::1
+	ip -n "$1" route add fd00:1::/64 dev shunt0 src fd00:64::1
+}
+
+# key_octets CIPHER: cipher key and salt
+key_octets()
+{
+	case $1 in
+	aes-gcm-128) echo 20 ;;
+	*) echo 36 ;;
+	esac
+}
+
+# new_key NAME CIPHER: a fresh key in $TMP/NAME
+new_key()
+{
+	(umask 077 && head -c "$(key_octets "$2")" /dev/urandom >"$TMP/$1")
+}
+
+key_hex()
+{
+	od -An -v -tx1 "$TMP/$1" | tr -d ' \n'
+}
+
+# pair NEAR-NS FAR-NS NUMBER CIPHER NEAR FAR [NEAR-SIDE WORDS...]: tunnel NUMBER between the two, with fresh
+# keys; the SPIs are 0x1000 + NUMBER at the near and 0x2000 + NUMBER at the far side. Words after the far
+# address go to the near side only.
+pair()
+{
+	local near_ns=$1 far_ns=$2 number=$3 cipher=$4 near=$5 far=$6
+	local in=$((0x1000 + number)) out=$((0x2000 + number))
+	shift 6
+	new_key "down$number" "$cipher"
+	new_key "up$number" "$cipher"
+	shunt -n "$far_ns" tunnel add dev shunt0 side far spi-in "$out" spi-out "$in" cipher "$cipher" \
+		key-in "file:$TMP/up$number" key-out "file:$TMP/down$number" near "$near" far "$far" || return
+	shunt -n "$near_ns" tunnel add dev shunt0 side near spi-in "$in" spi-out "$out" cipher "$cipher" \
+		key-in "file:$TMP/down$number" key-out "file:$TMP/up$number" near "$near" far "$far" \
+		endpoint "${FAR_ENDPOINT:-198.51.100.2:4500}" "$@" || return
+	# the near side's first packets teach the far side where it is
+	within learned "$far_ns" "$out"
+}
+
+# unpair NEAR-NS FAR-NS NUMBER
+unpair()
+{
+	shunt -n "$1" tunnel del dev shunt0 spi-in "$((0x1000 + $3))"
+	shunt -n "$2" tunnel del dev shunt0 spi-in "$((0x2000 + $3))"
+}
+
+# tunnel_is NS SPI FILTER: a jq filter holds for the tunnel
+tunnel_is()
+{
+	shunt -n "$1" -j tunnel show dev shunt0 spi-in "$2" | jq -e ".[0] | $3" >/dev/null
+}
+
+# tunnel_value NS SPI FILTER
+tunnel_value()
+{
+	shunt -n "$1" -j tunnel show dev shunt0 spi-in "$2" | jq -r ".[0] | $3"
+}
+
+learned()
+{
+	tunnel_is "$1" "$2" 'has("endpoint")'
+}
+
+# pings NS ADDRESS [OPTIONS...]
+pings()
+{
+	local ns=$1 to=$2
+	shift 2
+	in_ns "$ns" ping -c 3 -i 0.2 -W "$WAIT" "$@" "$to"
+}
+
+listening()
+{
+	in_ns "$1" ss -Hlnt "sport = :$2" | grep -q .
+}
+
+# tcp_copy SERVER-NS CLIENT-NS ADDRESS PORT [OCTETS]: a file arrives as it was sent, and another comes back
+tcp_copy()
+{
+	local server=$1 client=$2 address=$3 port=$4 size=${5:-300000} pid rc=0
+	case $address in
+	*:*) address="[$address]" ;;
+	esac
+	head -c "$size" /dev/urandom >"$TMP/there"
+	head -c "$size" /dev/urandom >"$TMP/back"
+	rm -f "$TMP/there.got" "$TMP/back.got"
+	timeout "$((2 * WAIT))" ip netns exec "$server" socat -t "$WAIT" "TCP6-LISTEN:$port,reuseaddr,ipv6only=0" \
+		"SYSTEM:cat $TMP/back & cat >$TMP/there.got; wait" &
+	pid=$!
+	within listening "$server" "$port" || return
+	timeout "$((2 * WAIT))" ip netns exec "$client" socat -t "$WAIT" - "TCP:$address:$port,connect-timeout=$WAIT" \
+		<"$TMP/there" >"$TMP/back.got" || rc=1
+	wait "$pid" || rc=1
+	cmp "$TMP/there" "$TMP/there.got" && cmp "$TMP/back" "$TMP/back.got" && return "$rc"
+}
+
+# The kernel log from here on; clean_log says whether it complained since
+mark_log()
+{
+	LOG_MARK=$(dmesg | wc -l)
+}
+
+clean_log()
+{
+	! dmesg | tail -n "+$((LOG_MARK + 1))" | grep -E 'BUG:|WARNING:|Oops|unregister_netdevice|general protection|refcount_t|memory leak'
+}

@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A tunnel reaches one device, and of that only what is listed. The cloud's end is the kernel's xfrm, which sends
+# whatever it is given, so that the gateway alone decides.
+#
+#   dev 192.168.1.10 ── lan ── gw 198.51.100.1 ── wan ── 198.51.100.2 cloud
+#                              shunt0                    xfrm, any inner packet
+#   host 192.168.1.10          near 100.64.0.5, fd00:64::5, allow tcp/631,icmp
+#   alias 100.65.0.1           far  100.64.0.1, fd00:64::1
+#
+# shellcheck disable=SC2154 # setup_ns sets the names of namespaces
+
+. "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
+
+need python3 nft ping socat
+mapfile -t packets < <(python3 "$here/inner.py" list)
+begin $((${#packets[@]} + 10))
+setup_ns dev gw cloud
+join_wan "$gw" "$cloud"
+join_lan "$gw" "$dev"
+near_link "$gw"
+ip -n "$cloud" addr add 100.64.0.1/32 dev lo
+ip -n "$cloud" addr add 100.64.0.2/32 dev lo
+ip -n "$cloud" addr add fd00:64::1/128 dev lo nodad
+ip -n "$cloud" route add 100.64.0.0/10 via 198.51.100.1 src 100.64.0.1
+ip -n "$cloud" -6 neigh add fe80::1 lladdr 02:00:00:00:00:01 dev wan
+ip -n "$cloud" -6 route add fd00:64::/32 via fe80::1 dev wan src fd00:64::1
+ip -n "$dev" addr add 192.168.1.11/24 dev lan
+
+# What comes out of the tunnels at the gateway, whatever becomes of it then
+in_ns "$gw" nft -f - <<RULES
+table inet judge {
+	counter delivered { }
+	chain out_of_tunnels {
+		type filter hook prerouting priority raw;
+		iifname shunt0 counter name delivered
+	}
+}
+RULES
+
+delivered()
+{
+	in_ns "$gw" nft -j list counter inet judge delivered | jq '.nftables[] | .counter? // empty | .packets'
+}
+
+# one_end SPI-IN SPI-OUT NEAR FAR KEY-IN KEY-OUT [WORDS]: tunnel of the gateway, states of the cloud
+one_end()
+{
+	local in=$1 out=$2 near=$3 far=$4
+	new_key "in$in" aes-gcm-256
+	new_key "out$in" aes-gcm-256
+	shift 4
+	shunt -n "$gw" tunnel add dev shunt0 spi-in "$in" spi-out "$out" key-in "file:$TMP/in$in" \
+		key-out "file:$TMP/out$in" endpoint 198.51.100.2:4500 near "$near" far "$far" allow tcp/631,icmp "$@" &&
+		ip -n "$cloud" xfrm state add src 198.51.100.1 dst 198.51.100.2 proto esp spi "$out" reqid "$in" \
+			mode tunnel flag af-unspec aead 'rfc4106(gcm(aes))' "0x$(key_hex "out$in")" 128 \
+			encap espinudp 4500 4500 0.0.0.0 &&
+		ip -n "$cloud" xfrm state add src 198.51.100.2 dst 198.51.100.1 proto esp spi "$in" reqid "$in" \
+			mode tunnel flag af-unspec aead 'rfc4106(gcm(aes))' "0x$(key_hex "in$in")" 128 \
+			encap espinudp 4500 4500 0.0.0.0
+}
+
+# policies ANY REQID: everything between the cloud and the near addresses
+policies()
+{
+	local any=$1 net=$2 reqid=$3
+	ip -n "$cloud" xfrm policy add dir out src "$any" dst "$net" \
+		tmpl src 198.51.100.2 dst 198.51.100.1 proto esp reqid "$reqid" mode tunnel &&
+		ip -n "$cloud" xfrm policy add dir in src "$net" dst "$any" \
+			tmpl src 198.51.100.1 dst 198.51.100.2 proto esp reqid "$reqid" mode tunnel
+}
+
+set_up()
+{
+	one_end $((0x1001)) $((0x2001)) 100.64.0.5 100.64.0.1 host 192.168.1.10 alias 100.65.0.1 &&
+		one_end $((0x1002)) $((0x2002)) fd00:64::5 fd00:64::1 host fd00:1::10 alias fd00:64:1::1 &&
+		policies 0.0.0.0/0 100.64.0.0/24 $((0x1001)) &&
+		policies ::/0 fd00:64::/32 $((0x1002)) || return
+	ip netns exec "$cloud" python3 "$here/encap_hold.py" 4500 &
+	within in_ns "$cloud" grep -q ':1194 ' /proc/net/udp # 4500
+}
+
+# spi_of NAME: which of the two tunnels a packet goes through
+spi_of()
+{
+	case $1 in
+	ipv6-*) echo $((0x1002)) ;;
+	*) echo $((0x1001)) ;;
+	esac
+}
+
+drops_are()
+{
+	tunnel_is "$gw" "$1" "$2 == $3"
+}
+
+# dropped NAME REASON: the packet is counted as that, exactly once, and does not come out
+dropped()
+{
+	local name=$1 reason=$2 spi before count
+	spi=$(spi_of "$name")
+	before=$(delivered)
+	count=$(tunnel_value "$gw" "$spi" ".rx.drops.$reason")
+	in_ns "$cloud" python3 "$here/inner.py" "$name" || return
+	within drops_are "$spi" ".rx.drops.$reason" $((count + 1)) || {
+		shunt -n "$gw" -s tunnel show dev shunt0 spi-in "$spi"
+		return 1
+	}
+	[ "$(delivered)" = "$before" ]
+}
+
+# On the way back: what the LAN sends from elsewhere than the listed port is not the tunnel's
+back_dropped()
+{
+	local source=$1 port=$2 proto=$3 count
+	count=$(tunnel_value "$gw" $((0x1001)) .tx.drops.scope)
+	echo hello | in_ns "$dev" socat -T 1 - "$proto:100.65.0.1:9,bind=$source:$port" 2>/dev/null
+	within more_drops "$count"
+}
+
+more_drops()
+{
+	[ "$(tunnel_value "$gw" $((0x1001)) .tx.drops.scope)" -gt "$1" ]
+}
+
+check "tunnels to a cloud of the kernel's own" set_up
+check "ping is allowed, IPv4" pings "$cloud" 100.64.0.5
+check "ping is allowed, IPv6" pings "$cloud" fd00:64::5
+check "the listed port is allowed" tcp_copy "$dev" "$cloud" 100.64.0.5 631 20000
+check "the allowed is not counted as dropped" drops_are $((0x1001)) '[.rx.drops[]] | add' 0
+for packet in "${packets[@]}"; do
+	# shellcheck disable=SC2086 # name and reason
+	check "dropped: ${packet/ /, counted as }" dropped $packet
+done
+check "back: another port of the device" back_dropped 192.168.1.10 7000 UDP
+check "back: another protocol" back_dropped 192.168.1.10 631 UDP
+check "back: another host of the LAN" back_dropped 192.168.1.11 631 UDP
+check "an empty list allows any port" shunt -n "$gw" tunnel set dev shunt0 spi-in $((0x1001)) allow any
+check "and it is reached" tcp_copy "$dev" "$cloud" 100.64.0.5 632 20000
+ktap_finished

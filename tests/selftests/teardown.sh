@@ -1,0 +1,162 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Namespaces, devices and the module go away with live tunnels under traffic, and nothing is left behind.
+#
+#   gw 198.51.100.1 ── wan ── 198.51.100.2 cloud, eight tunnels, UDP both ways through all of them
+#
+# shellcheck disable=SC2154 # setup_ns sets the names of namespaces
+
+. "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
+
+need socat python3
+ROUNDS=${ROUNDS:-3}
+TUNNELS=8
+begin $((2 * ROUNDS + 9))
+mark_log
+leaks=/sys/kernel/debug/kmemleak
+[ ! -w "$leaks" ] || echo clear >"$leaks"
+
+# busy NS ADDRESS...: send to all of them until killed
+busy()
+{
+	ip netns exec "$1" python3 -c '
+import socket, sys
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+while True:
+    for address in sys.argv[1:]:
+        try:
+            sock.sendto(bytes(1200), (address, 9))
+        except OSError:
+            pass
+' "${@:2}" &
+}
+
+# Build it all, with traffic both ways
+world()
+{
+	local i near=() far=()
+	setup_ns gw cloud
+	join_wan "$gw" "$cloud"
+	near_link "$gw"
+	ip -n "$cloud" link add shunt0 type shunt
+	ip -n "$cloud" link set shunt0 up
+	ip -n "$cloud" route add 100.64.0.0/10 dev shunt0
+	for ((i = 1; i <= TUNNELS; i++)); do
+		ip -n "$gw" addr add "100.64.0.$i/32" dev lo
+		ip -n "$cloud" addr add "100.64.1.$i/32" dev lo
+		pair "$gw" "$cloud" "$i" aes-gcm-256 "100.64.0.$i" "100.64.1.$i" idle 1h keepalive 1s || return
+		near+=("100.64.0.$i")
+		far+=("100.64.1.$i")
+	done
+	# the source must be the tunnel's: one route each
+	for ((i = 1; i <= TUNNELS; i++)); do
+		ip -n "$gw" route add "100.64.1.$i" dev shunt0 src "100.64.0.$i"
+		ip -n "$cloud" route add "100.64.0.$i" dev shunt0 src "100.64.1.$i"
+	done
+	SENDERS=()
+	busy "$gw" "${far[@]}"
+	SENDERS+=($!)
+	busy "$cloud" "${near[@]}"
+	SENDERS+=($!)
+	within carried "$gw" && within carried "$cloud"
+}
+
+carried()
+{
+	shunt -n "$1" -j tunnel show dev shunt0 | jq -e 'length == '$TUNNELS' and all(.[]; .rx.packets > 20 and .tx.packets > 20)'
+}
+
+still()
+{
+	kill "${SENDERS[@]}" 2>/dev/null
+	wait "${SENDERS[@]}" 2>/dev/null
+	SENDERS=()
+}
+
+# A namespace ends with its last process: first the gateway's, while the cloud goes on sending to it.
+netns_goes()
+{
+	ip netns del "$gw" && kill "${SENDERS[0]}" && wait "${SENDERS[0]}"
+	within carries_on && ip netns del "$cloud" && still && ! ip netns list | grep -qwE "$gw|$cloud"
+}
+
+carries_on()
+{
+	local before
+	before=$(sent)
+	within sent_more "$before"
+}
+
+sent()
+{
+	ip -n "$cloud" -j -s link show shunt0 | jq '.[0].stats64.tx.packets'
+}
+
+sent_more()
+{
+	[ "$(sent)" -gt "$1" ]
+}
+
+# Destruction of a namespace is deferred; a module whose devices are gone can be removed.
+module_goes()
+{
+	within rmmod shunt && ! grep -q '^shunt ' /proc/modules
+}
+
+device_goes()
+{
+	ip -n "$gw" link del shunt0 && ip -n "$cloud" link del shunt0 && still
+}
+
+clean_up()
+{
+	still
+	cleanup_all_ns
+	unset gw cloud
+}
+
+tell_deleted()
+{
+	[ "$(jq -s '[.[] | select(.event == "del" and .reason == "netdev")] | length' "$TMP/events")" = "$TUNNELS" ]
+}
+
+no_leaks()
+{
+	echo scan >"$leaks" && echo scan >"$leaks" && ! grep -A 20 shunt "$leaks"
+}
+
+nothing_left()
+{
+	# slabs and per-protocol objects of the module have its name; the family and the link type are gone too
+	! grep -i shunt /proc/slabinfo /proc/net/protocols && ! ip link add left0 type shunt 2>/dev/null
+}
+
+for ((round = 1; round <= ROUNDS; round++)); do
+	check "round $round: $TUNNELS tunnels under traffic" world
+	check "round $round: both namespaces deleted" netns_goes
+	clean_up
+done
+check "module unloads" module_goes
+
+modprobe shunt
+check "again under traffic" world
+shunt -n "$gw" -j monitor tunnels >"$TMP/events" &
+monitor=$!
+within grep -q ready "$TMP/events"
+check "both devices deleted" device_goes
+check "each tunnel's end was told, with the reason" within tell_deleted
+kill "$monitor"
+clean_up
+
+check "once more under traffic" world
+check "module unloaded with devices and tunnels in place" module_goes
+clean_up
+check "nothing left" nothing_left
+check "kernel log stays clean" clean_log
+if [ -w "$leaks" ]; then
+	check "no memory leaked" no_leaks
+else
+	ktap_test_skip "no memory leaked: kernel without kmemleak"
+fi
+ktap_finished

@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The kernel says when there are many tunnels, or few again, without being asked.
+#
+#   ns: shunt0 with tunnels to nowhere; shunt monitor listens
+#
+# shellcheck disable=SC2154 # setup_ns sets the names of namespaces
+
+. "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
+
+begin 19
+setup_ns ns
+ip -n "$ns" link add shunt0 type shunt
+ip -n "$ns" link set shunt0 up
+ip -n "$ns" link add dummy0 type dummy
+ip -n "$ns" link set dummy0 up
+ip -n "$ns" addr add 198.51.100.1/24 dev dummy0
+
+add()
+{
+	new_key "a$1" aes-gcm-256
+	new_key "b$1" aes-gcm-256
+	shunt -n "$ns" tunnel add dev shunt0 spi-in "$((0x1000 + $1))" spi-out "$((0x2000 + $1))" key-in "file:$TMP/a$1" \
+		key-out "file:$TMP/b$1" endpoint 198.51.100.2:4500 near "100.64.0.$1" far "100.64.1.$1" cookie "job-$1"
+}
+
+del()
+{
+	shunt -n "$ns" tunnel del dev shunt0 spi-in "$((0x1000 + $1))"
+}
+
+set_marks()
+{
+	shunt -n "$ns" threshold set dev shunt0 "$@"
+}
+
+# crossed COUNT WORD: so many events of that kind so far
+crossed()
+{
+	[ "$(jq -s "[.[] | select(.event == \"threshold\" and .crossed == \"$2\")] | length" "$TMP/load")" = "$1" ]
+}
+
+# tunnel_event COUNT KIND
+tunnel_event()
+{
+	[ "$(jq -s "[.[] | select(.event == \"$2\")] | length" "$TMP/tunnels")" = "$1" ]
+}
+
+last_del()
+{
+	jq -se "[.[] | select(.event == \"del\")] | last | $1" "$TMP/tunnels"
+}
+
+shunt -n "$ns" -j monitor load >"$TMP/load" &
+shunt -n "$ns" -j monitor tunnels >"$TMP/tunnels" &
+within grep -q ready "$TMP/load"
+within grep -q ready "$TMP/tunnels"
+
+check "set marks" set_marks tunnels-high 3 tunnels-low 1
+check "they are shown" eval "shunt -n $ns -j load show dev shunt0 |
+	jq -e '.[0].thresholds | .tunnels_high == 3 and .tunnels_low == 1'"
+check "first tunnel" add 1
+check "second tunnel" add 2
+check "two are not many" crossed 0 tunnels-high
+check "third tunnel" add 3
+check "three are: one event" within crossed 1 tunnels-high
+check "fourth tunnel" add 4
+check "del to two" eval 'del 4 && del 3'
+check "fifth tunnel, three again" add 5
+check "between the marks nothing is said" eval 'crossed 1 tunnels-high && crossed 0 tunnels-low'
+check "del to one" eval 'del 5 && del 2'
+check "one is few: one event" within crossed 1 tunnels-low
+check "up again: second event" eval 'add 6 && add 7 && within crossed 2 tunnels-high'
+check "a mark already reached is said at once" eval 'set_marks tunnels-high 0 && set_marks tunnels-high 2 &&
+	within crossed 3 tunnels-high'
+check "an event for each new tunnel" within tunnel_event 7 new
+check "an event for each that ended" within tunnel_event 4 del
+check "with its cookie, reason and counters" last_del \
+	'.cookie == "job-2" and .reason == "user" and (.rx | has("cpu_ns")) and (.tx.drops | has("noroute"))'
+check "off" eval 'set_marks tunnels-high 0 && add 8 && crossed 3 tunnels-high'
+ktap_finished

@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The kernel's own tool for netlink specifications drives the whole family from our specification.
+#
+#   ns: shunt0, up
+#
+# shellcheck disable=SC2154 # setup_ns sets the names of namespaces
+
+. "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
+
+need python3
+cli=${YNL_CLI:-/usr/src/linux/tools/net/ynl/cli.py}
+spec=${YNL_SPEC:-/shunt/Documentation/netlink/specs/shunt.yaml}
+schema=${YNL_SCHEMA:-/usr/src/linux/Documentation/netlink/genetlink.yaml}
+[ -f "$cli" ] || skip "no $cli (YNL_CLI)"
+[ -f "$spec" ] || skip "no $spec (YNL_SPEC)"
+python3 -c 'import yaml, jsonschema' 2>/dev/null || skip "python3 lacks yaml or jsonschema"
+begin 13
+setup_ns ns
+ip -n "$ns" link add dummy0 type dummy
+ip -n "$ns" link set dummy0 up
+ip -n "$ns" addr add 198.51.100.1/24 dev dummy0
+ip -n "$ns" link add shunt0 type shunt
+ip -n "$ns" link set shunt0 up
+ifindex=$(ip -n "$ns" -j link show shunt0 | jq '.[0].ifindex')
+new_key k1 aes-gcm-256
+new_key k2 aes-gcm-256
+
+ynl()
+{
+	in_ns "$ns" python3 "$cli" --spec "$spec" --schema "$schema" --output-json "$@"
+}
+
+# one OPERATION ATTRIBUTES FILTER
+one()
+{
+	ynl --do "$1" --json "$2" >"$TMP/answer" || return
+	cat "$TMP/answer"
+	[ -z "${3:-}" ] || jq -e "$3" "$TMP/answer"
+}
+
+all()
+{
+	ynl --dump "$1" ${3:+--json "$3"} >"$TMP/answer" || return
+	cat "$TMP/answer"
+	jq -e "$2" "$TMP/answer"
+}
+
+# 198.51.100.2:4500 as a struct sockaddr_in
+sockaddr=$(python3 -c 'import socket, struct
+print((struct.pack("=H", socket.AF_INET) + struct.pack("!H", 4500) + socket.inet_aton("198.51.100.2") + bytes(8)).hex())')
+new="{\"ifindex\": $ifindex, \"side\": \"near\", \"spi-in\": 4097, \"spi-out\": 8193, \"cipher\": \"aes-gcm-256\",
+	\"key-in\": \"$(key_hex k1)\", \"key-out\": \"$(key_hex k2)\", \"endpoint\": \"$sockaddr\",
+	\"near\": \"64400002\", \"far\": \"64400101\", \"host\": \"c0a8010a\", \"alias\": \"64410001\",
+	\"scope\": {\"rule\": [{\"proto\": 6, \"port\": 631}, {\"proto\": 1}]}, \"priority\": 3, \"cookie\": \"job-1\",
+	\"keepalive\": 20000, \"idle-timeout\": 300}"
+name="\"ifindex\": $ifindex, \"spi-in\": 4097"
+
+in_ns "$ns" timeout "$((4 * WAIT))" python3 -u "$cli" --spec "$spec" --schema "$schema" --output-json \
+	--subscribe tunnels --sleep "$((2 * WAIT))" >"$TMP/events" 2>&1 &
+
+check "specification fits its schema; dump of nothing" all tunnel-get '. == []'
+check "tunnel-new" one tunnel-new "$new" '."spi-in" == 4097 and has("generation")'
+check "tunnel-get" one tunnel-get "{$name}" '.side == "near" and .cipher == "aes-gcm-256" and .cookie == "job-1" and
+	.priority == 3 and ."idle-timeout" == 300 and .scope.rule[0].port == 631 and .rx.packets == 0 and
+	(.tx.drops | has("scope")) and (has("key-in") | not)'
+check "tunnel-get, all of a device" all tunnel-get 'length == 1' "{\"ifindex\": $ifindex}"
+check "tunnel-get, all" all tunnel-get 'length == 1'
+check "tunnel-set" one tunnel-set "{$name, \"priority\": 7, \"scope\": {\"rule\": [{\"proto\": 17, \"port\": 161}]}}"
+check "tunnel-set took effect" one tunnel-get "{$name}" '.priority == 7 and .scope.rule[0].proto == 17'
+check "threshold-set" one threshold-set "{\"ifindex\": $ifindex, \"tunnels-high\": 5, \"load-high\": 900}"
+check "load-get" one load-get "{\"ifindex\": $ifindex}" '.tunnels == 1 and ."tunnels-high" == 5 and ."tunnels-low" == 0 and
+	."load-high" == 900 and (.rx | has("cpu-ns"))'
+check "load-get, all" all load-get 'length == 1'
+check "an error names the attribute" eval "! ynl --do tunnel-new --json '$new' 2>&1 | tee $TMP/refusal | grep -q nothing &&
+	grep -q spi-in $TMP/refusal"
+check "tunnel-del answers with the final counters" one tunnel-del "{$name}" '.reason == "user" and (.rx | has("packets"))'
+check "threshold-set refuses nonsense" refute one threshold-set "{\"ifindex\": $ifindex, \"load-high\": 5, \"load-low\": 9}"
+ktap_finished
