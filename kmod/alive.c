@@ -21,6 +21,14 @@ static u64 ns_of_ms(u64 ms)
 	return ms * NSEC_PER_MSEC;
 }
 
+/* When a tunnel has been idle for long enough, U64_MAX never. */
+static u64 idle_due(const struct shunt_tunnel *t)
+{
+	u64 timeout = (u64)READ_ONCE(t->set.idle) * NSEC_PER_SEC;
+
+	return timeout ? atomic64_read(&t->last_use) + timeout : U64_MAX;
+}
+
 /* Each of these returns when it wants to be called again, U64_MAX never. */
 
 static u64 opening(struct shunt_tunnel *t, u64 now)
@@ -52,12 +60,8 @@ static u64 keepalive(struct shunt_tunnel *t, u64 now)
 
 static u64 idle(struct shunt_tunnel *t, u64 now)
 {
-	u64 timeout = (u64)READ_ONCE(t->set.idle) * NSEC_PER_SEC;
-	u64 due;
+	u64 due = idle_due(t);
 
-	if (!timeout)
-		return U64_MAX;
-	due = atomic64_read(&t->last_use) + timeout;
 	if (now < due)
 		return due;
 	shunt_chore(t, SHUNT_CHORE_IDLE);
@@ -131,6 +135,17 @@ void shunt_alive_restart(struct shunt_dev *shunt)
 		t->open_ms = OPEN_FIRST_MS;
 		kick(t);
 	}
+}
+
+/**
+ * shunt_alive_idle() - whether a tunnel has been idle for as long as it may
+ * @t: tunnel
+ *
+ * Return: true if it is to end.
+ */
+bool shunt_alive_idle(const struct shunt_tunnel *t)
+{
+	return shunt_now() >= idle_due(t);
 }
 
 /**

@@ -17,6 +17,7 @@ void shunt_alive_init(struct shunt_tunnel *t);
 void shunt_alive_start(struct shunt_tunnel *t);
 void shunt_alive_stop(struct shunt_tunnel *t);
 void shunt_alive_restart(struct shunt_dev *shunt);
+bool shunt_alive_idle(const struct shunt_tunnel *t);
 void shunt_alive_answer(struct shunt_tunnel *t);
 
 #endif /* SHUNT_ALIVE_H */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "chore.h"
+#include "alive.h"
 #include "device.h"
 #include "report.h"
 
@@ -23,6 +24,15 @@ void shunt_chore(struct shunt_tunnel *t, enum shunt_chore chore)
 		schedule_work(&shunt->chore_work);
 }
 
+/* Packets may have come since the timer looked, or the timeout been changed. */
+static void end_idle(struct shunt_tunnel *t)
+{
+	if (shunt_alive_idle(t))
+		shunt_tunnel_del(t, SHUNT_DEL_REASON_IDLE);
+	else
+		shunt_alive_start(t);
+}
+
 static void do_chores(struct shunt_tunnel *t)
 {
 	/* the node is ours until this bit is clear; what comes up later queues it again */
@@ -39,7 +49,7 @@ static void do_chores(struct shunt_tunnel *t)
 	if (test_and_clear_bit(SHUNT_CHORE_EXHAUSTED, &t->chores))
 		shunt_tunnel_del(t, SHUNT_DEL_REASON_EXHAUSTED);
 	else if (test_and_clear_bit(SHUNT_CHORE_IDLE, &t->chores))
-		shunt_tunnel_del(t, SHUNT_DEL_REASON_IDLE);
+		end_idle(t);
 }
 
 /**

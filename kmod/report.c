@@ -198,7 +198,7 @@ int shunt_report_fill_load(struct sk_buff *msg, struct shunt_dev *shunt, u8 cros
 /* Listeners learn that they missed something, as they do when their own buffers are full. */
 static void missed(struct shunt_dev *shunt, enum shunt_group group)
 {
-	genl_set_err(&shunt_family, dev_net(shunt->dev), 0, group, ENOBUFS);
+	genl_set_err(&shunt_family, dev_net(shunt->dev), 0, group, -ENOBUFS);
 }
 
 /* A message for a group, begun; NULL when nobody listens or there is no memory. */
