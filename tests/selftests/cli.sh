@@ -122,11 +122,9 @@ check "flush by cookie" eval "s tunnel flush dev shunt0 cookie other && s -j tun
 check "flush what is not there" s tunnel flush dev shunt0 cookie other
 ip -n "$ns" link del shunt0
 rmmod shunt
-# the kernel loads it on demand otherwise
-modprobe=$(cat /proc/sys/kernel/modprobe)
-echo /bin/false >/proc/sys/kernel/modprobe
+autoload off
 check "without the module: tunnels" says 2 "the shunt module is not loaded (modprobe shunt)" tunnel show
 check "without the module: devices" says 2 "the shunt module is not loaded (modprobe shunt)" link add shunt0
-echo "$modprobe" >/proc/sys/kernel/modprobe
+autoload on
 check "both load it on demand" eval "s link add shunt0 && s -j tunnel show | jq -e '. == []'"
 ktap_finished

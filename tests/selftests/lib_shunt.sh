@@ -47,6 +47,7 @@ end()
 		kill "$job" 2>/dev/null
 	done
 	wait 2>/dev/null
+	autoload on
 	cleanup_all_ns
 	rm -rf "$TMP"
 }
@@ -75,6 +76,19 @@ refute()
 within()
 {
 	slowwait "$WAIT" "$@" >/dev/null
+}
+
+# autoload on|off: whether the kernel may load modules on demand, as it would this one
+autoload()
+{
+	local file=/proc/sys/kernel/modprobe
+	if [ "$1" = off ]; then
+		MODPROBE=$(cat "$file")
+		echo /bin/false >"$file"
+	elif [ -n "${MODPROBE:-}" ]; then
+		echo "$MODPROBE" >"$file"
+		MODPROBE=
+	fi
 }
 
 in_ns()
@@ -209,7 +223,7 @@ listening()
 # tcp_copy SERVER-NS CLIENT-NS ADDRESS PORT [OCTETS]: a file arrives as it was sent, and another comes back
 tcp_copy()
 {
-	local server=$1 client=$2 address=$3 port=$4 size=${5:-300000} pid rc=0
+	local server=$1 client=$2 address=$3 port=$4 size=${5:-100000} pid rc=0
 	case $address in
 	*:*) address="[$address]" ;;
 	esac
