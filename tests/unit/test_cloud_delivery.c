@@ -2,6 +2,8 @@
 /* Whole lives of jobs in a real cloud, with everybody around it faked (cloud_fakes.h). */
 #include "cloud_fakes.h"
 
+#include "cloud/delivery_int.h"
+
 static void submit(struct world *w, char id[ID_LEN])
 {
 	struct sapi_job_submit body = { .kind = JOB_PRINT, .size = CONTENT, .priority = 3 };
@@ -114,6 +116,31 @@ static void moves_in_the_middle(void **state)
 	assert_true(timeline_has(&job, "decision", "tunnels-high"));
 	assert_true(timeline_has(&job, "path-draining", "moved"));
 	KIT_UNTIL(w->loop, !w->direct); /* nobody needs the connection: 7H was the last word */
+	sapi_job_fini(&job);
+}
+
+/* The device has told that it is done, then the tunnel ends before the last acknowledgements. */
+static void a_tunnel_that_ends_after_the_device(void **state)
+{
+	struct sapi_gateway_event ev = { .time = 1, .event = SAPI_GW_TUNNEL_CLOSED };
+	struct world *w = *state;
+	struct delivery *d;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->hold = true;
+	submit(w, id);
+	KIT_UNTIL(w->loop, w->n_held == 2 && w->followers[0]);
+	agent_becomes(w, JOB_COMPLETED);
+	d = job_delivery(jobs_find(w->cloud.jobs, id));
+	KIT_UNTIL(w->loop, d->ending);
+	assert_int_equal(state_of(w, id), JOB_RUNNING); /* waits for what is in flight */
+	memcpy(ev.job, id, ID_LEN);
+	ev.tunnel = w->tunnels[0].id;
+	gateway_say(w, &ev);
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_COMPLETED);
+	assert_int_equal(w->opens, 1);
 	sapi_job_fini(&job);
 }
 
@@ -375,6 +402,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(through_the_tunnel),
 		TEST(moves_in_the_middle),
+		TEST(a_tunnel_that_ends_after_the_device),
 		TEST(uses_a_live_connection),
 		TEST(a_wrong_token_does_not_join),
 		TEST(a_failed_move_leaves_the_tunnel),

@@ -524,6 +524,9 @@ static void on_tunnel_end(struct ctun *tun, const struct ctun_end *end, void *ar
 		  end->text[0] ? end->text : "the tunnel is closed");
 	if (d->step == STEP_CLOSING) {
 		release_if_closed(d);
+	} else if (d->ending && !(leg_sends(&d->via_direct) && transfer_taken(d->transfer))) {
+		/* No acknowledgement will come any more that could end the job. */
+		finish(d, d->ending, d->ending == JOB_COMPLETED ? "" : "device", d->ending_text);
 	} else if (expected) {
 		/* A try that waits for its pause goes on by itself. */
 	} else if (d->via_direct.path) {
