@@ -315,6 +315,8 @@ static int set_common(struct webdav_put *put)
 	SET(CURLOPT_SSL_VERIFYHOST, 0L);
 	if (put->webdav->ca)
 		SET(CURLOPT_CAINFO, put->webdav->ca);
+	/* Else the directory that libcurl was built with is trusted beside the file. */
+	SET(CURLOPT_CAPATH, (char *)NULL);
 	if (put->source[0])
 		SET(CURLOPT_INTERFACE, put->source);
 	return 0;
