@@ -112,6 +112,30 @@ static void counts_what_the_receiver_had_before(void **state)
 	transfer_free(t);
 }
 
+static void tells_whether_an_answer_is_old(void **state)
+{
+	struct transfer *t;
+	uint64_t from, to, asked;
+
+	(void)state;
+	assert_int_equal(transfer_new(&t, 30, 10), 0);
+	asked = transfer_changes(t);
+	assert_int_equal(transfer_take(t, &from, &to), 0);
+	assert_int_not_equal(transfer_changes(t), asked);
+	asked = transfer_changes(t);
+	assert_int_equal(transfer_ack(t, from, to, 0, 0), 0);
+	assert_int_equal(transfer_taken(t), 0); /* so only the count tells */
+	assert_int_not_equal(transfer_changes(t), asked);
+	assert_int_equal(transfer_take(t, &from, &to), 0);
+	asked = transfer_changes(t);
+	assert_int_equal(transfer_lose(t, from, to, true), 0);
+	assert_int_not_equal(transfer_changes(t), asked);
+	asked = transfer_changes(t);
+	assert_int_equal(transfer_lose(t, from, to, true), -EINVAL);
+	assert_int_equal(transfer_changes(t), asked);
+	transfer_free(t);
+}
+
 static void believes_a_receiver_that_forgot(void **state)
 {
 	struct ranges none = RANGES_INIT;
@@ -274,6 +298,7 @@ int main(void)
 		cmocka_unit_test(starts_from_what_is_held),
 		cmocka_unit_test(unsure_until_the_receiver_was_asked),
 		cmocka_unit_test(counts_what_the_receiver_had_before),
+		cmocka_unit_test(tells_whether_an_answer_is_old),
 		cmocka_unit_test(believes_a_receiver_that_forgot),
 		cmocka_unit_test(empty_content),
 		cmocka_unit_test(random_paths),

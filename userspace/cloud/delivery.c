@@ -216,8 +216,12 @@ static void on_path_drained(struct path *p, void *arg)
 /* One leg is gone and the other, if it is open, goes on; what was in flight is asked for there. */
 static void carry_on(struct delivery *d, struct leg *other)
 {
-	if (!leg_sends(other))
-		return; /* still opening: it will ask by itself */
+	if (!leg_sends(other)) {
+		/* Still opening: what it is asking may be answered from before the loss. */
+		if (other->path && transfer_unsure(d->transfer))
+			path_ask(other->path);
+		return;
+	}
 	if (path_get_state(other->path) == PATH_DRAINING) {
 		path_undrain(other->path);
 		path_state(d, other->idx, PATH_ACTIVE, "");

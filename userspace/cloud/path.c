@@ -38,6 +38,7 @@ struct path {
 	struct window window;
 	uint64_t bytes;
 	uint64_t asked_at;
+	uint64_t asked_changes; /* transfer_changes() at that time */
 	bool ask_again; /* bytes became unsure after the question that is under way */
 	LIST_HEAD(, segment) segments;
 	size_t n_segments;
@@ -340,8 +341,15 @@ static void activate(struct path *p)
 }
 
 /*
- * Others may have sent since the question was asked; only with nothing in flight is the answer all.
+ * Others may have sent, and been acknowledged, since the question was asked: then the answer adds
+ * to what is known but denies nothing.
  */
+static bool answer_is_all(const struct path *p)
+{
+	return !transfer_taken(p->conf.transfer) &&
+	       transfer_changes(p->conf.transfer) == p->asked_changes;
+}
+
 static void on_status(const struct h2_reply *reply, void *arg)
 {
 	struct path *p = arg;
@@ -371,8 +379,7 @@ static void on_status(const struct h2_reply *reply, void *arg)
 	/* Suspended, or over: the event stream tells how it goes on. */
 	p->held_back = status.state != JOB_RECEIVING;
 	if (!ret)
-		ret = transfer_learn(p->conf.transfer, &status.received,
-				     !transfer_taken(p->conf.transfer));
+		ret = transfer_learn(p->conf.transfer, &status.received, answer_is_all(p));
 	sapi_device_job_status_fini(&status);
 	if (ret)
 		fail(p, ret == -ERANGE, "bad-answer", "the agent lists ranges beyond the content");
@@ -409,6 +416,7 @@ void path_ask(struct path *p)
 		return;
 	}
 	p->ask_again = false;
+	p->asked_changes = transfer_changes(p->conf.transfer);
 	ret = small_request(p, "GET", NULL, 0, on_status, &p->call);
 	if (ret)
 		fail(p, false, "no-answer", shunt_strerror(ret));
@@ -430,7 +438,7 @@ static void on_introduced(const struct h2_reply *reply, void *arg)
 		path_ask(p); /* it knows the job already, so it may hold some of it */
 		return;
 	}
-	if (transfer_learn(p->conf.transfer, &none, !transfer_taken(p->conf.transfer)))
+	if (transfer_learn(p->conf.transfer, &none, answer_is_all(p)))
 		fail(p, false, "out-of-memory", "out of memory");
 	else
 		activate(p);
@@ -541,6 +549,7 @@ static int introduce(struct path *p)
 	struct buf body = BUF_INIT;
 	int ret;
 
+	p->asked_changes = transfer_changes(p->conf.transfer);
 	ret = sapi_device_job_encode(p->conf.device_job, &body);
 	if (!ret)
 		ret = small_request(p, "PUT", body.data, body.len, on_introduced, &p->call);

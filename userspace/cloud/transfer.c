@@ -7,6 +7,7 @@
 struct transfer {
 	uint64_t size;
 	uint64_t resent;
+	uint64_t changes;
 	uint32_t segment;
 	struct ranges busy; /* taken, unsure or held: everything that is not free */
 	struct ranges taken;
@@ -104,6 +105,7 @@ int transfer_take(struct transfer *t, uint64_t *from, uint64_t *to)
 		ranges_remove(&t->taken, f, e, NULL);
 		return ret;
 	}
+	t->changes++;
 	*from = f;
 	*to = e;
 	return 0;
@@ -136,6 +138,7 @@ int transfer_ack(struct transfer *t, uint64_t from, uint64_t to, uint64_t duplic
 	ret = ranges_add(&t->held, from, to, NULL);
 	if (ret)
 		return ret;
+	t->changes++;
 	ranges_remove(&t->taken, from, to, NULL);
 	if (duplicate > to - from)
 		duplicate = to - from; /* a receiver cannot have held more than there was */
@@ -155,8 +158,14 @@ int transfer_lose(struct transfer *t, uint64_t from, uint64_t to, bool wired)
 		if (ret)
 			return ret;
 	}
+	t->changes++;
 	ret = ranges_remove(&t->taken, from, to, NULL);
 	return ret ? ret : rebuild_busy(t);
+}
+
+uint64_t transfer_changes(const struct transfer *t)
+{
+	return t->changes;
 }
 
 bool transfer_complete(const struct transfer *t)

@@ -31,6 +31,11 @@ void transfer_free(struct transfer *t); /* NULL is allowed */
  * become held or free. Ranges beyond the size are -ERANGE and change nothing; -ENOMEM.
  */
 int transfer_learn(struct transfer *t, const struct ranges *held, bool all);
+/*
+ * Counts segments that were taken, acknowledged or lost: an answer may be learned as @all only if
+ * this is what it was when the question was asked, else it is older than what is known.
+ */
+uint64_t transfer_changes(const struct transfer *t);
 /* Are there unsure bytes, so that the receiver must be asked? */
 bool transfer_unsure(const struct transfer *t);
 
