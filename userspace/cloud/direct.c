@@ -219,6 +219,7 @@ void directs_attach(struct directs *d, struct h2 *h2)
 		h2_on_close(dir->h2, NULL, NULL);
 		h2_close(dir->h2);
 	}
+	loop_timer_stop(dir->linger); /* it ran for the old one */
 	dir->h2 = h2;
 	dir->greeted = false;
 	h2_on_close(h2, on_close, dir);
