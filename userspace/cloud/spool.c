@@ -21,8 +21,8 @@ struct spool {
 struct spool_file {
 	int fd;
 	uint64_t size;
-	uint64_t dirty; /* bytes written since the last flush */
 	struct ranges held;
+	struct ranges dirty; /* part of held: written since the last flush */
 	struct sha256 *sha;
 	uint64_t hashed; /* bytes from the start that are in @sha */
 };
@@ -92,6 +92,7 @@ static int file_new(int fd, uint64_t size, struct spool_file **out)
 	f->fd = fd;
 	f->size = size;
 	ranges_init(&f->held);
+	ranges_init(&f->dirty);
 	*out = f;
 	return 0;
 }
@@ -168,6 +169,7 @@ void spool_file_close(struct spool_file *f)
 		return;
 	sha256_free(f->sha);
 	ranges_fini(&f->held);
+	ranges_fini(&f->dirty);
 	close(f->fd);
 	free(f);
 }
@@ -201,28 +203,20 @@ int spool_write(struct spool_file *f, uint64_t offset, const void *data, size_t 
 	for (pos = offset; pos < end && ranges_next_hole(&f->held, pos, end, &from, &to);
 	     pos = to) {
 		ret = write_all(f->fd, p + (from - offset), to - from, from);
+		/* Dirty first: what is held and not dirty counts as durable. */
+		if (!ret)
+			ret = ranges_add(&f->dirty, from, to, NULL);
 		if (!ret)
 			ret = ranges_add(&f->held, from, to, NULL);
 		if (ret)
 			return ret;
-		f->dirty += to - from;
 	}
 	return 0;
 }
 
 bool spool_wants_flush(const struct spool_file *f)
 {
-	return f->dirty >= SPOOL_FLUSH;
-}
-
-int spool_flush(struct spool_file *f)
-{
-	if (!f->dirty)
-		return 0;
-	if (fdatasync(f->fd))
-		return -errno;
-	f->dirty = 0;
-	return 0;
+	return ranges_total(&f->dirty) >= SPOOL_FLUSH;
 }
 
 const struct ranges *spool_held(const struct spool_file *f)
@@ -249,6 +243,37 @@ int spool_fd(const struct spool_file *f)
 static uint64_t contiguous(const struct spool_file *f)
 {
 	return f->held.n && !f->held.v[0].from ? f->held.v[0].to : 0;
+}
+
+/*
+ * After a failed flush the kernel may take the pages for clean and the next flush for a success, so
+ * only writing the bytes once more makes them durable.
+ */
+static void forget_dirty(struct spool_file *f)
+{
+	if (ranges_remove_all(&f->held, &f->dirty))
+		ranges_clear(&f->held); /* no memory: rather too much */
+	ranges_clear(&f->dirty);
+	if (f->hashed > contiguous(f)) {
+		sha256_free(f->sha);
+		f->sha = NULL;
+		f->hashed = 0;
+	}
+}
+
+int spool_flush(struct spool_file *f)
+{
+	int ret;
+
+	if (!f->dirty.n)
+		return 0;
+	if (fdatasync(f->fd)) {
+		ret = -errno;
+		forget_dirty(f);
+		return ret;
+	}
+	ranges_clear(&f->dirty);
+	return 0;
 }
 
 static int digest_some(struct spool_file *f, uint64_t until)

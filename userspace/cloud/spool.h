@@ -54,7 +54,10 @@ void spool_file_close(struct spool_file *f); /* NULL is allowed */
 int spool_write(struct spool_file *f, uint64_t offset, const void *data, size_t len);
 /* Bytes written since the last flush reached SPOOL_FLUSH: time for spool_flush(). */
 bool spool_wants_flush(const struct spool_file *f);
-/* Make everything written so far durable; only then may spool_held() be promised to anyone. */
+/*
+ * Make everything written so far durable; only then may spool_held() be promised to anyone. On
+ * failure what was written since the last flush is not held any more and is to be written again.
+ */
 int spool_flush(struct spool_file *f);
 
 /* What was written (durable after spool_flush()). */
