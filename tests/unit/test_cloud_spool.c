@@ -2,6 +2,8 @@
 /* The spool: bytes that were promised stay what they are. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "netkit.h"
 
@@ -13,12 +15,21 @@
 
 /* The disk fails when told to: these stand before those of the C library. */
 static int flush_err;
+static bool cannot_allocate;
 
 int fdatasync(int fd)
 {
 	(void)fd;
 	errno = flush_err;
 	return flush_err ? -1 : 0;
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t len)
+{
+	if (!cannot_allocate)
+		return (int)syscall(SYS_fallocate, fd, mode, offset, len);
+	errno = EOPNOTSUPP;
+	return -1;
 }
 
 static int setup(void **state)
@@ -142,6 +153,23 @@ static void refuses_what_does_not_fit(void **state)
 	spool_close(s);
 }
 
+static void does_without_reserved_space(void **state)
+{
+	struct spool *s = open_spool(*state);
+	struct spool_file *f;
+	struct stat st;
+
+	cannot_allocate = true;
+	assert_int_equal(spool_file_new(s, ID, 1 << 20, &f), 0);
+	cannot_allocate = false;
+	assert_int_equal(fstat(spool_fd(f), &st), 0);
+	assert_int_equal(st.st_size, 1 << 20);
+	assert_int_equal(st.st_blocks, 0); /* nothing was written to make room */
+	spool_file_close(f);
+	spool_remove(s, ID);
+	spool_close(s);
+}
+
 static void digests_as_it_comes(void **state)
 {
 	struct spool *s = open_spool(*state);
@@ -222,6 +250,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_failed_flush_is_not_forgotten, setup, teardown),
 		cmocka_unit_test_setup_teardown(opens_what_was_durable, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_what_does_not_fit, setup, teardown),
+		cmocka_unit_test_setup_teardown(does_without_reserved_space, setup, teardown),
 		cmocka_unit_test_setup_teardown(digests_as_it_comes, setup, teardown),
 		cmocka_unit_test_setup_teardown(empty_content, setup, teardown),
 		cmocka_unit_test_setup_teardown(sweeps_orphans, setup, teardown),

@@ -98,7 +98,8 @@ static int file_new(int fd, uint64_t size, struct spool_file **out)
 }
 
 /*
- * Reserve the blocks; where the file system cannot (tmpfs of old kernels, 9p) set the length only.
+ * Reserve the blocks; where the file system cannot (NFS before 4.2, 9p) set the length only: the
+ * loop cannot wait for posix_fallocate(), which then writes to each block.
  */
 static int reserve(int fd, uint64_t size)
 {
@@ -106,8 +107,10 @@ static int reserve(int fd, uint64_t size)
 
 	if (!size)
 		return 0;
-	ret = posix_fallocate(fd, 0, (off_t)size);
-	if (ret == EOPNOTSUPP || ret == EINVAL)
+	do {
+		ret = fallocate(fd, 0, 0, (off_t)size) ? errno : 0;
+	} while (ret == EINTR);
+	if (ret == EOPNOTSUPP || ret == ENOSYS)
 		ret = ftruncate(fd, (off_t)size) ? errno : 0;
 	return -ret;
 }
