@@ -14,6 +14,7 @@ struct kit {
 	struct jobs *jobs;
 	int queued; /* calls of on_queued */
 	size_t max;
+	uint64_t upload_timeout;
 	char seen[1024]; /* events of a watch */
 	bool ended;
 };
@@ -36,6 +37,7 @@ static void up(struct kit *k)
 		fail_msg("%s", err_text(&e));
 	snprintf(path, sizeof(path), "%s/spool", k->dir);
 	assert_int_equal(spool_open(path, &k->spool, &e), 0);
+	conf.upload_timeout = k->upload_timeout;
 	conf.store = k->store;
 	conf.spool = k->spool;
 	conf.arg = k;
@@ -270,6 +272,28 @@ static void lost_content_is_a_failure(void **state)
 	sapi_job_fini(&shown);
 }
 
+static void an_abandoned_upload_fails(void **state)
+{
+	struct kit *k = *state;
+	struct job *whole = queue(k, 4);
+	struct sapi_job shown;
+	char id[ID_LEN], kept[ID_LEN];
+
+	memcpy(kept, job_row(whole)->id, ID_LEN);
+	assert_int_equal(submit(k, 6, 4, "", "", id), 0);
+	assert_int_equal(job_upload(jobs_find(k->jobs, id), 0, "ab", 2), 0);
+	k->upload_timeout = 20;
+	down(k);
+	up(k);
+	assert_non_null(jobs_find(k->jobs, id));
+	KIT_UNTIL(k->loop, !jobs_find(k->jobs, id));
+	assert_int_equal(jobs_show(k->jobs, id, true, &shown), 0);
+	assert_int_equal(shown.state, JOB_FAILED);
+	assert_string_equal(shown.timeline[shown.n_timeline - 1].reason, "upload-abandoned");
+	sapi_job_fini(&shown);
+	assert_non_null(jobs_find(k->jobs, kept)); /* not an upload any more */
+}
+
 static void on_event(const struct sapi_job_event *ev, void *arg)
 {
 	struct kit *k = arg;
@@ -338,6 +362,7 @@ int main(void)
 		TEST(final_states_stay),
 		TEST(survives_a_crash),
 		TEST(lost_content_is_a_failure),
+		TEST(an_abandoned_upload_fails),
 		TEST(can_be_watched),
 		TEST(lists_by_owner_and_state),
 	};

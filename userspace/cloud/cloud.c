@@ -68,6 +68,8 @@ const struct conf_row cloud_conf_table[] = {
 		   "tries in a row that bring nothing forward before a job fails"),
 	CONF_RANGE(CONF_DURATION, "direct-linger", T, linger, "2s", 0, MS_DAY,
 		   "how long a direct connection without jobs stays open"),
+	CONF_RANGE(CONF_DURATION, "upload-timeout", T, upload_timeout, "1d", 0, 3650 * MS_DAY,
+		   "how long an upload may stand still before its job fails; 0 = for ever"),
 	CONF_RANGE(CONF_DURATION, "keep", T, keep, "30d", 0, 3650 * MS_DAY,
 		   "how long finished jobs can be looked at; 0 = for ever"),
 	CONF_VALUE(CONF_STRING, "user", T, user, NULL, 0,
@@ -251,6 +253,7 @@ static int start_jobs(struct cloud *c, struct err *e)
 	struct jobs_conf conf = {
 		.loop = c->loop,
 		.max = c->conf->max_jobs,
+		.upload_timeout = c->conf->upload_timeout,
 		.keep = c->conf->keep,
 		.on_queued = on_queued,
 		.arg = c,

@@ -43,7 +43,7 @@ struct cloud_conf {
 	uint32_t max_jobs, max_running;
 	uint64_t max_size; /* bytes */
 	uint32_t attempts;
-	uint64_t linger, keep; /* ms */
+	uint64_t linger, upload_timeout, keep; /* ms */
 };
 
 extern const struct conf_row cloud_conf_table[];

@@ -15,6 +15,7 @@
 #define BUCKETS 4096 /* three hex digits of the id, which is random */
 #define DIGEST_STEP ((uint64_t)4 << 20) /* bytes hashed in one pass of the loop */
 #define SAVE_MS 5000 /* progress reaches the store at least so often while there is any */
+#define ABANDON_CHECK_MS 60000 /* how late an abandoned upload may be noticed */
 #define PURGE_MS ((uint64_t)3600 * 1000)
 
 struct job {
@@ -26,6 +27,7 @@ struct job {
 	struct job_watch *watches;
 	struct jobs *jobs;
 	bool digesting;
+	uint64_t touched; /* loop time of the last bytes of the upload */
 	uint64_t saved_at; /* loop time of the last writing to the store */
 	LIST_ENTRY(job) bucket;
 	TAILQ_ENTRY(job) order; /* by creation */
@@ -39,6 +41,7 @@ struct jobs {
 	uint64_t ended[JOB_CANCELED + 1];
 	struct loop_defer *work; /* digests, and telling that a job is queued */
 	struct loop_timer *purge;
+	struct loop_timer *abandon;
 	bool queued; /* on_queued is due */
 };
 
@@ -64,6 +67,7 @@ struct job *jobs_find(const struct jobs *jobs, const char *id)
 static void insert(struct jobs *jobs, struct job *job)
 {
 	job->jobs = jobs;
+	job->touched = loop_now(jobs->conf.loop);
 	LIST_INSERT_HEAD(&jobs->buckets[bucket_of(job->row.id)], job, bucket);
 	TAILQ_INSERT_TAIL(&jobs->all, job, order);
 	jobs->count++;
@@ -335,6 +339,7 @@ int job_upload(struct job *job, uint64_t offset, const void *data, size_t len)
 
 	if (job->row.state != JOB_RECEIVING || job->digesting)
 		return -EALREADY;
+	job->touched = loop_now(job->jobs->conf.loop);
 	ret = spool_write(job->content, offset, data, len);
 	if (!ret && spool_wants_flush(job->content))
 		ret = job_upload_end(job);
@@ -365,6 +370,34 @@ int job_upload_end(struct job *job)
 		ret = spool_digest(job->content, SPOOL_FLUSH, hex);
 	}
 	return ret < 0 ? ret : 0;
+}
+
+static void abandon_later(struct jobs *jobs)
+{
+	uint64_t ms = jobs->conf.upload_timeout;
+
+	if (ms)
+		loop_timer_set(jobs->abandon, ms < ABANDON_CHECK_MS ? ms : ABANDON_CHECK_MS);
+}
+
+/* Uploads that nobody goes on with would keep their space, and count as jobs, for ever. */
+static void on_abandon(void *arg)
+{
+	struct jobs *jobs = arg;
+	uint64_t now = loop_now(jobs->conf.loop);
+	struct job *job, *next;
+
+	for (job = TAILQ_FIRST(&jobs->all); job; job = next) {
+		next = TAILQ_NEXT(job, order);
+		if (job->row.state != JOB_RECEIVING || job->digesting ||
+		    now - job->touched < jobs->conf.upload_timeout)
+			continue;
+		job_set_state(job, JOB_FAILED, PATH_NONE, "upload-abandoned",
+			      "no content came for %llu s",
+			      (unsigned long long)((now - job->touched) / 1000));
+		job_release(job);
+	}
+	abandon_later(jobs);
 }
 
 /* One step of the digest of a complete content. */
@@ -751,6 +784,8 @@ int jobs_open(const struct jobs_conf *conf, struct jobs **out, struct err *e)
 	if (!ret)
 		ret = loop_timer_new(conf->loop, on_purge, jobs, &jobs->purge);
 	if (!ret)
+		ret = loop_timer_new(conf->loop, on_abandon, jobs, &jobs->abandon);
+	if (!ret)
 		ret = load_all(jobs);
 	if (!ret)
 		ret = spool_sweep(conf->spool, known_id, jobs);
@@ -761,6 +796,7 @@ int jobs_open(const struct jobs_conf *conf, struct jobs **out, struct err *e)
 	}
 	if (conf->keep)
 		loop_timer_set(jobs->purge, PURGE_MS);
+	abandon_later(jobs);
 	if (jobs->queued)
 		work_later(jobs);
 	*out = jobs;
@@ -785,5 +821,6 @@ void jobs_close(struct jobs *jobs)
 	}
 	loop_defer_free(jobs->work);
 	loop_timer_free(jobs->purge);
+	loop_timer_free(jobs->abandon);
 	free(jobs);
 }

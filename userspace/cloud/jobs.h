@@ -35,6 +35,7 @@ struct jobs_conf {
 	struct spool *spool;
 	size_t max; /* unfinished jobs at most */
 	uint64_t keep; /* ms that a finished job stays in the store */
+	uint64_t upload_timeout; /* ms without bytes after which an upload has failed; 0: never */
 	/* A job became queued: time to look for work. Called from the loop. */
 	void (*on_queued)(void *arg);
 	void *arg;
