@@ -17,6 +17,8 @@
 #define SAVE_MS 5000 /* progress reaches the store at least so often while there is any */
 #define ABANDON_CHECK_MS 60000 /* how late an abandoned upload may be noticed */
 #define PURGE_MS ((uint64_t)3600 * 1000)
+#define PURGE_BATCH 1000 /* jobs deleted in one pass of the loop */
+#define PURGE_MORE_MS 100 /* between batches, for others to be served */
 
 struct job {
 	struct store_job row;
@@ -756,18 +758,19 @@ static void on_purge(void *arg)
 	struct store_job_filter filter = {
 		.states = FINISHED,
 		.finished_before = clock_wall_ms() - (int64_t)jobs->conf.keep,
-		.limit = 1000,
+		.limit = PURGE_BATCH,
 	};
 	struct id_list ids = { 0 };
-	size_t i;
+	size_t i, gone = 0;
 
 	if (!store_job_list(jobs->conf.store, &filter, collect_id, &ids))
 		for (i = 0; i < ids.n; i++)
-			store_job_del(jobs->conf.store, ids.v[i]);
-	if (ids.n)
-		log_info("jobs: -: %zu finished jobs forgotten: older than keep", ids.n);
+			gone += !store_job_del(jobs->conf.store, ids.v[i]);
+	if (gone)
+		log_info("jobs: -: %zu finished jobs forgotten: older than keep", gone);
 	free(ids.v);
-	loop_timer_set(jobs->purge, PURGE_MS);
+	/* A full batch is rarely all; but a store that fails is not asked again at once. */
+	loop_timer_set(jobs->purge, gone == PURGE_BATCH ? PURGE_MORE_MS : PURGE_MS);
 }
 
 int jobs_open(const struct jobs_conf *conf, struct jobs **out, struct err *e)
