@@ -453,6 +453,17 @@ static void on_put_done(int err, bool fatal, const char *code, const char *text,
 	}
 }
 
+/* What a PUT of this run or of the one before a restart had delivered was on the wire. */
+static void recall_put(struct delivery *d)
+{
+	uint64_t delivered = job_row(d->job)->delivered;
+
+	if (d->put_high < delivered)
+		d->put_high = delivered;
+	if (d->put_best < delivered)
+		d->put_best = delivered;
+}
+
 static void file_put(struct delivery *d)
 {
 	static const struct webdav_ops ops = {
@@ -620,6 +631,8 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 		try_failed(d, true, "unsupported-kind", text);
 		return;
 	}
+	if (!is_agent(d))
+		recall_put(d);
 	if (direct_start(d)) {
 		d->step = STEP_SENDING;
 	} else if (!d->cloud->tunnels) {
