@@ -118,6 +118,11 @@ static int ask(struct client *c, struct h2 *h2, const char *method, const char *
 	"{\"kind\":\"" kind "\",\"device\":\"" device "\",\"name\":\"a.txt\","                     \
 	"\"media_type\":\"text/plain\",\"size\":" size "}"
 
+/* To be completed with a path. */
+#define STORE                                                                                      \
+	"{\"kind\":\"store\",\"device\":\"mfp-1\",\"name\":\"a.txt\",\"path\":\"%s\","             \
+	"\"media_type\":\"text/plain\",\"size\":1}"
+
 static void assert_code(const struct answer *a, const char *code)
 {
 	char want[128];
@@ -132,7 +137,7 @@ static void submissions(void **state)
 	static const char *const key[2] = { "idempotency-key", "\"k1\"" };
 	struct client *c = *state;
 	struct answer a;
-	char first[128];
+	char first[128], order[512], name[SAPI_FILE_NAME_LEN + 1] = "";
 
 	assert_int_equal(
 		ask(c, c->alice, "POST", "/v1/jobs", key, ORDER("print", "mfp-1", "10"), &a), 201);
@@ -158,6 +163,16 @@ static void submissions(void **state)
 	assert_int_equal(ask(c, c->alice, "POST", "/v1/jobs", NULL,
 			     ORDER("print", "mfp-1", "99999999999999"), &a),
 			 413);
+	/* An agent has no directories, and no place for a longer name. */
+	memset(name, 'n', sizeof(name) - 1);
+	snprintf(order, sizeof(order), STORE, name);
+	assert_int_equal(ask(c, c->alice, "POST", "/v1/jobs", NULL, order, &a), 422);
+	assert_code(&a, "bad-path");
+	snprintf(order, sizeof(order), STORE, "in/a.txt");
+	assert_int_equal(ask(c, c->alice, "POST", "/v1/jobs", NULL, order, &a), 422);
+	assert_code(&a, "bad-path");
+	snprintf(order, sizeof(order), STORE, name + 1);
+	assert_int_equal(ask(c, c->alice, "POST", "/v1/jobs", NULL, order, &a), 201);
 	c->w->device.services[0].kind = SERVICE_IPP;
 	cloud_die(c->w); /* forgets what the manager said */
 	cloud_up(c->w);

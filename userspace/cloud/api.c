@@ -155,6 +155,16 @@ static void submit(struct submission *s, const struct sapi_device *dev)
 	}
 }
 
+/* An agent is told a name, of limited length; only a file server has directories. */
+static bool fits_agent(const struct sapi_device *dev, const struct sapi_job_submit *body)
+{
+	const char *name = body->path[0] ? body->path : body->name;
+
+	return body->kind != JOB_STORE ||
+	       delivery_service(dev, body->kind)->kind != SERVICE_AGENT ||
+	       (strlen(name) < SAPI_FILE_NAME_LEN && !strchr(name, '/'));
+}
+
 static void on_device(const struct sapi_device *dev, int err, const char *why, void *arg)
 {
 	struct submission *s = arg;
@@ -170,6 +180,10 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 		h2_problem(s->req, 422, "unsupported-kind",
 			   "device %s has no service that takes %s jobs", dev->code,
 			   job_kind_str(s->body.kind));
+	} else if (!fits_agent(dev, &s->body)) {
+		h2_problem(s->req, 422, "bad-path",
+			   "path: the agent of %s takes a name of at most %d octets without /",
+			   dev->code, SAPI_FILE_NAME_LEN - 1);
 	} else {
 		submit(s, dev);
 	}
