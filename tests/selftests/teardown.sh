@@ -91,9 +91,10 @@ carries_on()
 	within sent_more "$before"
 }
 
+# What was given to the cloud's device, sent or, now that the link is gone with its other end, dropped
 sent()
 {
-	ip -n "$cloud" -j -s link show shunt0 | jq '.[0].stats64.tx.packets'
+	shunt -n "$cloud" -j load show dev shunt0 | jq '.[0].tx | .packets + ([.drops[]] | add)'
 }
 
 sent_more()
