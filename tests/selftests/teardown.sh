@@ -29,7 +29,7 @@ while True:
             sock.sendto(bytes(1200), (address, 9))
         except OSError:
             pass
-    time.sleep(0.002)
+    time.sleep(0.01)
 ' "${@:2}" &
 }
 
