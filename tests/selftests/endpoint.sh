@@ -23,7 +23,7 @@ in_ns "$nat" sysctl -qw net.ipv4.ip_forward=1
 ip -n "$gw" addr add 192.168.1.10/32 dev lo
 near_link "$gw"
 far_link "$cloud"
-far=$((0x2001)) near=$((0x1001))
+far=$((0x2001))
 
 # nat_port PORT: from now on the gateway's capsules leave as 198.51.100.1:PORT, and only what is sent there arrives
 nat_port()
