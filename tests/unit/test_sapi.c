@@ -91,6 +91,9 @@ static const struct sample samples[] = {
 	SAMPLE(gateway_event, "{\"time\":" T1 ",\"event\":\"decision\",\"tunnel\":\"\","
 			      "\"job\":" JOB ",\"action\":\"wait\",\"reason\":\"tunnel-limit\","
 			      "\"text\":\"tunnels 2+1 > limit 2\"}"),
+	SAMPLE(gateway_event, "{\"time\":" T1 ",\"event\":\"decision\",\"tunnel\":\"00001001\","
+			      "\"job\":" JOB ",\"action\":\"move\",\"reason\":\"always\","
+			      "\"text\":\"\",\"cut_early\":true,\"suspend\":true}"),
 	SAMPLE(gateway_event, "{\"time\":" T1 ",\"event\":\"move-failed\","
 			      "\"tunnel\":\"00001001\",\"job\":" JOB ",\"text\":\"refused\"}"),
 	SAMPLE(gateway_event, "{\"time\":" T1 ",\"event\":\"tunnel-closed\","
@@ -107,10 +110,13 @@ static const struct sample samples[] = {
 	SAMPLE(hello, "{\"name\":\"mfp-1\",\"version\":\"0.1\",\"services\":[\"print\","
 		      "\"store\"],\"tokens\":[{\"job\":" JOB ",\"token\":" TOKEN "}]}"),
 	SAMPLE(device_job, "{" DEVICE_JOB "}"),
+	SAMPLE(device_job, "{" DEVICE_JOB ",\"pull\":true}"),
 	SAMPLE(device_job_status, "{" DEVICE_JOB ",\"id\":" JOB ",\"state\":\"receiving\","
 				  "\"reason\":\"\",\"received\":[[0,4],[6,10]]}"),
 	SAMPLE(content_reply, "{\"duplicate\":0}"),
 	SAMPLE(state_event, "{\"time\":" T1 ",\"state\":\"completed\",\"reason\":\"printed\"}"),
+	SAMPLE(state_event, "{\"time\":" T1 ",\"state\":\"receiving\",\"reason\":\"\","
+			    "\"want_from\":4096,\"want_to\":8192}"),
 	SAMPLE(connect, "{\"job\":" JOB ",\"cloud\":\"cloud1\",\"address\":\"203.0.113.10:8443\","
 			"\"token\":" TOKEN ",\"log\":\"\"}"),
 	SAMPLE(connect_reply, "{\"connected\":true,\"reused\":false}"),

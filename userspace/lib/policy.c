@@ -38,14 +38,17 @@ const struct enum_name policy_delivery_names[] = {
 	{ 0, NULL },
 };
 
-const struct enum_name policy_action_names[] = {
-	{ POLICY_OPEN, "open" },
-	{ POLICY_WAIT, "wait" },
-	{ POLICY_DIRECT, "direct" },
-	{ POLICY_REFUSE, "refuse" },
-	{ POLICY_MOVE, "move" },
-	{ POLICY_KEEP, "keep" },
+const struct enum_name policy_count_names[] = {
+	{ COUNT_PAIR, "pair" },
+	{ COUNT_ALL, "all" },
 	{ 0, NULL },
+};
+
+const struct enum_name policy_action_names[] = {
+	{ POLICY_OPEN, "open" },     { POLICY_WAIT, "wait" },
+	{ POLICY_DIRECT, "direct" }, { POLICY_REFUSE, "refuse" },
+	{ POLICY_MOVE, "move" },     { POLICY_KEEP, "keep" },
+	{ POLICY_SPLIT, "split" },   { 0, NULL },
 };
 
 const struct enum_name policy_reason_names[] = {
@@ -62,6 +65,8 @@ const struct enum_name policy_reason_names[] = {
 	{ POLICY_R_DIRECT, "direct-connection" },
 	{ POLICY_R_NO_RELIEF, "no-relief" },
 	{ POLICY_R_QUEUE_FULL, "queue-full" },
+	{ POLICY_R_LINE_SPEED, "line-speed" },
+	{ POLICY_R_BESIDE, "beside" },
 	{ 0, NULL },
 };
 
@@ -81,6 +86,8 @@ int policy_settings_check(struct policy_settings *s, struct err *e)
 
 	if (!s->tunnels_low)
 		s->tunnels_low = s->tunnels_high;
+	if (!s->line_speed_high)
+		s->line_speed_high = s->line_speed_low;
 	if (!s->cpu_low)
 		s->cpu_low = s->cpu_high;
 	if (s->tunnels_low > s->tunnels_high)
@@ -89,12 +96,16 @@ int policy_settings_check(struct policy_settings *s, struct err *e)
 	if (s->cpu_low > s->cpu_high)
 		return err_set(e, -SHUNT_ECONF, "policy: cpu-low: %u is above cpu-high %u",
 			       s->cpu_low, s->cpu_high);
+	if (s->line_speed_low > s->line_speed_high)
+		return err_set(e, -SHUNT_ECONF, "policy: line-speed-low: is above line-speed-high");
 	if (s->decide != DECIDE_GATEWAY)
 		return err_set(e, -SHUNT_ENOTSUP, later, "decide = cloud");
 	if (s->line_speed_low)
 		return err_set(e, -SHUNT_ENOTSUP, later, "line-speed-low");
 	if (s->cut != CUT_AFTER_CONNECT)
 		return err_set(e, -SHUNT_ENOTSUP, later, "cut = after-request");
+	if (s->count != COUNT_ALL)
+		return err_set(e, -SHUNT_ENOTSUP, later, "count = pair");
 	if (s->split)
 		return err_set(e, -SHUNT_ENOTSUP, later, "split");
 	if (s->delivery != DELIVERY_PUSH)

@@ -24,12 +24,14 @@ enum policy_when { WHEN_THRESHOLD, WHEN_ALWAYS };
 enum policy_select { SELECT_PRIORITY, SELECT_RELIEF };
 enum policy_cut { CUT_AFTER_CONNECT, CUT_AFTER_REQUEST };
 enum policy_delivery { DELIVERY_PUSH, DELIVERY_PULL };
+enum policy_count { COUNT_ALL, COUNT_PAIR };
 
 extern const struct enum_name policy_decide_names[]; /* gateway, cloud */
 extern const struct enum_name policy_when_names[]; /* threshold, always */
 extern const struct enum_name policy_select_names[]; /* priority, relief */
 extern const struct enum_name policy_cut_names[]; /* after-connect, after-request */
 extern const struct enum_name policy_delivery_names[]; /* push, pull */
+extern const struct enum_name policy_count_names[]; /* all, pair */
 
 /* The `policy { }` section. Loadable with POLICY_CONF(); zero limits are off. */
 struct policy_settings {
@@ -40,6 +42,13 @@ struct policy_settings {
 	uint32_t cpu_high; /* permille of all CPUs; 0 = off */
 	uint32_t cpu_low; /* once above high, move until below this; <= high */
 	uint64_t line_speed_low; /* bit/s; move when the line is at or below it; 0 = off */
+	uint64_t line_speed_high; /* bit/s; once at low, move until the line is above this; >= low */
+	/*
+	 * enum policy_count: which tunnels count against the limits. pair: those between one gateway
+	 * and one cloud; all: all of the decider's, so at a gateway those of all clouds and at a cloud
+	 * those of all gateways. Who decides feeds the policy accordingly.
+	 */
+	int count;
 	int select; /* enum policy_select: priority then relief, or relief alone */
 	int cut; /* enum policy_cut */
 	bool split; /* use tunnel and connection together until the cut */
@@ -65,6 +74,10 @@ struct policy_settings {
 			     "CPU use in permille that ends them; 0 = cpu-high"),                  \
 		CONF_SEC_RATE("policy", "line-speed-low", type, member.line_speed_low, "0",        \
 			      "move when the line's speed is at or below this; 0 = off"),          \
+		CONF_SEC_RATE("policy", "line-speed-high", type, member.line_speed_high, "0",      \
+			      "... until it is above this; 0 = line-speed-low"),                   \
+		CONF_SEC_ENUM("policy", "count", type, member.count, "all", policy_count_names,    \
+			      "tunnels that count: of gateway and cloud, or all of the decider"),  \
 		CONF_SEC_ENUM("policy", "select", type, member.select, "priority",                 \
 			      policy_select_names,                                                 \
 			      "which tunnel first: lowest priority, or greatest relief"),          \
@@ -98,6 +111,7 @@ struct policy_tunnel {
 	bool connectable; /* 7A: the device can dial out */
 	bool moving; /* a move was requested and is in flight */
 	bool closing; /* drains or is being deleted: its slot will be free soon */
+	bool beside; /* the device is connected and the job uses both: cutting it costs nothing */
 	bool failed; /* a move failed lately: leave it alone for now */
 	uint64_t remaining; /* content bytes, or POLICY_REMAINING_UNKNOWN */
 	uint64_t load_ns; /* CPU ns per second its packets cost: the relief of moving it */
@@ -116,11 +130,13 @@ struct policy_arrival {
 };
 
 #define POLICY_CPU_UNKNOWN UINT32_MAX
+#define POLICY_LINE_UNKNOWN UINT64_MAX
 
 /* Limits that were passed and are being relieved, until their low mark is reached (hysteresis). */
 enum policy_relieving {
 	POLICY_RELIEVING_TUNNELS = 1 << 0,
 	POLICY_RELIEVING_CPU = 1 << 1,
+	POLICY_RELIEVING_LINE = 1 << 2,
 };
 
 /* What is measured at the decider. */
@@ -130,6 +146,7 @@ struct policy_totals {
 	uint32_t waiting_max; /* refuse an arrival when so many wait; 0 = no bound */
 	uint32_t cpu_permille; /* of all CPUs, or POLICY_CPU_UNKNOWN */
 	uint32_t cpus; /* online CPUs, to weigh load_ns; 0 counts as 1 */
+	uint64_t line_speed; /* bit/s that the line gives, or POLICY_LINE_UNKNOWN */
 	unsigned int relieving; /* policy_result.relieving of the last run, 0 at first */
 };
 
@@ -152,8 +169,9 @@ enum policy_action {
 	POLICY_REFUSE, /* arrival: too many wait already */
 	POLICY_MOVE, /* tunnel: ask its device to connect */
 	POLICY_KEEP, /* tunnel: stays */
+	POLICY_SPLIT, /* tunnel: ask its device to connect, and use both until it is moved */
 };
-extern const struct enum_name policy_action_names[]; /* open wait direct refuse move keep */
+extern const struct enum_name policy_action_names[]; /* open wait direct refuse move keep split */
 const char *policy_action_str(enum policy_action a);
 
 enum policy_reason {
@@ -170,6 +188,8 @@ enum policy_reason {
 	POLICY_R_DIRECT, /* direct-connection: the device is connected already */
 	POLICY_R_NO_RELIEF, /* no-relief: limit reached, and moving (this, any) would not help */
 	POLICY_R_QUEUE_FULL, /* queue-full */
+	POLICY_R_LINE_SPEED, /* line-speed: the line is at or below line-speed-low */
+	POLICY_R_BESIDE, /* beside: split, and its slot is not needed */
 };
 extern const struct enum_name policy_reason_names[];
 const char *policy_reason_str(enum policy_reason r);

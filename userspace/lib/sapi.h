@@ -215,8 +215,13 @@ enum sapi_gateway_action {
 	SAPI_GW_WAIT,
 	SAPI_GW_DIRECT, /* the arriving job's device was asked to connect instead */
 	SAPI_GW_REFUSE,
-	SAPI_GW_MOVE,
+	SAPI_GW_MOVE, /* its tunnel is to be cut */
 	SAPI_GW_KEEP,
+	/*
+	 * The device was asked to connect, and the job uses tunnel and connection together until a
+	 * move is decided (claims 2-3).
+	 */
+	SAPI_GW_SPLIT,
 };
 const char *sapi_gateway_action_str(enum sapi_gateway_action a);
 
@@ -228,6 +233,9 @@ struct sapi_gateway_event {
 	enum sapi_gateway_action action; /* decisions only */
 	char reason[SAPI_REASON_LEN]; /* decisions and tunnel-closed */
 	char text[SAPI_TEXT_LEN]; /* decisions and move-failed */
+	/* How a move is to be done; optional, default false; meaningless for other actions. */
+	bool cut_early; /* cut the tunnel when the request is out, not when the device connected */
+	bool suspend; /* have the device hold the job meanwhile (7L, #811) */
 };
 SAPI_BODY(gateway_event)
 
@@ -296,6 +304,7 @@ struct sapi_device_job {
 	char media_type[MEDIA_TYPE_LEN];
 	uint64_t size;
 	char sha256[SHA256_STR_LEN];
+	bool pull; /* the device asks for the content (FIG. 18-19); optional, default false */
 };
 SAPI_BODY(device_job)
 
@@ -317,6 +326,8 @@ struct sapi_state_event { /* GET jobs/{id}/events at a device; completed is data
 	int64_t time;
 	enum job_state state;
 	char reason[SAPI_TEXT_LEN];
+	/* With `pull`: the device asks for bytes [want_from, want_to) (#645); both 0: it does not. */
+	uint64_t want_from, want_to;
 };
 SAPI_BODY(state_event)
 

@@ -289,13 +289,10 @@ static const struct field load_fields[] = {
 SCHEMA(load, SAPI_MAX, NULL);
 
 static const struct enum_name gateway_action_names[] = {
-	{ SAPI_GW_OPEN, "open" },
-	{ SAPI_GW_WAIT, "wait" },
-	{ SAPI_GW_DIRECT, "direct" },
-	{ SAPI_GW_REFUSE, "refuse" },
-	{ SAPI_GW_MOVE, "move" },
-	{ SAPI_GW_KEEP, "keep" },
-	{ 0, NULL },
+	{ SAPI_GW_OPEN, "open" },     { SAPI_GW_WAIT, "wait" },
+	{ SAPI_GW_DIRECT, "direct" }, { SAPI_GW_REFUSE, "refuse" },
+	{ SAPI_GW_MOVE, "move" },     { SAPI_GW_KEEP, "keep" },
+	{ SAPI_GW_SPLIT, "split" },   { 0, NULL },
 };
 
 const char *sapi_gateway_action_str(enum sapi_gateway_action a)
@@ -324,6 +321,8 @@ static const struct field gateway_event_fields[] = {
 	    ON_EVENT(1u << SAPI_GW_DECISION | 1u << SAPI_GW_TUNNEL_CLOSED)),
 	ROW("text", sapi_gateway_event, text, F_TEXT, 0,
 	    ON_EVENT(1u << SAPI_GW_DECISION | 1u << SAPI_GW_MOVE_FAILED)),
+	ROW("cut_early", sapi_gateway_event, cut_early, F_BOOL, F_OPT | F_OMIT),
+	ROW("suspend", sapi_gateway_event, suspend, F_BOOL, F_OPT | F_OMIT),
 	END,
 };
 SCHEMA(gateway_event, SAPI_MAX, NULL);
@@ -415,6 +414,7 @@ static const struct field device_job_fields[] = {
 	ROW("media_type", sapi_device_job, media_type, F_MEDIA, 0),
 	BYTES("size", sapi_device_job, size),
 	ROW("sha256", sapi_device_job, sha256, F_SHA256, 0),
+	ROW("pull", sapi_device_job, pull, F_BOOL, F_OPT | F_OMIT),
 	END,
 };
 SCHEMA(device_job, SAPI_MAX, NULL);
@@ -455,6 +455,9 @@ static const struct field state_event_fields[] = {
 	ROW("time", sapi_state_event, time, F_TIME, 0),
 	WORD("state", sapi_state_event, state, device_state_names),
 	ROW("reason", sapi_state_event, reason, F_TEXT, F_OPT),
+	ROW("want_from", sapi_state_event, want_from, F_INT, F_OPT | F_OMIT,
+	    .max = CONTENT_SIZE_MAX),
+	ROW("want_to", sapi_state_event, want_to, F_INT, F_OPT | F_OMIT, .max = CONTENT_SIZE_MAX),
 	END,
 };
 SCHEMA(state_event, SAPI_MAX, NULL);
