@@ -235,6 +235,7 @@ struct world {
 	unsigned int opens, deletes;
 	bool make_wait;
 	int refuse; /* HTTP status, 0: grant */
+	const char *refuse_code; /* NULL: host-not-allowed */
 
 	/* agent */
 	struct h2_router agent_routes;
@@ -365,7 +366,8 @@ static void gateway_open(struct h2_req *req, void *arg)
 	read_open(req, &w->last_open);
 	w->opens++;
 	if (w->refuse) {
-		h2_problem(req, w->refuse, "host-not-allowed", "not inside the LAN");
+		h2_problem(req, w->refuse, w->refuse_code ? w->refuse_code : "host-not-allowed",
+			   "not inside the LAN");
 	} else if (w->make_wait) {
 		w->waiting = req;
 		h2_req_on_close(req, waiting_closed, w);

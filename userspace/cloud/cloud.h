@@ -40,7 +40,7 @@ struct cloud_conf {
 	struct shunt_prefix pool;
 	int cipher;
 	uint64_t segment; /* bytes */
-	uint32_t max_jobs, max_running;
+	uint32_t max_jobs, max_running, max_waiting;
 	uint64_t max_size; /* bytes */
 	uint32_t attempts;
 	uint64_t linger, upload_timeout, keep; /* ms */

@@ -11,6 +11,28 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 
+/* May another delivery begin? */
+static bool room(const struct deliveries *ds)
+{
+	const struct cloud_conf *conf = ds->cloud->conf;
+
+	return ds->count - ds->parked < conf->max_running && ds->parked < conf->max_waiting;
+}
+
+void delivery_park(struct delivery *d, bool parked)
+{
+	struct deliveries *ds = d->all;
+
+	if (d->parked == parked)
+		return;
+	d->parked = parked;
+	if (parked)
+		ds->parked++;
+	else
+		ds->parked--;
+	loop_defer_call(ds->kick);
+}
+
 void deliveries_kick(struct deliveries *ds)
 {
 	struct job *job;
@@ -18,7 +40,7 @@ void deliveries_kick(struct deliveries *ds)
 
 	if (ds->stopped)
 		return;
-	while (ds->count < ds->cloud->conf->max_running && (job = jobs_next(ds->cloud->jobs))) {
+	while (room(ds) && (job = jobs_next(ds->cloud->jobs))) {
 		ret = delivery_new(ds, job);
 		if (ret) {
 			log_err("delivery: %s: not started: %s", job_row(job)->id,
@@ -64,11 +86,17 @@ void deliveries_joined(struct deliveries *ds, const char *job, const char *devic
 		delivery_join(d);
 }
 
+static void delivery_wait(struct delivery *d, const char *reason, const char *text)
+{
+	job_set_state(d->job, JOB_WAITING, PATH_TUNNEL, reason, "%s", text);
+	delivery_park(d, true);
+}
+
 static void decision(struct delivery *d, const struct sapi_gateway_event *ev)
 {
 	job_decision(d->job, sapi_gateway_action_str(ev->action), ev->reason, ev->text);
 	if (ev->action == SAPI_GW_WAIT)
-		job_set_state(d->job, JOB_WAITING, PATH_TUNNEL, ev->reason, "%s", ev->text);
+		delivery_wait(d, ev->reason, ev->text);
 	/* The device is here already, for another job: its agent has no reason to connect again. */
 	if (ev->action == SAPI_GW_MOVE || ev->action == SAPI_GW_DIRECT)
 		delivery_join(d);
@@ -99,6 +127,11 @@ void deliveries_gateway_event(struct deliveries *ds, const char *gateway,
 size_t deliveries_count(const struct deliveries *ds)
 {
 	return ds->count;
+}
+
+size_t deliveries_waiting(const struct deliveries *ds)
+{
+	return ds->parked;
 }
 
 const struct delivery_totals *deliveries_totals(const struct deliveries *ds)

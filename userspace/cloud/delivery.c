@@ -339,6 +339,7 @@ static bool direct_start(struct delivery *d)
 	idx = job_path_open(d->job, PATH_DIRECT, "");
 	if (idx < 0)
 		return false;
+	delivery_park(d, false);
 	directs_use(d->cloud->directs, job_row(d->job)->device);
 	d->using_direct = true;
 	job_event(d->job, "path-opening", PATH_DIRECT, "", "the device is connected from %s",
@@ -497,6 +498,7 @@ static void on_tunnel_slot(struct ctun *tun, void *arg)
 {
 	struct delivery *d = arg;
 
+	delivery_park(d, false);
 	job_path(d->job, d->tunnel_idx)->tunnel = ctun_id(tun);
 	job_path_save(d->job, d->tunnel_idx);
 }
@@ -648,6 +650,7 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 static void try_start(struct delivery *d)
 {
 	job_attempt(d->job);
+	delivery_park(d, false);
 	d->step = STEP_LOOKUP;
 	d->held = transfer_held(d->transfer);
 	if (registry_device(d->cloud->registry, job_row(d->job)->device, on_device, d, &d->lookup))
@@ -679,6 +682,12 @@ static void stop_all(struct delivery *d, const char *reason, const char *text)
 	loop_timer_stop(d->timer);
 }
 
+/* The gateway's words for having no room at the moment (Documentation/api/gateway.yaml). */
+static bool is_busy(const char *code)
+{
+	return !strcmp(code, "no-slot") || !strcmp(code, "queue-full") || !strcmp(code, "stopping");
+}
+
 static void try_failed(struct delivery *d, bool fatal, const char *code, const char *why)
 {
 	char text[SAPI_TEXT_LEN];
@@ -688,12 +697,15 @@ static void try_failed(struct delivery *d, bool fatal, const char *code, const c
 		return;
 	snprintf(text, sizeof(text), "%s", why); /* it may live in what stop_all() frees */
 	d->step = STEP_PAUSE;
+	delivery_park(d, true);
 	stop_all(d, code, text);
 	/* A path that worked for a while is not one of many vain tries. */
 	if (d->active_at && loop_now(d->cloud->loop) - d->active_at >= DELIVERY_STEADY_MS)
 		d->tries = 0;
 	d->active_at = 0;
-	d->tries++;
+	/* Nor is waiting one: whoever was only too busy will have room some day. */
+	if (!is_busy(code))
+		d->tries++;
 	if (fatal || d->tries >= d->cloud->conf->attempts) {
 		if (!fatal)
 			snprintf(text, sizeof(text), "gave up after %u tries: %.400s", d->tries,
@@ -701,7 +713,7 @@ static void try_failed(struct delivery *d, bool fatal, const char *code, const c
 		finish(d, JOB_FAILED, code, text);
 		return;
 	}
-	ms = pause_ms(d->tries);
+	ms = pause_ms(d->tries ? d->tries : 1);
 	d->all->totals.retries++;
 	job_event(d->job, "retry", PATH_NONE, code, "%.400s; next try in %llu ms", text,
 		  (unsigned long long)ms);
@@ -738,6 +750,7 @@ void delivery_free(struct delivery *d)
 	loop_timer_free(d->timer);
 	LIST_REMOVE(d, link);
 	d->all->count--;
+	d->all->parked -= d->parked;
 	free(d);
 }
 
@@ -759,6 +772,7 @@ static void finish(struct delivery *d, enum job_state state, const char *reason,
 
 	snprintf(text, sizeof(text), "%s", why);
 	d->step = STEP_CLOSING;
+	delivery_park(d, false);
 	if (state == JOB_COMPLETED)
 		job_progress(d->job, job_row(d->job)->size, job_row(d->job)->resent);
 	job_set_state(d->job, state, PATH_NONE, reason, "%s", text);
@@ -821,6 +835,7 @@ void delivery_cancel(struct delivery *d)
 	struct leg *leg = leg_sends(&d->via_direct) ? &d->via_direct : &d->via_tunnel;
 
 	d->step = STEP_CLOSING;
+	delivery_park(d, false);
 	registry_cancel(d->lookup);
 	d->lookup = NULL;
 	gateways_want_cancel(d->want);

@@ -57,6 +57,8 @@ void deliveries_joined(struct deliveries *ds, const char *job, const char *devic
 void deliveries_gateway_event(struct deliveries *ds, const char *gateway,
 			      const struct sapi_gateway_event *ev);
 size_t deliveries_count(const struct deliveries *ds);
+/* Of them, those that wait for a tunnel's slot or for their next try. */
+size_t deliveries_waiting(const struct deliveries *ds);
 const struct delivery_totals *deliveries_totals(const struct deliveries *ds);
 
 /* The service of @dev that jobs of @kind go to, or NULL: agent before the device's own protocol. */

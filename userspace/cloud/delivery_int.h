@@ -50,6 +50,7 @@ struct delivery {
 	struct leg via_tunnel, via_direct;
 	bool using_direct; /* counted with directs_use() */
 	struct loop_timer *timer;
+	bool parked; /* waits for a slot or for its next try: does not count as running */
 	unsigned int tries; /* in a row without progress */
 	uint64_t active_at; /* loop time at which a path of this try became active; 0: none did */
 	uint64_t held; /* bytes the receiver held when this try began */
@@ -61,12 +62,18 @@ struct delivery {
 struct deliveries {
 	struct cloud *cloud;
 	size_t count;
+	size_t parked; /* of them */
 	bool stopped;
 	struct delivery_totals totals;
 	LIST_HEAD(, delivery) list;
 	struct loop_defer *kick;
 };
 
+/*
+ * It waits for others (a slot, the time of its next try) or no longer does. While it does, another
+ * job may run in its place, so that many jobs for one busy or lost gateway hold up no other's.
+ */
+void delivery_park(struct delivery *d, bool parked);
 /* Take @job; its first try begins. 0 or a negative code. */
 int delivery_new(struct deliveries *ds, struct job *job);
 /* Without callbacks; a tunnel that is still there must be freed by tunnels_free(). */

@@ -29,16 +29,19 @@ struct job {
 	struct job_watch *watches;
 	struct jobs *jobs;
 	bool digesting;
+	bool ready; /* in jobs->ready: queued, and nobody delivers it */
 	uint64_t touched; /* loop time of the last bytes of the upload */
 	uint64_t saved_at; /* loop time of the last writing to the store */
 	LIST_ENTRY(job) bucket;
 	TAILQ_ENTRY(job) order; /* by creation */
+	TAILQ_ENTRY(job) turn; /* in jobs->ready */
 };
 
 struct jobs {
 	struct jobs_conf conf;
 	LIST_HEAD(, job) buckets[BUCKETS];
 	TAILQ_HEAD(, job) all;
+	TAILQ_HEAD(, job) ready[SAPI_PRIORITY_MAX + 1]; /* by priority; the longest queued first */
 	size_t count;
 	uint64_t ended[JOB_CANCELED + 1];
 	struct loop_defer *work; /* digests, and telling that a job is queued */
@@ -66,6 +69,26 @@ struct job *jobs_find(const struct jobs *jobs, const char *id)
 	return NULL;
 }
 
+/* The store is a file that others can reach: a priority from there indexes nothing unchecked. */
+static unsigned int queue_of(const struct job *job)
+{
+	return job->row.priority > SAPI_PRIORITY_MAX ? SAPI_PRIORITY_MAX : job->row.priority;
+}
+
+/* After a change of state or delivery: does the job wait for somebody to deliver it? */
+static void ready_update(struct job *job)
+{
+	bool ready = job->row.state == JOB_QUEUED && !job->delivery;
+
+	if (ready == job->ready)
+		return;
+	job->ready = ready;
+	if (ready)
+		TAILQ_INSERT_TAIL(&job->jobs->ready[queue_of(job)], job, turn);
+	else
+		TAILQ_REMOVE(&job->jobs->ready[queue_of(job)], job, turn);
+}
+
 static void insert(struct jobs *jobs, struct job *job)
 {
 	job->jobs = jobs;
@@ -73,6 +96,7 @@ static void insert(struct jobs *jobs, struct job *job)
 	LIST_INSERT_HEAD(&jobs->buckets[bucket_of(job->row.id)], job, bucket);
 	TAILQ_INSERT_TAIL(&jobs->all, job, order);
 	jobs->count++;
+	ready_update(job);
 }
 
 static void job_free(struct job *job)
@@ -86,6 +110,8 @@ static void job_remove(struct job *job)
 {
 	LIST_REMOVE(job, bucket);
 	TAILQ_REMOVE(&job->jobs->all, job, order);
+	if (job->ready)
+		TAILQ_REMOVE(&job->jobs->ready[queue_of(job)], job, turn);
 	job->jobs->count--;
 }
 
@@ -192,6 +218,7 @@ void job_set_state(struct job *job, enum job_state state, enum path_kind path, c
 	if (job->row.state == state)
 		return;
 	job->row.state = state;
+	ready_update(job);
 	if (job_state_final(state)) {
 		job->row.finished = ev.time;
 		job->jobs->ended[state]++;
@@ -212,6 +239,7 @@ struct spool_file *job_content(const struct job *job)
 void job_set_delivery(struct job *job, void *delivery)
 {
 	job->delivery = delivery;
+	ready_update(job);
 }
 
 void *job_delivery(const struct job *job)
@@ -538,13 +566,12 @@ fail:
 
 struct job *jobs_next(const struct jobs *jobs)
 {
-	struct job *job, *best = NULL;
+	int priority;
 
-	TAILQ_FOREACH(job, &jobs->all, order)
-		if (job->row.state == JOB_QUEUED && !job->delivery &&
-		    (!best || job->row.priority > best->row.priority))
-			best = job;
-	return best;
+	for (priority = SAPI_PRIORITY_MAX; priority >= 0; priority--)
+		if (!TAILQ_EMPTY(&jobs->ready[priority]))
+			return TAILQ_FIRST(&jobs->ready[priority]);
+	return NULL;
 }
 
 size_t jobs_count(const struct jobs *jobs)
@@ -776,13 +803,15 @@ static void on_purge(void *arg)
 int jobs_open(const struct jobs_conf *conf, struct jobs **out, struct err *e)
 {
 	struct jobs *jobs;
-	int ret;
+	int ret, i;
 
 	jobs = calloc(1, sizeof(*jobs));
 	if (!jobs)
 		return err_sys(e, -ENOMEM, "jobs");
 	jobs->conf = *conf;
 	TAILQ_INIT(&jobs->all);
+	for (i = 0; i <= SAPI_PRIORITY_MAX; i++)
+		TAILQ_INIT(&jobs->ready[i]);
 	ret = loop_defer_new(conf->loop, on_work, jobs, &jobs->work);
 	if (!ret)
 		ret = loop_timer_new(conf->loop, on_purge, jobs, &jobs->purge);

@@ -67,7 +67,7 @@ int jobs_find_key(struct jobs *jobs, const char *owner, const char *key, char id
 
 /* The unfinished job of that id, or NULL. */
 struct job *jobs_find(const struct jobs *jobs, const char *id);
-/* Queued and not taken, highest priority, then oldest. NULL: none. */
+/* Queued and not taken, highest priority, then longest queued. NULL: none. O(1). */
 struct job *jobs_next(const struct jobs *jobs);
 size_t jobs_count(const struct jobs *jobs); /* unfinished */
 size_t jobs_in_state(const struct jobs *jobs, enum job_state state); /* unfinished ones */

@@ -51,6 +51,9 @@ int metrics_print(const struct cloud *c, struct buf *out)
 	    t->retries);
 	one(out, "deliveries", "gauge", "Jobs being delivered or waiting for a path.",
 	    deliveries_count(c->deliveries));
+	one(out, "deliveries_waiting", "gauge",
+	    "Of them, those that wait for a tunnel's slot or for their next try.",
+	    deliveries_waiting(c->deliveries));
 	one(out, "tunnels", "gauge", "Tunnels open, asked for or closing.",
 	    c->tunnels ? tunnels_count(c->tunnels) : 0);
 	one(out, "gateways_connected", "gauge", "Gateways with a connection.",
