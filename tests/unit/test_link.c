@@ -114,6 +114,31 @@ static void routes(void **state)
 	assert_int_equal(link_route_del(ctx, "lo", &v6, &e), 0);
 }
 
+/* Which device leads there; the routes of the test before are gone again. */
+static void towards(void **state)
+{
+	struct shunt_prefix v4 = prefix("198.51.100.0/24"), v6 = prefix("2001:db8:1::/48");
+	struct shunt_addr to4 = addr("198.51.100.7"), to6 = addr("2001:db8:1::7");
+	struct link_info info;
+	struct err e;
+
+	(void)state;
+	NEED_NAMESPACE();
+	assert_int_equal(link_towards(ctx, &to4, &info, &e), -ENETUNREACH);
+	assert_non_null(strstr(err_text(&e), "198.51.100.7: "));
+	assert_int_equal(link_route_add(ctx, "lo", &v4, false, &e), 0);
+	assert_int_equal(link_route_add(ctx, "lo", &v6, false, &e), 0);
+	memset(&info, 0, sizeof(info));
+	assert_int_equal(link_towards(ctx, &to4, &info, &e), 0);
+	assert_string_equal(info.name, "lo");
+	assert_int_equal(info.ifindex, 1);
+	memset(&info, 0, sizeof(info));
+	assert_int_equal(link_towards(ctx, &to6, &info, &e), 0);
+	assert_string_equal(info.name, "lo");
+	assert_int_equal(link_route_del(ctx, "lo", &v4, &e), 0);
+	assert_int_equal(link_route_del(ctx, "lo", &v6, &e), 0);
+}
+
 static void refusals(void **state)
 {
 	struct link_conf conf = { .name = "a/b" };
@@ -163,6 +188,7 @@ int main(void)
 		cmocka_unit_test(state_and_settings),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(routes),
+		cmocka_unit_test(towards),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(list),
 	};

@@ -390,6 +390,42 @@ int link_get(struct link_ctx *ctx, const char *name, struct link_info *out, stru
 	return 0;
 }
 
+int link_towards(struct link_ctx *ctx, const struct shunt_addr *to, struct link_info *out,
+		 struct err *e)
+{
+	char text[ADDR_STR_LEN];
+	struct nl_addr *dst = addr_make(to, 8 * addr_len(to));
+	struct rtnl_route *route = NULL;
+	struct rtnl_link *link = NULL;
+	struct rtnl_nexthop *hop;
+	int err;
+
+	if (!dst)
+		return err_sys(e, -ENOMEM, "route");
+	addr_print(to, text);
+	begin(ctx);
+	err = finish(ctx, rtnl_route_lookup(ctx->sock, dst, &route), text, e);
+	if (err)
+		goto out;
+	hop = rtnl_route_nexthop_n(route, 0);
+	if (!hop) {
+		err = err_sys(e, -ENETUNREACH, "%s", text);
+		goto out;
+	}
+	begin(ctx);
+	err = finish(ctx,
+		     rtnl_link_get_kernel(ctx->sock, rtnl_route_nh_get_ifindex(hop), NULL, &link),
+		     text, e);
+	if (err)
+		goto out;
+	info_fill(out, link);
+	rtnl_link_put(link);
+out:
+	rtnl_route_put(route);
+	nl_addr_put(dst);
+	return err;
+}
+
 int link_list(struct link_ctx *ctx, const char *kind,
 	      int (*on_link)(void *arg, const struct link_info *info), void *arg, struct err *e)
 {

@@ -66,6 +66,9 @@ struct link_info {
 
 /* One device by name: its state and, for the line's speed, its counters. -ENODEV. */
 int link_get(struct link_ctx *ctx, const char *name, struct link_info *out, struct err *e);
+/* The same of the device through which packets to @to leave. -ENETUNREACH, -EHOSTUNREACH. */
+int link_towards(struct link_ctx *ctx, const struct shunt_addr *to, struct link_info *out,
+		 struct err *e);
 /*
  * Devices of @kind (NULL: all) in order of ifindex; a negative value of @on_link ends it and is
  * returned.
