@@ -88,6 +88,8 @@ static const struct sample samples[] = {
 	SAMPLE(tunnel_list, "{\"tunnels\":[" TUNNEL "]}"),
 	SAMPLE(load, "{\"tunnels\":2,\"tunnels_high\":2,\"cpu_permille\":113,"
 		     "\"datapath_permille\":40,\"pps\":812}"),
+	SAMPLE(load, "{\"tunnels\":2,\"tunnels_high\":2,\"cpu_permille\":113,"
+		     "\"datapath_permille\":40,\"pps\":812,\"line_speed\":0}"),
 	SAMPLE(gateway_event, "{\"time\":" T1 ",\"event\":\"decision\",\"tunnel\":\"\","
 			      "\"job\":" JOB ",\"action\":\"wait\",\"reason\":\"tunnel-limit\","
 			      "\"text\":\"tunnels 2+1 > limit 2\"}"),

@@ -201,11 +201,14 @@ struct sapi_tunnel_list { /* list */
 };
 SAPI_BODY(tunnel_list)
 
+#define SAPI_LINE_UNKNOWN UINT64_MAX /* POLICY_LINE_UNKNOWN */
+
 struct sapi_load {
 	uint32_t tunnels, tunnels_high;
 	uint32_t cpu_permille; /* of the gateway's CPUs, all work */
 	uint32_t datapath_permille; /* of that, spent in shunt.ko */
 	uint64_t pps;
+	uint64_t line_speed; /* bit/s under load; optional, default SAPI_LINE_UNKNOWN */
 };
 SAPI_BODY(load)
 

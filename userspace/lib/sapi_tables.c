@@ -284,6 +284,8 @@ static const struct field load_fields[] = {
 	INT("cpu_permille", sapi_load, cpu_permille, 0, 1000),
 	INT("datapath_permille", sapi_load, datapath_permille, 0, 1000),
 	BYTES("pps", sapi_load, pps),
+	ROW("line_speed", sapi_load, line_speed, F_INT, F_OPT | F_OMIT, .max = CONTENT_SIZE_MAX,
+	    .def = -1),
 	END,
 };
 SCHEMA(load, SAPI_MAX, NULL);
