@@ -269,7 +269,7 @@ static int setup(void **state)
 	w.conf.retry_min = 200;
 	w.conf.retry_max = 200;
 	assert_int_equal(endpoint_parse("192.168.1.1:8633", &w.conf.listen), 0);
-	assert_int_equal(policy_settings_check(&w.conf.policy, &e), 0);
+	assert_int_equal(policy_settings_check(&w.conf.policy, DECIDE_GATEWAY, &e), 0);
 	start();
 	return 0;
 }

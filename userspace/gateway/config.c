@@ -92,5 +92,5 @@ int gateway_conf_check(struct gateway_conf *conf, struct err *e)
 	}
 	if (conf->retry_max < conf->retry_min)
 		return err_set(e, -SHUNT_ECONF, "retry-max: is below retry-min");
-	return policy_settings_check(&conf->policy, e);
+	return policy_settings_check(&conf->policy, DECIDE_GATEWAY, e);
 }

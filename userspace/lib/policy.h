@@ -6,7 +6,8 @@
  * cloud). Sources: JP6536050B2 first embodiment (move whenever the device is connectable,
  * #704-#709: `when always`), second embodiment (#804, #806-#810: `when threshold`; a job for a
  * device that cannot connect counts before its tunnel exists, #809), claims 4-5 and paragraphs on
- * priorities (lowest priority first), variants (CPU use, line speed, who counts).
+ * priorities (lowest priority first), claims 2-3 (`split`: tunnel and connection together until the
+ * tunnel's slot is needed), variants (CPU use, line speed, who counts).
  */
 #ifndef SHUNT_LIB_POLICY_H
 #define SHUNT_LIB_POLICY_H
@@ -95,10 +96,10 @@ struct policy_settings {
 				  "10s", 100, 3600000, "how long a device may take to connect")
 
 /*
- * Fill in what "0 = the other one" means and check what the table cannot: low <= high, and settings
- * of the design that are not supported yet (-SHUNT_ENOTSUP, naming the setting). 0 or -SHUNT_E*.
+ * Fill in what "0 = the other one" means and check what the table cannot: low <= high, and that the
+ * settings are the business of @whose configuration they stand in. 0 or -SHUNT_ECONF.
  */
-int policy_settings_check(struct policy_settings *s, struct err *e);
+int policy_settings_check(struct policy_settings *s, enum policy_decide whose, struct err *e);
 
 #define POLICY_REMAINING_UNKNOWN UINT64_MAX
 
@@ -110,6 +111,7 @@ struct policy_tunnel {
 	uint8_t priority; /* 0..7, higher = more important */
 	bool connectable; /* 7A: the device can dial out */
 	bool moving; /* a move was requested and is in flight */
+	bool splitting; /* a split was requested: its device is not connected yet */
 	bool closing; /* drains or is being deleted: its slot will be free soon */
 	bool beside; /* the device is connected and the job uses both: cutting it costs nothing */
 	bool failed; /* a move failed lately: leave it alone for now */
@@ -131,6 +133,11 @@ struct policy_arrival {
 
 #define POLICY_CPU_UNKNOWN UINT32_MAX
 #define POLICY_LINE_UNKNOWN UINT64_MAX
+/*
+ * Nobody can say how much faster a line gets by a move, so a slow line moves one tunnel at a time,
+ * and not before the last one had so many ms to show its effect.
+ */
+#define POLICY_LINE_INTERVAL 3000
 
 /* Limits that were passed and are being relieved, until their low mark is reached (hysteresis). */
 enum policy_relieving {
@@ -147,6 +154,7 @@ struct policy_totals {
 	uint32_t cpu_permille; /* of all CPUs, or POLICY_CPU_UNKNOWN */
 	uint32_t cpus; /* online CPUs, to weigh load_ns; 0 counts as 1 */
 	uint64_t line_speed; /* bit/s that the line gives, or POLICY_LINE_UNKNOWN */
+	bool line_settling; /* less than POLICY_LINE_INTERVAL since the last move for the line */
 	unsigned int relieving; /* policy_result.relieving of the last run, 0 at first */
 };
 
@@ -156,6 +164,9 @@ struct policy_input {
 	size_t n;
 	struct policy_totals totals;
 	const struct policy_arrival *arrival; /* NULL when a threshold fired or a tunnel ended */
+	/* Devices that are being asked to connect for a job that has no tunnel among these. */
+	const char *const *busy;
+	size_t n_busy;
 };
 
 enum policy_action {
@@ -167,7 +178,7 @@ enum policy_action {
 	 */
 	POLICY_DIRECT,
 	POLICY_REFUSE, /* arrival: too many wait already */
-	POLICY_MOVE, /* tunnel: ask its device to connect */
+	POLICY_MOVE, /* tunnel: ask its device to connect unless it is beside, and cut the tunnel */
 	POLICY_KEEP, /* tunnel: stays */
 	POLICY_SPLIT, /* tunnel: ask its device to connect, and use both until it is moved */
 };
@@ -205,7 +216,7 @@ struct policy_decision {
 };
 
 struct policy_result {
-	struct policy_decision *v; /* moves first (in order), then the rest; one for each tunnel */
+	struct policy_decision *v; /* moves and splits first (in order); one for each tunnel */
 	size_t n;
 	struct policy_decision arrival; /* valid when the input had one */
 	unsigned int relieving; /* feed back into the next run's totals */
