@@ -107,6 +107,31 @@ bool datapath_is_local(const struct shunt_addr *addr)
 	return addr_equal(addr, &router);
 }
 
+/* ---- a device that is asked, and has not answered yet ---- */
+
+static unsigned int n_asked, n_canceled;
+
+int agent_connect(struct loop *loop, struct tls_ctx *tls, const struct agent_target *target,
+		  const struct sapi_connect *body,
+		  void (*done)(int err, const char *why, bool reused, void *arg), void *arg,
+		  struct agent_call **out)
+{
+	(void)loop;
+	(void)tls;
+	(void)target;
+	(void)body;
+	(void)done;
+	(void)arg;
+	n_asked++;
+	*out = (struct agent_call *)&n_asked;
+	return 0;
+}
+
+void agent_cancel(struct agent_call *call)
+{
+	n_canceled += call != NULL;
+}
+
 /* ---- world ---- */
 
 struct answer {
@@ -201,6 +226,7 @@ static int setup(void **state)
 	(void)state;
 	memset(&w, 0, sizeof(w));
 	memset(&kernel, 0, sizeof(kernel));
+	n_asked = n_canceled = 0;
 	w.pki = kit_dir_new();
 	w.state = kit_dir_new();
 	kit_ca(w.pki);
@@ -395,9 +421,44 @@ static void test_tunnel(void **state)
 	assert_int_equal(request(w.cloud1.gateway, "DELETE", path, NULL, &a), 200);
 	decode_tunnel(&a, &t);
 	assert_false(t.open);
+	assert_string_equal(t.reason, "closed");
 	assert_int_equal(t.rx.packets, 77);
 	assert_int_equal(kernel.n, 0);
 	assert_int_equal(request(w.cloud1.gateway, "DELETE", path, NULL, &a), 404);
+}
+
+/* A tunnel that the cloud ends for a move says so in its answer and in 7K (#709, #737). */
+static void test_moved(void **state)
+{
+	char path[PATH_MAX], line[2048], *body;
+	struct sapi_tunnel t;
+	struct answer a;
+	bool found = false;
+	FILE *f;
+
+	(void)state;
+	w.conf.policy.when = WHEN_ALWAYS;
+	wake(&w.cloud1, "cloud1");
+	body = open_body(JOB1, NONCE1, "192.168.1.10");
+	strcpy(strstr(body, "\"remaining\""),
+	       "\"remaining\":100000000,\"connectable\":true,\"connect\":{\"address\":"
+	       "\"203.0.113.10:8443\",\"agent_port\":8632,"
+	       "\"token\":\"fedcba9876543210fedcba9876543210\"}}");
+	assert_int_equal(request(w.cloud1.gateway, "POST", "/v1/tunnels", body, &a), 201);
+	decode_tunnel(&a, &t);
+	KIT_UNTIL(w.loop, n_asked == 1);
+	snprintf(path, sizeof(path), "/v1/tunnels/%08x", t.id);
+	assert_int_equal(request(w.cloud1.gateway, "DELETE", path, NULL, &a), 200);
+	decode_tunnel(&a, &t);
+	assert_string_equal(t.reason, "moved");
+	assert_int_equal(n_canceled, 0);
+	snprintf(path, sizeof(path), "%s/record.log", w.state);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		found |= strstr(line, "\"7K\"") && strstr(line, "\"reason\":\"moved\"");
+	fclose(f);
+	assert_true(found);
 }
 
 static int on_event_data(struct h2_call *call, const void *data, size_t len, void *arg)
@@ -576,6 +637,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_dial, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tunnel, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_moved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_waiting, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_logs, setup, teardown),

@@ -11,6 +11,7 @@
 #include "gateway/dial.h"
 #include "gateway/events.h"
 #include "gateway/gateway.h"
+#include "gateway/moves.h"
 #include "gateway/tunnels.h"
 #include "gateway/validate.h"
 #include "lib/body.h"
@@ -218,7 +219,7 @@ static void on_tunnel_delete(struct h2_req *req, void *arg)
 
 	if (!t)
 		return;
-	tunnels_close(g->tunnels, t, "closed", &last);
+	tunnels_close(g->tunnels, t, t->move && !t->move->split ? "moved" : "closed", &last);
 	dial_touch(g->dial, last.cloud);
 	body_respond(req, 200, &sapi_tunnel_schema, &last);
 }

@@ -41,6 +41,8 @@ const struct conf_row gateway_conf_table[] = {
 		   "addresses under which clouds appear on the LAN, one for each tunnel"),
 	CONF_VALUE(CONF_BOOL, "endpoint-any", T, endpoint_any, "false", 0,
 		   "a tunnel may lead elsewhere than to its cloud's own address"),
+	CONF_RANGE(CONF_STRING, "line", T, line, NULL, 1, IFNAMSIZ - 1,
+		   "device whose speed counts; unset = the one that leads to the manager"),
 	CONF_RANGE(CONF_DURATION, "keepalive", T, keepalive, "20s", 0, MS_MAX,
 		   "packets that keep NAT mappings alive; 0 = none"),
 	CONF_RANGE(CONF_DURATION, "tunnel-idle", T, tunnel_idle, "10m", 0, MS_MAX,

@@ -24,6 +24,7 @@ struct gateway_conf {
 	uint32_t port; /* UDP port of the tunnels, when the device has to be made */
 	struct conf_prefixes lan; /* hosts that tunnels may reach */
 	struct shunt_prefix alias_pool; /* LAN-side addresses of the far ends, one a tunnel */
+	char *line; /* device towards the clouds; NULL: the one that leads to the manager */
 	bool endpoint_any; /* a tunnel's far end need not be where the cloud was dialled */
 
 	uint64_t keepalive; /* ms between packets that keep NAT mappings; 0: none */

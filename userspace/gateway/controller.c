@@ -8,29 +8,33 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gateway/agent.h"
 #include "gateway/cpu.h"
 #include "gateway/datapath.h"
 #include "gateway/events.h"
+#include "gateway/line.h"
+#include "gateway/moves.h"
 #include "gateway/record.h"
 #include "gateway/tunnels.h"
 #include "lib/digest.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
-#define TICK_MS 1000 /* CPU use, counters, deadlines */
+#define TICK_MS 1000 /* CPU use, line, counters, deadlines */
+#define CARRIES_MIN 4096 /* bytes per tick; less is asking how the job is */
 
-/* A device was asked to connect, for a tunnel's job or for one that waits. */
-struct move {
-	struct controller *owner;
-	struct gw_tunnel *tunnel; /* one of these two */
-	struct waiter *waiter;
-	struct agent_call *call; /* NULL once the device is connected */
-	struct loop_timer *drain; /* armed from then on */
+/* What a limit on tunnels is counted over: one for each cloud (count = pair), or one for all. */
+struct scope {
+	struct scope *next;
+	char cloud[NAME_LEN]; /* "": all */
+	uint32_t admitted; /* requests that need a slot and were not refused it */
+	unsigned int relieving; /* policy's hysteresis for tunnels */
+	uint32_t ahead; /* in a pass over the queue: those that have been passed */
+	bool asked; /* in that pass: the policy has seen the present tunnels */
 };
 
 struct waiter {
 	struct waiter *next, *prev;
+	struct scope *scope;
 	struct sapi_tunnel_open open; /* has a token: wiped */
 	char cloud[NAME_LEN];
 	struct arrival to; /* its h2 and callbacks */
@@ -45,14 +49,17 @@ struct waiter {
 struct controller {
 	struct controller_deps deps;
 	struct waiter *first, *last; /* higher priority first, then by arrival */
-	uint32_t admitted; /* those that need a slot and were not refused it */
+	struct scope *scopes; /* kept once made: clouds are few */
+	struct moves *moves;
 	bool stopped;
-	unsigned int relieving; /* policy's hysteresis */
+	unsigned int relieving; /* policy's hysteresis for CPU and line */
 	struct loop_defer *run;
 	struct loop_timer *tick;
 	struct cpu_times cpu;
 	uint32_t cpu_permille; /* POLICY_CPU_UNKNOWN before the second sample */
 	uint32_t cpus;
+	struct line *line;
+	uint64_t line_moved; /* boot ms of the last move for the line, 0: none */
 };
 
 /* ---- telling ---- */
@@ -63,6 +70,7 @@ struct verdict {
 	uint32_t spi;
 	enum sapi_gateway_action action;
 	const char *reason, *text;
+	bool asked; /* a move that begins with a connect request */
 };
 
 static void tell(struct controller *c, const struct verdict *v)
@@ -85,6 +93,9 @@ static void tell(struct controller *c, const struct verdict *v)
 	ev.action = rec.action;
 	memcpy(ev.reason, rec.reason, sizeof(ev.reason));
 	memcpy(ev.text, rec.text, sizeof(ev.text));
+	/* To cut early, or to hold the job meanwhile, is for those who are not connected yet. */
+	ev.cut_early = v->asked && c->deps.conf->policy.cut == CUT_AFTER_REQUEST;
+	ev.suspend = v->asked && c->deps.conf->policy.suspend;
 	events_publish(c->deps.events, v->cloud, &ev);
 	log_info("policy: %s: job %s: %s: %s: %s", v->cloud, v->job,
 		 sapi_gateway_action_str(v->action), v->reason, v->text);
@@ -93,14 +104,23 @@ static void tell(struct controller *c, const struct verdict *v)
 static void tell_tunnel(struct controller *c, const struct gw_tunnel *t,
 			enum sapi_gateway_action action, const struct policy_decision *d)
 {
-	tell(c, &(struct verdict){ t->cloud, t->job, t->spi, action, policy_reason_str(d->reason),
-				   d->text });
+	tell(c, &(struct verdict){ .cloud = t->cloud,
+				   .job = t->job,
+				   .spi = t->spi,
+				   .action = action,
+				   .reason = policy_reason_str(d->reason),
+				   .text = d->text,
+				   .asked = action == SAPI_GW_MOVE && !t->move->connected });
 }
 
 static void tell_waiter(struct controller *c, const struct waiter *w,
 			enum sapi_gateway_action action, const char *reason, const char *text)
 {
-	tell(c, &(struct verdict){ w->cloud, w->open.job, 0, action, reason, text });
+	tell(c, &(struct verdict){ .cloud = w->cloud,
+				   .job = w->open.job,
+				   .action = action,
+				   .reason = reason,
+				   .text = text });
 }
 
 static void tell_move_failed(struct controller *c, const char *cloud, const char *job, uint32_t spi,
@@ -125,6 +145,30 @@ static void tell_move_failed(struct controller *c, const char *cloud, const char
 
 /* ---- queue ---- */
 
+static bool scope_has(const struct scope *s, const char *cloud)
+{
+	return !s->cloud[0] || strcmp(s->cloud, cloud) == 0;
+}
+
+/* That of @cloud; made when it is the first time. NULL: out of memory. */
+static struct scope *scope_of(struct controller *c, const char *cloud)
+{
+	struct scope *s = c->scopes;
+
+	while (s && !scope_has(s, cloud))
+		s = s->next;
+	if (s)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	if (c->deps.conf->policy.count == COUNT_PAIR)
+		snprintf(s->cloud, sizeof(s->cloud), "%s", cloud);
+	s->next = c->scopes;
+	c->scopes = s;
+	return s;
+}
+
 static bool needs_slot(const struct waiter *w)
 {
 	return !w->move;
@@ -142,23 +186,22 @@ static void queue_insert(struct controller *c, struct waiter *w)
 	*(w->next ? &w->next->prev : &c->last) = w;
 }
 
-static void move_free(struct move *m);
-
 static void queue_remove(struct controller *c, struct waiter *w)
 {
 	*(w->prev ? &w->prev->next : &c->first) = w->next;
 	*(w->next ? &w->next->prev : &c->last) = w->prev;
 	if (w->move)
-		move_free(w->move);
-	c->admitted -= w->admitted;
+		moves_cancel(w->move);
+	else
+		w->scope->admitted -= w->admitted;
 	secret_wipe(w, sizeof(*w));
 	free(w);
 }
 
 /* It stays in the queue, for @reason. */
-static void judged(struct controller *c, struct waiter *w, enum policy_reason reason)
+static void judged(struct waiter *w, enum policy_reason reason)
 {
-	c->admitted += !w->admitted;
+	w->scope->admitted += !w->admitted;
 	w->admitted = true;
 	w->judged = true;
 	w->reason = reason;
@@ -175,200 +218,137 @@ static void refuse(struct controller *c, struct waiter *w, const char *code, con
 
 /* ---- moves ---- */
 
-static void move_free(struct move *m)
+static void on_move_failed(struct move *m, const char *why, void *arg)
 {
-	if (m->tunnel)
+	struct controller *c = arg;
+
+	if (m->tunnel) {
 		m->tunnel->move = NULL;
+		m->tunnel->decided = POLICY_R_MOVE_FAILED;
+	}
 	if (m->waiter) {
 		m->waiter->move = NULL;
-		m->owner->admitted++;
+		m->waiter->scope->admitted++;
+		m->waiter->failed = true;
+		m->waiter->judged = false;
 	}
-	agent_cancel(m->call);
-	loop_timer_free(m->drain);
-	free(m);
-}
-
-/* How long a device is left alone after its n-th failure (n >= 1). */
-static uint64_t retry_pause(const struct gateway_conf *conf, uint32_t n)
-{
-	uint64_t ms = conf->retry_min;
-
-	while (--n && ms < conf->retry_max)
-		ms *= 2;
-	return ms < conf->retry_max ? ms : conf->retry_max;
-}
-
-static void move_failed(struct move *m, const char *why)
-{
-	struct controller *c = m->owner;
-	struct gw_tunnel *t = m->tunnel;
-	struct waiter *w = m->waiter;
-
-	if (t) {
-		tell_move_failed(c, t->cloud, t->job, t->spi, t->device, why);
-		t->retry_at = clock_boot_ms() + retry_pause(c->deps.conf, ++t->failures);
-		t->decided = POLICY_R_MOVE_FAILED;
-	} else {
-		tell_move_failed(c, w->cloud, w->open.job, 0, w->open.device, why);
-		w->failed = true;
-		w->judged = false;
-	}
-	move_free(m);
+	tell_move_failed(c, m->cloud, m->job, m->spi, m->device, why);
 	controller_run(c);
 }
 
-static void on_drain_timeout(void *arg)
+/* A split may be cut now. */
+static void on_move_connected(struct move *m, void *arg)
 {
-	move_failed(arg, "the device connected, but the cloud did not move the job in time");
+	(void)m;
+	controller_run(arg);
 }
 
-static void on_connected(int err, const char *why, bool reused, void *arg)
+/* Ask the tunnel's device to connect; with @split to stay beside the tunnel. */
+static void ask_tunnel(struct controller *c, struct gw_tunnel *t, const struct policy_decision *d,
+		       bool split)
 {
-	struct move *m = arg;
+	const struct move_request r = { .job = t->job,
+					.device = t->device,
+					.cloud = t->cloud,
+					.token = t->token,
+					.cloud_address = &t->cloud_address,
+					.host = &t->host,
+					.agent_port = t->agent_port,
+					.spi = t->spi,
+					.split = split,
+					.tunnel = t };
+	int rc = moves_ask(c->moves, &r, &t->move);
 
-	m->call = NULL;
-	if (err < 0) {
-		move_failed(m, why);
+	if (rc < 0) {
+		t->decided = POLICY_R_MOVE_FAILED;
+		tell_move_failed(c, t->cloud, t->job, t->spi, t->device, shunt_strerror(rc));
 		return;
 	}
-	log_info("move: %s: %s", m->tunnel ? m->tunnel->device : m->waiter->open.device,
-		 reused ? "was connected to the cloud already" : "connected to the cloud");
-	loop_timer_set(m->drain, m->owner->deps.conf->drain_timeout);
-}
-
-/* What the device is told, and where it is. */
-struct request_7g {
-	const char *job, *device, *cloud, *token;
-	const struct shunt_endpoint *cloud_address;
-	const struct shunt_addr *host;
-	uint16_t agent_port;
-};
-
-static int ask_device(struct move *m, const struct request_7g *r)
-{
-	struct controller *c = m->owner;
-	const struct gateway_conf *conf = c->deps.conf;
-	struct agent_target target = { .device = r->device,
-				       .at = { .addr = *r->host, .port = r->agent_port },
-				       .timeout_ms = conf->policy.connect_timeout };
-	struct sapi_connect body = { .address = *r->cloud_address, .log = conf->listen };
-	int rc;
-
-	if (addr_is_any(&body.log.addr))
-		body.log.addr = (struct shunt_addr){ 0 };
-	snprintf(body.job, sizeof(body.job), "%s", r->job);
-	snprintf(body.cloud, sizeof(body.cloud), "%s", r->cloud);
-	snprintf(body.token, sizeof(body.token), "%s", r->token);
-	rc = agent_connect(c->deps.loop, c->deps.tls, &target, &body, on_connected, m, &m->call);
-	secret_wipe(&body, sizeof(body));
-	return rc;
-}
-
-static struct move *move_new(struct controller *c)
-{
-	struct move *m = calloc(1, sizeof(*m));
-
-	if (!m)
-		return NULL;
-	m->owner = c;
-	if (loop_timer_new(c->deps.loop, on_drain_timeout, m, &m->drain) < 0) {
-		free(m);
-		return NULL;
-	}
-	return m;
-}
-
-/* Is a waiting job's device being asked already? At most one move at a time per device. */
-static bool device_asked(const struct controller *c, const char *device)
-{
-	const struct waiter *w;
-
-	for (w = c->first; w; w = w->next) {
-		if (w->move && strcmp(w->open.device, device) == 0)
-			return true;
-	}
-	return false;
+	/* After the request has begun: who is told may cut at once. */
+	tell_tunnel(c, t, split ? SAPI_GW_SPLIT : SAPI_GW_MOVE, d);
 }
 
 static void move_tunnel(struct controller *c, struct gw_tunnel *t, const struct policy_decision *d)
 {
-	const struct request_7g r = { t->job,	t->device,    t->cloud, t->token, &t->cloud_address,
-				      &t->host, t->agent_port };
-	struct move *m;
-	int rc;
-
-	if (t->move || device_asked(c, t->device))
-		return;
-	m = move_new(c);
-	if (!m) {
-		log_err("move: %s: out of memory", t->device);
-		return;
-	}
-	m->tunnel = t;
-	t->move = m;
 	t->decided = (int)d->reason;
-	tell_tunnel(c, t, SAPI_GW_MOVE, d);
-	rc = ask_device(m, &r);
-	if (rc < 0)
-		move_failed(m, shunt_strerror(rc));
+	if (d->reason == POLICY_R_LINE_SPEED)
+		c->line_moved = clock_boot_ms();
+	if (t->move) { /* beside: connected already */
+		moves_cut(t->move);
+		tell_tunnel(c, t, SAPI_GW_MOVE, d);
+	} else {
+		ask_tunnel(c, t, d, false);
+	}
 }
 
 /* The arriving job's own device connects: it needs no tunnel at all. */
 static void move_waiter(struct controller *c, struct waiter *w, const struct policy_decision *d)
 {
 	const struct sapi_tunnel_open *o = &w->open;
-	const struct request_7g r = { o->job,
-				      o->device,
-				      w->cloud,
-				      o->connect.token,
-				      &o->connect.address,
-				      &o->host,
-				      o->connect.agent_port };
-	struct move *m = device_asked(c, o->device) ? NULL : move_new(c);
+	const struct move_request r = { .job = o->job,
+					.device = o->device,
+					.cloud = w->cloud,
+					.token = o->connect.token,
+					.cloud_address = &o->connect.address,
+					.host = &o->host,
+					.agent_port = o->connect.agent_port,
+					.waiter = w };
 	int rc;
 
-	judged(c, w, d->reason);
-	if (!m)
+	judged(w, d->reason);
+	rc = moves_ask(c->moves, &r, &w->move);
+	if (rc < 0) {
+		tell_move_failed(c, w->cloud, o->job, 0, o->device, shunt_strerror(rc));
+		w->failed = true;
 		return;
-	m->waiter = w;
-	w->move = m;
-	c->admitted--;
+	}
+	w->scope->admitted--;
 	tell_waiter(c, w, SAPI_GW_DIRECT, policy_reason_str(d->reason), d->text);
-	rc = ask_device(m, &r);
-	if (rc < 0)
-		move_failed(m, shunt_strerror(rc));
 }
 
 /* ---- one run of the policy ---- */
 
-static void fill_tunnel(const struct gw_tunnel *t, uint64_t now, struct policy_tunnel *out)
+/*
+ * Content left to carry. Counted in inner packets, headers and repeats included, so it errs towards
+ * "nearly done".
+ */
+static uint64_t remaining(const struct gw_tunnel *t)
 {
+	if (t->remaining == POLICY_REMAINING_UNKNOWN)
+		return t->remaining;
+	return t->rx.bytes < t->remaining ? t->remaining - t->rx.bytes : 0;
+}
+
+static void fill_tunnel(const struct controller *c, const struct gw_tunnel *t, uint64_t now,
+			struct policy_tunnel *out)
+{
+	const struct move *m = t->move;
+
 	*out = (struct policy_tunnel){
 		.id = t->spi,
 		.job = t->job,
 		.device = t->device,
 		.priority = t->priority,
 		.connectable = t->connectable,
-		.moving = t->move != NULL,
-		.failed = t->retry_at > now,
-		.remaining = t->remaining,
+		.moving = m && !m->split,
+		.splitting = m && m->split && !m->connected,
+		.beside = m && m->split && m->connected,
+		.failed = moves_paused(c->moves, t->device),
+		.remaining = remaining(t),
 		.load_ns = t->load_ns,
 		.age_ms = now - t->opened_boot,
 	};
-	/*
-	 * Counted in inner packets, headers and repeats included, so it errs towards "nearly done".
-	 */
-	if (out->remaining != POLICY_REMAINING_UNKNOWN)
-		out->remaining -= t->rx.bytes < out->remaining ? t->rx.bytes : out->remaining;
 }
 
-static void fill_arrival(const struct waiter *w, uint32_t ahead, struct policy_arrival *out)
+static void fill_arrival(const struct controller *c, const struct waiter *w, uint32_t ahead,
+			 struct policy_arrival *out)
 {
 	*out = (struct policy_arrival){
 		.job = w->open.job,
 		.device = w->open.device,
 		.priority = w->open.priority,
-		.connectable = w->open.connectable && !w->failed,
+		.connectable = w->open.connectable && !w->failed &&
+			       !moves_paused(c->moves, w->open.device),
 		.remaining = w->open.remaining,
 		.ahead = ahead,
 	};
@@ -393,66 +373,165 @@ static void carry_out(struct controller *c, struct gw_tunnel **by_index,
 
 		if (d->action == POLICY_MOVE)
 			move_tunnel(c, t, d);
+		else if (d->action == POLICY_SPLIT)
+			ask_tunnel(c, t, d, true);
 		else if (relief)
 			keep_told(c, t, d);
 	}
 }
 
-/*
- * Ask the policy about waiter @w (NULL: about the tunnels alone), start the moves it wants, and
- * leave its decision about @w in @out.
- */
-static int judge(struct controller *c, const struct waiter *w, uint32_t ahead,
-		 struct policy_decision *out)
-{
-	size_t n = tunnels_count(c->deps.tunnels), i = 0;
-	struct policy_tunnel *v = calloc(n + 1, sizeof(*v));
-	struct gw_tunnel **by_index = calloc(n + 1, sizeof(struct gw_tunnel *));
+/* One run of the policy: about which limits, and over which tunnels. */
+struct question {
+	struct scope *scope; /* whose tunnels */
+	bool tunnels, load; /* limits on their number; on CPU and line */
+	const struct waiter *w; /* who arrives, or NULL */
+	uint32_t ahead;
+};
+
+/* What the policy is shown; arrays by tunnel. */
+struct picture {
+	struct policy_settings settings;
+	struct policy_tunnel *v;
+	struct gw_tunnel **by_index;
+	const char **busy;
 	struct policy_arrival arrival;
-	struct policy_input in = { .settings = &c->deps.conf->policy, .tunnels = v, .n = n };
-	struct policy_result result = { 0 };
+	struct policy_input in;
+};
+
+static void picture_fini(struct picture *p)
+{
+	free(p->busy);
+	free(p->by_index);
+	free(p->v);
+}
+
+static int picture_tunnels(struct controller *c, const struct question *q, struct picture *p)
+{
+	size_t n = tunnels_count(c->deps.tunnels), n_moves = 0;
 	uint64_t now = clock_boot_ms();
 	struct gw_tunnel *t;
-	int rc = -ENOMEM;
+	struct move *m;
 
-	if (!v || !by_index)
-		goto out;
+	for (m = moves_first(c->moves); m; m = m->next)
+		n_moves++;
+	p->v = calloc(n + 1, sizeof(*p->v));
+	p->by_index = calloc(n + 1, sizeof(struct gw_tunnel *));
+	p->busy = calloc(n_moves + 1, sizeof(char *));
+	if (!p->v || !p->by_index || !p->busy)
+		return -ENOMEM;
 	for (t = tunnels_first(c->deps.tunnels); t; t = t->next) {
-		by_index[i] = t;
-		fill_tunnel(t, now, &v[i++]);
+		if (q->tunnels && !scope_has(q->scope, t->cloud))
+			continue;
+		p->by_index[p->in.n] = t;
+		fill_tunnel(c, t, now, &p->v[p->in.n++]);
 	}
-	in.totals.tunnels = (uint32_t)n;
+	/* Moves of tunnels that are shown speak for themselves, but to name them twice is no harm. */
+	for (m = moves_first(c->moves); m; m = m->next) {
+		if (move_in_flight(m))
+			p->busy[p->in.n_busy++] = m->device;
+	}
+	return 0;
+}
+
+static void picture_totals(struct controller *c, const struct question *q,
+			   struct policy_totals *out)
+{
+	const struct waiter *w = q->w;
+
+	*out = (struct policy_totals){ .cpu_permille = POLICY_CPU_UNKNOWN,
+				       .cpus = c->cpus,
+				       .line_speed = POLICY_LINE_UNKNOWN };
+	if (q->load) {
+		out->cpu_permille = c->cpu_permille;
+		out->line_speed = line_speed(c->line);
+		out->line_settling = c->line_moved &&
+				     clock_boot_ms() - c->line_moved < POLICY_LINE_INTERVAL;
+		out->relieving = c->relieving;
+	}
+	if (!q->tunnels)
+		return;
 	/*
 	 * Those behind it that were not admitted yet must not crowd out a new one, nor one that
 	 * was.
 	 */
-	in.totals.waiting = c->admitted - (w && w->admitted ? 1 : 0);
-	in.totals.waiting_max = w && !w->admitted ? c->deps.conf->wait_max : 0;
-	in.totals.cpu_permille = c->cpu_permille;
-	in.totals.cpus = c->cpus;
-	in.totals.relieving = c->relieving;
-	if (w) {
-		fill_arrival(w, ahead, &arrival);
-		in.arrival = &arrival;
-	}
-	rc = policy_run(&in, &result);
+	out->waiting = q->scope->admitted - (w && w->admitted ? 1 : 0);
+	out->waiting_max = w && !w->admitted ? c->deps.conf->wait_max : 0;
+	out->relieving |= q->scope->relieving;
+}
+
+/* Put @q to the policy, begin the moves it wants, and leave its decision about q->w in @out. */
+static int ask_policy(struct controller *c, const struct question *q, struct policy_decision *out)
+{
+	const unsigned int load = POLICY_RELIEVING_CPU | POLICY_RELIEVING_LINE;
+	struct picture p = { .settings = c->deps.conf->policy };
+	struct policy_result result = { 0 };
+	int rc = picture_tunnels(c, q, &p);
+
 	if (rc < 0)
 		goto out;
-	c->relieving = result.relieving;
+	if (!q->tunnels) {
+		p.settings.tunnels_high = p.settings.tunnels_low = 0;
+		p.settings.when = WHEN_THRESHOLD;
+	}
+	p.in.settings = &p.settings;
+	p.in.tunnels = p.v;
+	p.in.busy = p.busy;
+	picture_totals(c, q, &p.in.totals);
+	p.in.totals.tunnels = (uint32_t)p.in.n;
+	if (q->w) {
+		fill_arrival(c, q->w, q->ahead, &p.arrival);
+		p.in.arrival = &p.arrival;
+	}
+	rc = policy_run(&p.in, &result);
+	if (rc < 0)
+		goto out;
+	if (q->load)
+		c->relieving = result.relieving & load;
+	if (q->tunnels)
+		q->scope->relieving = result.relieving & ~load;
 	*out = result.arrival;
-	carry_out(c, by_index, &result, result.relieving != 0);
+	carry_out(c, p.by_index, &result, q->tunnels && result.relieving);
 	policy_result_fini(&result);
 out:
 	if (rc < 0)
 		log_err("policy: not run: %s", shunt_strerror(rc));
-	free(by_index);
-	free(v);
+	picture_fini(&p);
 	return rc;
+}
+
+/*
+ * Ask the policy about @s's tunnels and waiter @w (NULL: about the tunnels alone). CPU and line are
+ * the gateway's whatever its tunnels are counted over, so with count = pair that is a question of
+ * its own, about all tunnels.
+ */
+static int judge(struct controller *c, struct scope *s, const struct waiter *w, uint32_t ahead,
+		 struct policy_decision *out)
+{
+	const struct policy_settings *p = &c->deps.conf->policy;
+	struct question q = { .scope = s, .w = w, .ahead = ahead };
+	int rc;
+
+	s->asked = true;
+	q.tunnels = q.load = p->count == COUNT_ALL;
+	if (q.tunnels)
+		return ask_policy(c, &q, out);
+	if (p->cpu_high || p->line_speed_low) {
+		q.load = true;
+		rc = ask_policy(c, &q, out);
+		if (rc < 0 || out->action == POLICY_DIRECT)
+			return rc;
+		q.load = false;
+	}
+	q.tunnels = true;
+	return ask_policy(c, &q, out);
 }
 
 /* ---- requests ---- */
 
-/* Open @w's tunnel and take it off the queue. -EAGAIN: it has to wait after all. */
+/*
+ * Open @w's tunnel, as @d decided (NULL: the cloud decides), and take it off the queue. -EAGAIN: it
+ * has to wait after all.
+ */
 static int open_tunnel(struct controller *c, struct waiter *w, const struct policy_decision *d)
 {
 	struct arrival to = w->to;
@@ -460,19 +539,20 @@ static int open_tunnel(struct controller *c, struct waiter *w, const struct poli
 	struct err e = { 0 };
 	int rc = tunnels_open(c->deps.tunnels, &w->open, w->cloud, w->to.h2, &t, &e);
 
-	if (rc == -EAGAIN) {
+	if (rc == -EAGAIN && d) {
 		if (!w->judged)
 			tell_waiter(c, w, SAPI_GW_WAIT, policy_reason_str(POLICY_R_TUNNEL_LIMIT),
 				    err_text(&e));
-		judged(c, w, POLICY_R_TUNNEL_LIMIT);
+		judged(w, POLICY_R_TUNNEL_LIMIT);
 		return rc;
 	}
 	if (rc < 0) {
 		log_err("tunnel: %s: job %s: not opened: %s", w->cloud, w->open.job, err_text(&e));
-		refuse(c, w, "tunnel-failed", err_text(&e));
+		refuse(c, w, rc == -EAGAIN ? "no-slot" : "tunnel-failed", err_text(&e));
 		return rc;
 	}
-	tell_tunnel(c, t, SAPI_GW_OPEN, d);
+	if (d)
+		tell_tunnel(c, t, SAPI_GW_OPEN, d);
 	queue_remove(c, w);
 	to.on_opened(t, to.arg);
 	return 0;
@@ -482,16 +562,16 @@ static void wait_told(struct controller *c, struct waiter *w, const struct polic
 {
 	if (w->judged && w->reason == d->reason)
 		return;
-	judged(c, w, d->reason);
+	judged(w, d->reason);
 	tell_waiter(c, w, SAPI_GW_WAIT, policy_reason_str(d->reason), d->text);
 }
 
 /* Decide about @w. True when the queue changed. */
-static bool settle(struct controller *c, struct waiter *w, uint32_t ahead)
+static bool settle(struct controller *c, struct waiter *w)
 {
 	struct policy_decision d;
 
-	if (judge(c, w, ahead, &d) < 0)
+	if (judge(c, w->scope, w, w->scope->ahead, &d) < 0)
 		return false;
 	switch (d.action) {
 	case POLICY_OPEN:
@@ -509,20 +589,21 @@ static bool settle(struct controller *c, struct waiter *w, uint32_t ahead)
 }
 
 /* One pass over the queue: its head and those without a decision yet. True when it changed. */
-static bool pass(struct controller *c, bool *asked)
+static bool pass(struct controller *c)
 {
+	struct scope *s;
 	struct waiter *w;
-	uint32_t ahead = 0;
 
+	for (s = c->scopes; s; s = s->next) {
+		s->asked = false;
+		s->ahead = 0;
+	}
 	for (w = c->first; w; w = w->next) {
 		if (!needs_slot(w))
 			continue;
-		if (ahead == 0 || !w->judged) {
-			*asked = true;
-			if (settle(c, w, ahead))
-				return true;
-		}
-		ahead++;
+		if ((w->scope->ahead == 0 || !w->judged) && settle(c, w))
+			return true;
+		w->scope->ahead++;
 	}
 	return false;
 }
@@ -531,15 +612,22 @@ static void on_run(void *arg)
 {
 	struct controller *c = arg;
 	struct policy_decision unused;
-	bool asked = false;
+	struct scope *s;
 
 	if (c->stopped)
 		return;
-	while (pass(c, &asked))
-		asked = false;
+	if (c->deps.conf->policy.decide == DECIDE_CLOUD) {
+		while (c->first)
+			open_tunnel(c, c->first, NULL);
+		return;
+	}
+	while (pass(c))
+		;
 	/* The policy has not seen the present tunnels unless it was asked about one who waits. */
-	if (!asked)
-		judge(c, NULL, 0, &unused);
+	for (s = c->scopes; s; s = s->next) {
+		if (!s->asked)
+			judge(c, s, NULL, 0, &unused);
+	}
 }
 
 void controller_run(struct controller *c)
@@ -553,6 +641,11 @@ int controller_arrive(struct controller *c, const struct arrival *a, struct wait
 
 	if (!w)
 		return -ENOMEM;
+	w->scope = scope_of(c, a->cloud);
+	if (!w->scope) {
+		free(w);
+		return -ENOMEM;
+	}
 	w->open = *a->open;
 	snprintf(w->cloud, sizeof(w->cloud), "%s", a->cloud);
 	w->to = *a;
@@ -592,7 +685,7 @@ void controller_stop(struct controller *c)
 void controller_closed(struct controller *c, struct gw_tunnel *t)
 {
 	if (t->move)
-		move_free(t->move);
+		moves_tunnel_gone(t->move);
 	controller_run(c);
 }
 
@@ -610,6 +703,21 @@ static void sample_cpu(struct controller *c)
 	if (c->cpu.total)
 		c->cpu_permille = cpu_permille(&c->cpu, &now);
 	c->cpu = now;
+}
+
+/* Have tunnels moved content since the last time? */
+static bool tunnels_carry(struct controller *c)
+{
+	struct gw_tunnel *t;
+	bool carry = false;
+
+	for (t = tunnels_first(c->deps.tunnels); t; t = t->next) {
+		uint64_t bytes = t->rx.bytes + t->tx.bytes;
+
+		carry |= remaining(t) && bytes >= t->carried + CARRIES_MIN;
+		t->carried = bytes;
+	}
+	return carry;
 }
 
 static void refuse_overdue(struct controller *c)
@@ -635,8 +743,12 @@ static void on_tick(void *arg)
 	sample_cpu(c);
 	refuse_overdue(c);
 	tunnels_sweep(c->deps.tunnels);
+	moves_sweep(c->moves);
 	if (tunnels_count(c->deps.tunnels) && tunnels_refresh(c->deps.tunnels, &e) < 0)
 		log_limited("counters", LOG_LVL_ERR, "datapath: counters: %s", err_text(&e));
+	/* Without tunnels only until the last figure is void. */
+	if (tunnels_count(c->deps.tunnels) || line_speed(c->line) != LINE_UNKNOWN)
+		line_sample(c->line, tunnels_carry(c));
 	/* What no event announces: CPU use, and devices whose pause after a failure is over. */
 	if (tunnels_count(c->deps.tunnels) || c->first)
 		controller_run(c);
@@ -665,6 +777,7 @@ void controller_load(struct controller *c, struct sapi_load *out)
 		.cpu_permille = c->cpu_permille == POLICY_CPU_UNKNOWN ? 0 : c->cpu_permille,
 		.datapath_permille = load.cpu_permille > 1000 ? 1000 : load.cpu_permille,
 		.pps = load.pps,
+		.line_speed = line_speed(c->line),
 	};
 }
 
@@ -681,7 +794,17 @@ int controller_new(const struct controller_deps *deps, struct controller **out)
 	c->deps = *deps;
 	c->cpu_permille = POLICY_CPU_UNKNOWN;
 	c->cpus = cpus > 0 ? (uint32_t)cpus : 1;
-	rc = loop_defer_new(deps->loop, on_run, c, &c->run);
+	rc = moves_new(&(struct moves_deps){ .loop = deps->loop,
+					     .conf = deps->conf,
+					     .tls = deps->tls,
+					     .on_failed = on_move_failed,
+					     .on_connected = on_move_connected,
+					     .arg = c },
+		       &c->moves);
+	if (rc == 0)
+		rc = line_new(deps->conf->line, &deps->conf->manager.addr, &c->line);
+	if (rc == 0)
+		rc = loop_defer_new(deps->loop, on_run, c, &c->run);
 	if (rc == 0)
 		rc = loop_timer_new(deps->loop, on_tick, c, &c->tick);
 	if (rc < 0) {
@@ -696,21 +819,26 @@ int controller_new(const struct controller_deps *deps, struct controller **out)
 
 void controller_set_tls(struct controller *c, struct tls_ctx *tls)
 {
-	c->deps.tls = tls;
+	moves_set_tls(c->moves, tls);
 }
 
 void controller_free(struct controller *c)
 {
 	struct gw_tunnel *t;
+	struct scope *s;
 
 	if (!c)
 		return;
 	while (c->first)
 		queue_remove(c, c->first);
-	for (t = tunnels_first(c->deps.tunnels); t; t = t->next) {
-		if (t->move)
-			move_free(t->move);
+	for (t = tunnels_first(c->deps.tunnels); t; t = t->next)
+		t->move = NULL;
+	moves_free(c->moves);
+	while ((s = c->scopes)) {
+		c->scopes = s->next;
+		free(s);
 	}
+	line_free(c->line);
 	loop_timer_free(c->tick);
 	loop_defer_free(c->run);
 	free(c);

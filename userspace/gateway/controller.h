@@ -5,12 +5,15 @@
  *
  * A request for a tunnel opens one, waits for a slot, or is refused. A run happens in the loop's
  * next pass after anything that may change the picture: a request, the end of a tunnel, a threshold
- * announced by the kernel, a move that failed, a sample of CPU use. Every decision is recorded and
- * told to the cloud when it is new.
+ * announced by the kernel, a move that failed, a sample of CPU use and line. Every decision is
+ * recorded and told to the cloud when it is new.
  *
- * A move: the device is asked to connect (7G); while it does, and until the cloud ends the tunnel,
- * the move is in flight. A device that fails is left alone for a while, which doubles with each
- * failure.
+ * A move: the device is asked to connect (7G, gateway/moves.h); while it does, and until the cloud
+ * ends the tunnel, the move is in flight. With `split` and no limit passed the tunnel stays in use
+ * beside the connection (claims 2-3), and is moved when its slot is needed.
+ *
+ * With `count = pair` the limit on tunnels holds for each cloud by itself. With `decide = cloud`
+ * every request opens a tunnel, nothing is moved, and what is measured is only reported.
  */
 #ifndef SHUNT_GATEWAY_CONTROLLER_H
 #define SHUNT_GATEWAY_CONTROLLER_H

@@ -2,8 +2,8 @@
 /*
  * gateway: the parts of shuntd and the order in which they live and die.
  *
- *	api ── controller ── agent            requests, decisions, connect requests
- *	 │         │
+ *	api ── controller ── moves ── agent   requests, decisions, connect requests
+ *	 │         │   └── line, cpu          what is measured
  *	dial   tunnels ── datapath            connections, tunnels, kernel
  *	 │         │
  *	lan    record, events, ledger         what is kept and told

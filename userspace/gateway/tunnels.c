@@ -538,6 +538,7 @@ static void adopt_known(void *arg, const struct sapi_tunnel *known)
 	t->remaining = POLICY_REMAINING_UNKNOWN;
 	t->rx = info->rx;
 	t->tx = info->tx;
+	t->carried = t->rx.bytes + t->tx.bytes;
 	t->decided = -1;
 	insert(a->ts, t);
 	log_notice("tunnel: %s: %08x: adopted: job %s", t->cloud, t->spi, t->job);

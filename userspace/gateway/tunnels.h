@@ -44,9 +44,8 @@ struct gw_tunnel {
 	uint64_t load_ns; /* CPU ns per second between the last two */
 	uint64_t seen; /* boot ns of the last refresh that found it */
 
-	struct move *move; /* in flight */
-	uint64_t retry_at; /* boot ms before which its device is not asked again */
-	uint32_t failures; /* moves that failed */
+	struct move *move; /* its device was asked to connect, or NULL */
+	uint64_t carried; /* bytes both ways when it was last looked whether it has work */
 	int decided; /* last reason that was recorded for it, -1: none */
 };
 
