@@ -10,6 +10,7 @@
 #include "cloud/direct.h"
 #include "cloud/gateways.h"
 #include "cloud/jobs.h"
+#include "cloud/move.h"
 #include "cloud/path.h"
 #include "cloud/registry.h"
 #include "cloud/token.h"
@@ -24,8 +25,6 @@
 #include "lib/peer.h"
 
 static void try_start(struct delivery *d);
-static void try_failed(struct delivery *d, bool fatal, const char *code, const char *text);
-static void finish(struct delivery *d, enum job_state state, const char *reason, const char *text);
 
 const struct sapi_service *delivery_service(const struct sapi_device *dev, enum job_kind kind)
 {
@@ -36,19 +35,19 @@ const struct sapi_service *delivery_service(const struct sapi_device *dev, enum 
 	return service;
 }
 
-static const char *job_id(const struct delivery *d)
+const char *delivery_job_id(const struct delivery *d)
 {
 	return job_row(d->job)->id;
 }
 
-static bool is_agent(const struct delivery *d)
+bool delivery_is_agent(const struct delivery *d)
 {
 	return d->service && d->service->kind == SERVICE_AGENT;
 }
 
 /* ---- records ---- */
 
-static void path_state(struct delivery *d, int idx, enum path_state state, const char *reason)
+void delivery_path_state(struct delivery *d, int idx, enum path_state state, const char *reason)
 {
 	struct sapi_job_path *p = job_path(d->job, idx);
 
@@ -59,7 +58,7 @@ static void path_state(struct delivery *d, int idx, enum path_state state, const
 	job_path_save(d->job, idx);
 }
 
-static void add_path_bytes(struct delivery *d, int idx, uint64_t bytes)
+void delivery_add_bytes(struct delivery *d, int idx, uint64_t bytes)
 {
 	struct sapi_job_path *p = job_path(d->job, idx);
 	struct delivery_totals *t = &d->all->totals;
@@ -73,7 +72,7 @@ static void add_path_bytes(struct delivery *d, int idx, uint64_t bytes)
 	p->bytes = bytes;
 }
 
-static void note_progress(struct delivery *d)
+void delivery_note_progress(struct delivery *d)
 {
 	uint64_t resent = d->resent + transfer_resent(d->transfer);
 
@@ -83,33 +82,7 @@ static void note_progress(struct delivery *d)
 		d->tries = 0;
 }
 
-/* ---- the two legs ---- */
-
-static void leg_take_bytes(struct leg *leg)
-{
-	if (leg->path)
-		add_path_bytes(leg->delivery, leg->idx, path_bytes(leg->path));
-}
-
-/* What is in flight goes back to the transfer; the tunnel or connection itself stays. */
-static void leg_drop(struct leg *leg)
-{
-	leg_take_bytes(leg);
-	path_free(leg->path);
-	leg->path = NULL;
-}
-
-static void direct_close(struct delivery *d, const char *reason, const char *text)
-{
-	if (d->via_direct.path) {
-		leg_drop(&d->via_direct);
-		path_state(d, d->via_direct.idx, PATH_CLOSED, reason);
-		job_event(d->job, "path-closed", PATH_DIRECT, reason, "%s", text);
-	}
-	if (d->using_direct)
-		directs_unuse(d->cloud->directs, job_row(d->job)->device);
-	d->using_direct = false;
-}
+/* ---- tunnel and agent ---- */
 
 static void agent_end(struct delivery *d)
 {
@@ -123,7 +96,7 @@ static void agent_end(struct delivery *d)
 }
 
 /* Everything inside the tunnel, then the tunnel; its end is recorded by on_tunnel_end(). */
-static void tunnel_shut(struct delivery *d, const char *reason)
+void delivery_tunnel_shut(struct delivery *d, const char *reason)
 {
 	leg_drop(&d->via_tunnel);
 	webdav_put_free(d->put);
@@ -133,223 +106,6 @@ static void tunnel_shut(struct delivery *d, const char *reason)
 		snprintf(d->tunnel_reason, sizeof(d->tunnel_reason), "%s", reason);
 		ctun_close(d->tunnel, reason);
 	}
-}
-
-static bool leg_sends(const struct leg *leg)
-{
-	return leg->path && (path_get_state(leg->path) == PATH_ACTIVE ||
-			     path_get_state(leg->path) == PATH_DRAINING);
-}
-
-/* The device is reached directly: the tunnel has done its work (seed: #709). */
-static void move_off_tunnel(struct delivery *d)
-{
-	tokens_revoke(d->cloud->tokens, job_id(d));
-	if (!d->tunnel || d->tunnel_reason[0])
-		return;
-	if (!leg_sends(&d->via_tunnel)) {
-		/* It carried nothing yet. */
-		tunnel_shut(d, "direct");
-		return;
-	}
-	job_set_moved(d->job);
-	d->all->totals.moved++;
-	path_drain(d->via_tunnel.path);
-	path_state(d, d->tunnel_idx, PATH_DRAINING, "moved");
-	job_event(d->job, "path-draining", PATH_TUNNEL, "moved",
-		  "the tunnel gets no more segments; %llu bytes are in flight in it",
-		  (unsigned long long)path_in_flight(d->via_tunnel.path));
-}
-
-static void on_path_active(struct path *p, void *arg)
-{
-	struct leg *leg = arg;
-	struct delivery *d = leg->delivery;
-	const struct store_job *row = job_row(d->job);
-
-	if (d->step == STEP_CLOSING)
-		return;
-	note_progress(d);
-	d->held = transfer_held(d->transfer);
-	d->active_at = loop_now(d->cloud->loop);
-	path_state(d, leg->idx, PATH_ACTIVE, "");
-	job_event(d->job, "path-active", path_get_kind(p), "", "the agent holds %llu of %llu bytes",
-		  (unsigned long long)row->delivered, (unsigned long long)row->size);
-	if (row->state != JOB_EXECUTING)
-		job_set_state(d->job, JOB_RUNNING, path_get_kind(p), "", "sending");
-	if (leg == &d->via_direct)
-		move_off_tunnel(d);
-	else if (leg_sends(&d->via_direct))
-		move_off_tunnel(d); /* the device was quicker */
-	path_pump(p);
-}
-
-static void end_if_acknowledged(struct delivery *d)
-{
-	char text[SAPI_TEXT_LEN];
-
-	if (!d->ending || transfer_taken(d->transfer))
-		return;
-	snprintf(text, sizeof(text), "%s", d->ending_text);
-	finish(d, d->ending, d->ending == JOB_COMPLETED ? "" : "device", text);
-}
-
-static void on_path_progress(struct path *p, void *arg)
-{
-	struct leg *leg = arg;
-	struct delivery *d = leg->delivery;
-
-	(void)p;
-	leg_take_bytes(leg);
-	note_progress(d);
-	end_if_acknowledged(d);
-}
-
-static void on_path_drained(struct path *p, void *arg)
-{
-	struct leg *leg = arg;
-
-	(void)p;
-	tunnel_shut(leg->delivery, "moved");
-}
-
-/* One leg is gone and the other, if it is open, goes on; what was in flight is asked for there. */
-static void carry_on(struct delivery *d, struct leg *other)
-{
-	if (!leg_sends(other)) {
-		/* Still opening: what it is asking may be answered from before the loss. */
-		if (other->path && transfer_unsure(d->transfer))
-			path_ask(other->path);
-		return;
-	}
-	if (path_get_state(other->path) == PATH_DRAINING) {
-		path_undrain(other->path);
-		path_state(d, other->idx, PATH_ACTIVE, "");
-	}
-	if (transfer_unsure(d->transfer))
-		path_ask(other->path);
-	else
-		path_pump(other->path);
-}
-
-static void on_path_failed(struct path *p, bool fatal, const char *code, const char *text,
-			   void *arg)
-{
-	struct leg *leg = arg;
-	struct delivery *d = leg->delivery;
-	bool direct = leg == &d->via_direct;
-	struct leg *other = direct ? &d->via_tunnel : &d->via_direct;
-
-	(void)p;
-	if (d->step == STEP_CLOSING)
-		return;
-	if (d->ending) {
-		/*
-		 * The device has said how it ended; what it did not acknowledge does not matter any
-		 * more.
-		 */
-		finish(d, d->ending, d->ending == JOB_COMPLETED ? "" : "device", d->ending_text);
-		return;
-	}
-	if (!fatal && direct)
-		direct_close(d, code, text);
-	else if (!fatal && other->path)
-		tunnel_shut(d, code);
-	if (!fatal && other->path)
-		carry_on(d, other);
-	else if (fatal || !direct || !d->tunnel || d->tunnel_reason[0])
-		try_failed(d, fatal, code, text);
-	/* else the tunnel is on its way to take over */
-}
-
-static void on_path_state(struct path *p, enum job_state state, const char *reason, void *arg)
-{
-	struct leg *leg = arg;
-	struct delivery *d = leg->delivery;
-	enum path_kind kind = path_get_kind(p);
-
-	if (d->ending || d->step == STEP_CLOSING)
-		return;
-	switch (state) {
-	case JOB_RECEIVING:
-		if (job_row(d->job)->state == JOB_SUSPENDED)
-			job_set_state(d->job, JOB_RUNNING, kind, "resumed",
-				      "the device resumed the job");
-		break;
-	case JOB_SUSPENDED:
-		job_set_state(d->job, JOB_SUSPENDED, kind, "suspended",
-			      "the device holds the job: %s", reason);
-		break;
-	case JOB_EXECUTING:
-		job_set_state(d->job, JOB_EXECUTING, kind, "",
-			      "the device has all of it and runs it");
-		break;
-	case JOB_COMPLETED:
-	case JOB_FAILED:
-	case JOB_INTERRUPTED:
-	case JOB_CANCELED:
-		d->ending = state;
-		snprintf(d->ending_text, sizeof(d->ending_text), "%s",
-			 reason[0]		? reason :
-			 state == JOB_COMPLETED ? "the device reports completion" :
-						  "the device gave no reason");
-		end_if_acknowledged(d);
-		break;
-	default:
-		break;
-	}
-}
-
-static int leg_open(struct leg *leg, struct delivery *d, struct h2 *h2, enum path_kind kind,
-		    int idx)
-{
-	static const struct path_ops ops = {
-		.on_active = on_path_active,
-		.on_progress = on_path_progress,
-		.on_drained = on_path_drained,
-		.on_state = on_path_state,
-		.on_failed = on_path_failed,
-	};
-	struct path_conf conf = {
-		.loop = d->cloud->loop,
-		.h2 = h2,
-		.kind = kind,
-		.job = job_id(d),
-		.device_job = &d->device_job,
-		.transfer = d->transfer,
-		.fd = spool_fd(job_content(d->job)),
-		.segment = (uint32_t)d->cloud->conf->segment,
-	};
-
-	leg->delivery = d;
-	leg->idx = idx;
-	return path_new(&conf, &ops, leg, &leg->path);
-}
-
-/* Open the direct path; true when it is opening (or was). */
-static bool direct_start(struct delivery *d)
-{
-	struct h2 *h2 = directs_session(d->cloud->directs, job_row(d->job)->device);
-	int idx;
-
-	if (d->via_direct.path)
-		return true;
-	if (!h2 || !is_agent(d))
-		return false;
-	idx = job_path_open(d->job, PATH_DIRECT, "");
-	if (idx < 0)
-		return false;
-	delivery_park(d, false);
-	directs_use(d->cloud->directs, job_row(d->job)->device);
-	d->using_direct = true;
-	job_event(d->job, "path-opening", PATH_DIRECT, "", "the device is connected from %s",
-		  h2_remote(h2));
-	if (leg_open(&d->via_direct, d, h2, PATH_DIRECT, idx)) {
-		path_state(d, idx, PATH_CLOSED, "no-answer");
-		direct_close(d, "", "");
-		return false;
-	}
-	return true;
 }
 
 /* ---- through the tunnel: the agent ---- */
@@ -364,15 +120,15 @@ static void on_agent(struct h2 *h2, int err, const char *why, void *arg)
 		snprintf(text, sizeof(text), "the agent does not answer through the tunnel: %.400s",
 			 why);
 		if (d->via_direct.path)
-			tunnel_shut(d, "agent-unreachable");
+			delivery_tunnel_shut(d, "agent-unreachable");
 		else
-			try_failed(d, false, "agent-unreachable", text);
+			delivery_try_failed(d, false, "agent-unreachable", text);
 		return;
 	}
 	d->agent = h2;
 	d->step = STEP_SENDING;
 	if (leg_open(&d->via_tunnel, d, h2, PATH_TUNNEL, d->tunnel_idx))
-		try_failed(d, false, "no-answer", "the agent's session ended at once");
+		delivery_try_failed(d, false, "no-answer", "the agent's session ended at once");
 }
 
 static void on_agent_closed(struct h2 *h2, int err, const char *why, void *arg)
@@ -407,7 +163,8 @@ static void agent_dial(struct delivery *d)
 
 	d->step = STEP_AGENT;
 	if (peer_dial(d->cloud->loop, &conf, on_agent_session, d, &d->dial))
-		try_failed(d, false, "agent-unreachable", "the agent could not be dialled");
+		delivery_try_failed(d, false, "agent-unreachable",
+				    "the agent could not be dialled");
 }
 
 /* ---- through the tunnel: a file server ---- */
@@ -426,7 +183,7 @@ static void on_put_progress(uint64_t bytes, void *arg)
 {
 	struct delivery *d = arg;
 
-	add_path_bytes(d, d->tunnel_idx, bytes);
+	delivery_add_bytes(d, d->tunnel_idx, bytes);
 	d->all->totals.resent_bytes += d->resent - job_row(d->job)->resent;
 	job_progress(d->job, bytes, d->resent);
 	/*
@@ -447,10 +204,10 @@ static void on_put_done(int err, bool fatal, const char *code, const char *text,
 	if (d->step == STEP_CLOSING) {
 		loop_timer_set(d->timer, 0);
 	} else if (err) {
-		try_failed(d, fatal, code, text);
+		delivery_try_failed(d, fatal, code, text);
 	} else {
 		on_put_progress(size, d);
-		finish(d, JOB_COMPLETED, "", "the file server has the file in its place");
+		delivery_finish(d, JOB_COMPLETED, "", "the file server has the file in its place");
 	}
 }
 
@@ -484,12 +241,12 @@ static void file_put(struct delivery *d)
 	};
 
 	d->step = STEP_SENDING;
-	path_state(d, d->tunnel_idx, PATH_ACTIVE, "");
+	delivery_path_state(d, d->tunnel_idx, PATH_ACTIVE, "");
 	job_event(d->job, "path-active", PATH_TUNNEL, "", "PUT to the device's file server");
 	job_set_state(d->job, JOB_RUNNING, PATH_TUNNEL, "", "sending");
 	if (webdav_put(d->cloud->webdav, &target, spool_fd(job_content(d->job)), row->size, &ops, d,
 		       &d->put))
-		try_failed(d, true, "bad-name", "the file's name does not fit into a URL");
+		delivery_try_failed(d, true, "bad-name", "the file's name does not fit into a URL");
 }
 
 /* ---- tunnel ---- */
@@ -510,7 +267,7 @@ static void on_tunnel_open(struct ctun *tun, void *arg)
 
 	job_event(d->job, "tunnel-open", PATH_TUNNEL, "", "tunnel %s at gateway %s carries packets",
 		  tunnel_id_print(ctun_id(tun), id), ctun_gateway(tun));
-	if (is_agent(d))
+	if (delivery_is_agent(d))
 		agent_dial(d);
 	else
 		file_put(d);
@@ -535,21 +292,22 @@ static void on_tunnel_end(struct ctun *tun, const struct ctun_end *end, void *ar
 	d->tunnel = NULL;
 	if (end->last)
 		record_counters(job_path(d->job, d->tunnel_idx), end->last);
-	tunnel_shut(d, "");
-	path_state(d, d->tunnel_idx, PATH_CLOSED, reason);
+	delivery_tunnel_shut(d, "");
+	delivery_path_state(d, d->tunnel_idx, PATH_CLOSED, reason);
 	job_event(d->job, "path-closed", PATH_TUNNEL, reason, "%s",
 		  end->text[0] ? end->text : "the tunnel is closed");
 	if (d->step == STEP_CLOSING) {
 		release_if_closed(d);
 	} else if (d->ending && !(leg_sends(&d->via_direct) && transfer_taken(d->transfer))) {
 		/* No acknowledgement will come any more that could end the job. */
-		finish(d, d->ending, d->ending == JOB_COMPLETED ? "" : "device", d->ending_text);
+		delivery_finish(d, d->ending, d->ending == JOB_COMPLETED ? "" : "device",
+				d->ending_text);
 	} else if (expected) {
 		/* A try that waits for its pause goes on by itself. */
 	} else if (d->via_direct.path) {
-		carry_on(d, &d->via_direct);
+		move_carry_on(d, &d->via_direct);
 	} else {
-		try_failed(d, end->fatal, end->reason, end->text);
+		delivery_try_failed(d, end->fatal, end->reason, end->text);
 	}
 }
 
@@ -567,8 +325,8 @@ static int describe(struct delivery *d, struct sapi_tunnel_open *open)
 	open->scope[0].port = d->service->port;
 	open->n_scope = 1;
 	open->priority = row->priority;
-	open->remaining = row->size - (is_agent(d) ? transfer_held(d->transfer) : 0);
-	open->connectable = d->dev.connectable && is_agent(d);
+	open->remaining = row->size - (delivery_is_agent(d) ? transfer_held(d->transfer) : 0);
+	open->connectable = d->dev.connectable && delivery_is_agent(d);
 	if (!open->connectable)
 		return 0;
 	open->connect.address = d->cloud->conf->public;
@@ -590,12 +348,12 @@ static void on_gateway(struct h2 *h2, int err, const char *why, void *arg)
 
 	d->want = NULL;
 	if (err) {
-		try_failed(d, false, "gateway-unreachable", why);
+		delivery_try_failed(d, false, "gateway-unreachable", why);
 		return;
 	}
 	d->tunnel_idx = job_path_open(d->job, PATH_TUNNEL, d->dev.gateway);
 	if (d->tunnel_idx < 0) {
-		try_failed(d, false, "out-of-memory", "out of memory");
+		delivery_try_failed(d, false, "out-of-memory", "out of memory");
 		return;
 	}
 	job_event(d->job, "path-opening", PATH_TUNNEL, "", "asking gateway %s for a tunnel to %s",
@@ -607,8 +365,8 @@ static void on_gateway(struct h2 *h2, int err, const char *why, void *arg)
 		ret = ctun_open(d->cloud->tunnels, h2, &open, &ops, d, &d->tunnel, &e);
 	secret_wipe(&open, sizeof(open));
 	if (ret) {
-		path_state(d, d->tunnel_idx, PATH_CLOSED, "not-opened");
-		try_failed(d, false, "not-opened", err_text(&e));
+		delivery_path_state(d, d->tunnel_idx, PATH_CLOSED, "not-opened");
+		delivery_try_failed(d, false, "not-opened", err_text(&e));
 	}
 }
 
@@ -621,8 +379,8 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 
 	d->lookup = NULL;
 	if (err) {
-		try_failed(d, err == -ENOENT, err == -ENOENT ? "unknown-device" : "no-manager",
-			   why);
+		delivery_try_failed(d, err == -ENOENT,
+				    err == -ENOENT ? "unknown-device" : "no-manager", why);
 		return;
 	}
 	d->dev = *dev;
@@ -630,20 +388,20 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 	if (!d->service) {
 		snprintf(text, sizeof(text), "the registry lists no service of %s for a %s job",
 			 dev->code, job_kind_str(job_row(d->job)->kind));
-		try_failed(d, true, "unsupported-kind", text);
+		delivery_try_failed(d, true, "unsupported-kind", text);
 		return;
 	}
-	if (!is_agent(d))
+	if (!delivery_is_agent(d))
 		recall_put(d);
 	if (direct_start(d)) {
 		d->step = STEP_SENDING;
 	} else if (!d->cloud->tunnels) {
-		try_failed(d, false, "no-tunnels",
-			   "the device is not connected and this cloud opens no tunnels");
+		delivery_try_failed(d, false, "no-tunnels",
+				    "the device is not connected and this cloud opens no tunnels");
 	} else {
 		d->step = STEP_GATEWAY;
 		if (gateways_want(d->cloud->gateways, d->dev.gateway, on_gateway, d, &d->want))
-			try_failed(d, false, "out-of-memory", "out of memory");
+			delivery_try_failed(d, false, "out-of-memory", "out of memory");
 	}
 }
 
@@ -654,7 +412,7 @@ static void try_start(struct delivery *d)
 	d->step = STEP_LOOKUP;
 	d->held = transfer_held(d->transfer);
 	if (registry_device(d->cloud->registry, job_row(d->job)->device, on_device, d, &d->lookup))
-		try_failed(d, false, "out-of-memory", "out of memory");
+		delivery_try_failed(d, false, "out-of-memory", "out of memory");
 }
 
 static uint64_t pause_ms(unsigned int tries)
@@ -677,8 +435,8 @@ static void stop_all(struct delivery *d, const char *reason, const char *text)
 	gateways_want_cancel(d->want);
 	d->want = NULL;
 	direct_close(d, reason, text);
-	tunnel_shut(d, reason);
-	tokens_revoke(d->cloud->tokens, job_id(d));
+	delivery_tunnel_shut(d, reason);
+	tokens_revoke(d->cloud->tokens, delivery_job_id(d));
 	loop_timer_stop(d->timer);
 }
 
@@ -688,7 +446,7 @@ static bool is_busy(const char *code)
 	return !strcmp(code, "no-slot") || !strcmp(code, "queue-full") || !strcmp(code, "stopping");
 }
 
-static void try_failed(struct delivery *d, bool fatal, const char *code, const char *why)
+void delivery_try_failed(struct delivery *d, bool fatal, const char *code, const char *why)
 {
 	char text[SAPI_TEXT_LEN];
 	uint64_t ms;
@@ -710,7 +468,7 @@ static void try_failed(struct delivery *d, bool fatal, const char *code, const c
 		if (!fatal)
 			snprintf(text, sizeof(text), "gave up after %u tries: %.400s", d->tries,
 				 why);
-		finish(d, JOB_FAILED, code, text);
+		delivery_finish(d, JOB_FAILED, code, text);
 		return;
 	}
 	ms = pause_ms(d->tries ? d->tries : 1);
@@ -766,7 +524,7 @@ static void release_if_closed(struct delivery *d)
 	loop_defer_call(ds->kick);
 }
 
-static void finish(struct delivery *d, enum job_state state, const char *reason, const char *why)
+void delivery_finish(struct delivery *d, enum job_state state, const char *reason, const char *why)
 {
 	char text[SAPI_TEXT_LEN];
 
@@ -826,7 +584,8 @@ static void on_cancelled(int err, void *arg)
 	struct delivery *d = arg;
 
 	if (err)
-		log_notice("delivery: %s: the device did not confirm the cancellation", job_id(d));
+		log_notice("delivery: %s: the device did not confirm the cancellation",
+			   delivery_job_id(d));
 	loop_timer_set(d->timer, 0);
 }
 
@@ -842,7 +601,7 @@ void delivery_cancel(struct delivery *d)
 	d->want = NULL;
 	loop_timer_set(d->timer, DELIVERY_CANCEL_MS);
 	if (leg == &d->via_direct)
-		tunnel_shut(d, "canceled");
+		delivery_tunnel_shut(d, "canceled");
 	if (leg_sends(leg))
 		path_cancel_job(leg->path, on_cancelled, d);
 	else if (d->put)
@@ -855,13 +614,4 @@ void delivery_hurry(struct delivery *d)
 {
 	if (d->step == STEP_PAUSE)
 		loop_timer_set(d->timer, 0);
-}
-
-void delivery_join(struct delivery *d)
-{
-	if (d->step < STEP_GATEWAY || d->step > STEP_SENDING || !direct_start(d) || !d->want)
-		return;
-	gateways_want_cancel(d->want);
-	d->want = NULL;
-	d->step = STEP_SENDING;
 }

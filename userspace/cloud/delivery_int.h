@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * delivery_int: what delivery.c (one delivery) and deliveries.c (all of them) share.
+ * delivery_int: what delivery.c (one delivery), move.c (its paths) and deliveries.c (all of them)
+ * share.
  */
 #ifndef SHUNT_CLOUD_DELIVERY_INT_H
 #define SHUNT_CLOUD_DELIVERY_INT_H
@@ -84,5 +85,22 @@ void delivery_cancel(struct delivery *d);
 void delivery_hurry(struct delivery *d);
 /* The device is connected: open the direct path, unless the delivery is between two tries. */
 void delivery_join(struct delivery *d);
+
+/* ---- delivery.c to move.c ---- */
+
+const char *delivery_job_id(const struct delivery *d);
+/* Does the job go to an agent, not to a file server? */
+bool delivery_is_agent(const struct delivery *d);
+/* To the job's record of path @idx. */
+void delivery_path_state(struct delivery *d, int idx, enum path_state state, const char *reason);
+/* The path has @bytes acknowledged in all. */
+void delivery_add_bytes(struct delivery *d, int idx, uint64_t bytes);
+void delivery_note_progress(struct delivery *d);
+/* Close everything inside the tunnel, then the tunnel, whose end arrives later. */
+void delivery_tunnel_shut(struct delivery *d, const char *reason);
+/* End this try; another follows, unless @fatal or tried often enough. */
+void delivery_try_failed(struct delivery *d, bool fatal, const char *code, const char *why);
+/* The job ends in @state; what is open is closed. */
+void delivery_finish(struct delivery *d, enum job_state state, const char *reason, const char *why);
 
 #endif
