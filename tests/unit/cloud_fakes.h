@@ -236,6 +236,7 @@ struct world {
 	bool make_wait;
 	int refuse; /* HTTP status, 0: grant */
 	const char *refuse_code; /* NULL: host-not-allowed */
+	bool cut_early, suspend; /* said with each decision */
 
 	/* agent */
 	struct h2_router agent_routes;
@@ -254,6 +255,9 @@ struct world {
 	enum job_state job_state;
 	struct h2_req *followers[8];
 	unsigned int cancels;
+	unsigned int suspends, resumes;
+	int refuse_suspend; /* HTTP status, 0: do it */
+	const struct h2 *resumed_on;
 };
 
 /* ---- manager ---- */
@@ -301,7 +305,11 @@ static void gateway_say(struct world *w, const struct sapi_gateway_event *ev)
 
 static void gateway_decides(struct world *w, enum sapi_gateway_action action, const char *reason)
 {
-	struct sapi_gateway_event ev = { .time = 1, .event = SAPI_GW_DECISION, .action = action };
+	struct sapi_gateway_event ev = { .time = 1,
+					 .event = SAPI_GW_DECISION,
+					 .action = action,
+					 .cut_early = w->cut_early,
+					 .suspend = w->suspend };
 
 	memcpy(ev.job, w->last_open.job, ID_LEN);
 	snprintf(ev.reason, sizeof(ev.reason), "%s", reason);
@@ -548,6 +556,10 @@ static void agent_take(struct world *w, struct h2_req *req)
 	const void *body;
 	size_t len;
 
+	if (w->job_state == JOB_SUSPENDED) {
+		h2_problem(req, 409, "suspended", "the job is suspended");
+		return;
+	}
 	assert_int_equal(content_range_parse(h2_req_header(req, "content-range"), &range), 0);
 	body = h2_req_body(req, &len);
 	assert_int_equal(len, range.to - range.from);
@@ -635,6 +647,30 @@ static void agent_delete(struct h2_req *req, void *arg)
 	h2_respond(req, 204, NULL, NULL, 0);
 }
 
+static void agent_suspend(struct h2_req *req, void *arg)
+{
+	struct world *w = arg;
+
+	w->suspends++;
+	if (w->refuse_suspend) {
+		h2_problem(req, w->refuse_suspend, "internal", "the disk is full");
+		return;
+	}
+	agent_becomes(w, JOB_SUSPENDED);
+	h2_respond(req, 204, NULL, NULL, 0);
+}
+
+static void agent_resume(struct h2_req *req, void *arg)
+{
+	struct world *w = arg;
+
+	w->resumes++;
+	w->resumed_on = h2_req_session(req);
+	if (w->job_state == JOB_SUSPENDED)
+		agent_becomes(w, JOB_RECEIVING);
+	h2_respond(req, 204, NULL, NULL, 0);
+}
+
 static const struct h2_route agent_table[] = {
 	{ "GET", "/v1/hello", ROLE_BIT(ROLE_CLOUD), 0, 0, agent_hello },
 	{ "PUT", "/v1/jobs/{id}", ROLE_BIT(ROLE_CLOUD), SAPI_MAX, 0, agent_put },
@@ -642,6 +678,8 @@ static const struct h2_route agent_table[] = {
 	{ "DELETE", "/v1/jobs/{id}", ROLE_BIT(ROLE_CLOUD), 0, 0, agent_delete },
 	{ "PUT", "/v1/jobs/{id}/content", ROLE_BIT(ROLE_CLOUD), CONTENT, 0, agent_content },
 	{ "GET", "/v1/jobs/{id}/events", ROLE_BIT(ROLE_CLOUD), 0, 0, agent_events },
+	{ "POST", "/v1/jobs/{id}/suspend", ROLE_BIT(ROLE_CLOUD), SAPI_MAX, 0, agent_suspend },
+	{ "POST", "/v1/jobs/{id}/resume", ROLE_BIT(ROLE_CLOUD), SAPI_MAX, 0, agent_resume },
 };
 
 static void agent_session_closed(struct h2 *h2, int err, const char *why, void *arg)

@@ -77,6 +77,7 @@ const struct conf_row cloud_conf_table[] = {
 	CONF_VALUE(CONF_STRING, "user", T, user, NULL, 0,
 		   "user to become; keeps only the right to configure the network"),
 	CONF_WORD("log-level", T, log_level, "info", log_levels, "least severity that is logged"),
+	POLICY_CONF(T, policy),
 	CONF_END,
 };
 #undef T

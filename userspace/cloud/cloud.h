@@ -7,6 +7,7 @@
 
 #include "lib/conf.h"
 #include "lib/h2.h"
+#include "lib/policy.h"
 #include "lib/types.h"
 
 #include <stdbool.h>
@@ -44,6 +45,7 @@ struct cloud_conf {
 	uint64_t max_size; /* bytes */
 	uint32_t attempts;
 	uint64_t linger, upload_timeout, keep; /* ms */
+	struct policy_settings policy;
 };
 
 extern const struct conf_row cloud_conf_table[];

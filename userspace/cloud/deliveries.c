@@ -6,6 +6,7 @@
 #include "cloud/cloud.h"
 #include "cloud/delivery_int.h"
 #include "cloud/jobs.h"
+#include "cloud/move.h"
 #include "cloud/tunnels.h"
 #include "lib/err.h"
 #include "lib/log.h"
@@ -97,9 +98,15 @@ static void decision(struct delivery *d, const struct sapi_gateway_event *ev)
 	job_decision(d->job, sapi_gateway_action_str(ev->action), ev->reason, ev->text);
 	if (ev->action == SAPI_GW_WAIT)
 		delivery_wait(d, ev->reason, ev->text);
-	/* The device is here already, for another job: its agent has no reason to connect again. */
-	if (ev->action == SAPI_GW_MOVE || ev->action == SAPI_GW_DIRECT)
-		delivery_join(d);
+	move_decided(d, ev);
+}
+
+/* A gateway has a say in its own tunnels only, and in what becomes of a job whose tunnel was cut. */
+static bool has_a_say(const struct delivery *d, const char *gateway)
+{
+	if (d->tunnel)
+		return !strcmp(ctun_gateway(d->tunnel), gateway);
+	return d->step == STEP_CONNECT && !strcmp(d->dev.gateway, gateway);
 }
 
 void deliveries_gateway_event(struct deliveries *ds, const char *gateway,
@@ -108,8 +115,7 @@ void deliveries_gateway_event(struct deliveries *ds, const char *gateway,
 	struct job *job = jobs_find(ds->cloud->jobs, ev->job);
 	struct delivery *d = job ? job_delivery(job) : NULL;
 
-	/* A gateway has a say in its own tunnels only. */
-	if (!d || !d->tunnel || strcmp(ctun_gateway(d->tunnel), gateway))
+	if (!d || !has_a_say(d, gateway))
 		return;
 	switch (ev->event) {
 	case SAPI_GW_DECISION:
@@ -117,6 +123,7 @@ void deliveries_gateway_event(struct deliveries *ds, const char *gateway,
 		break;
 	case SAPI_GW_MOVE_FAILED:
 		job_event(d->job, "move-failed", PATH_TUNNEL, "connect-failed", "%s", ev->text);
+		move_failed(d, "connect-failed", ev->text);
 		break;
 	case SAPI_GW_TUNNEL_CLOSED:
 		tunnels_gone(ds->cloud->tunnels, gateway, ev->tunnel, ev->reason);

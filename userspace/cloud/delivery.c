@@ -304,9 +304,7 @@ static void on_tunnel_end(struct ctun *tun, const struct ctun_end *end, void *ar
 				d->ending_text);
 	} else if (expected) {
 		/* A try that waits for its pause goes on by itself. */
-	} else if (d->via_direct.path) {
-		move_carry_on(d, &d->via_direct);
-	} else {
+	} else if (!move_without_tunnel(d)) {
 		delivery_try_failed(d, end->fatal, end->reason, end->text);
 	}
 }
@@ -437,6 +435,7 @@ static void stop_all(struct delivery *d, const char *reason, const char *text)
 	direct_close(d, reason, text);
 	delivery_tunnel_shut(d, reason);
 	tokens_revoke(d->cloud->tokens, delivery_job_id(d));
+	move_forget(d);
 	loop_timer_stop(d->timer);
 }
 
@@ -486,6 +485,8 @@ static void on_timer(void *arg)
 	if (d->step == STEP_CLOSING) {
 		stop_all(d, "canceled", ""); /* the device did not answer the cancellation */
 		release_if_closed(d);
+	} else if (d->step != STEP_PAUSE) {
+		move_timeout(d);
 	} else if (d->tunnel) {
 		loop_timer_set(d->timer, DELIVERY_PAUSE_MIN_MS); /* the old one is still closing */
 	} else {
@@ -614,4 +615,6 @@ void delivery_hurry(struct delivery *d)
 {
 	if (d->step == STEP_PAUSE)
 		loop_timer_set(d->timer, 0);
+	else if (d->move.way != WAY_NONE)
+		delivery_join(d);
 }

@@ -16,6 +16,7 @@ enum step {
 	STEP_GATEWAY, /* waiting for the gateway's connection */
 	STEP_TUNNEL, /* waiting for the tunnel */
 	STEP_AGENT, /* dialling the agent through it */
+	STEP_CONNECT, /* the tunnel was cut early, the device is to connect */
 	STEP_SENDING, /* paths are opening or active, or the file server is being written to */
 	STEP_PAUSE, /* before the next try */
 	STEP_CLOSING, /* the job is in a final state; what was opened is being closed */
@@ -26,6 +27,32 @@ struct leg {
 	struct delivery *delivery;
 	struct path *path;
 	int idx;
+};
+
+/* What the decider wants of the job's paths. */
+enum way {
+	WAY_NONE, /* nothing was said: off the tunnel if the device joins */
+	WAY_SPLIT,
+	WAY_MOVE,
+};
+
+/* How far the device is with holding the job (7L). But for HOLD_NONE no segment is given out. */
+enum hold {
+	HOLD_NONE,
+	HOLD_QUIET, /* those in flight are being acknowledged */
+	HOLD_ASKED, /* it was told to, through the tunnel */
+	HOLD_HELD,
+	HOLD_RESUME, /* it was told to go on */
+};
+
+struct move {
+	enum way way;
+	enum hold hold;
+	bool awaited; /* the device must connect before the timer fires */
+	bool cut_early, suspend; /* as the event says */
+	bool called_off; /* HOLD_ASKED: resume as soon as it is held */
+	bool was_cut; /* a tunnel that carried content was cut early */
+	bool counted; /* as moved */
 };
 
 struct delivery {
@@ -49,6 +76,7 @@ struct delivery {
 	uint64_t put_high; /* bytes of the file that were on the wire at least once */
 	uint64_t put_best; /* most that a PUT got acknowledged */
 	struct leg via_tunnel, via_direct;
+	struct move move;
 	bool using_direct; /* counted with directs_use() */
 	struct loop_timer *timer;
 	bool parked; /* waits for a slot or for its next try: does not count as running */
@@ -81,7 +109,7 @@ int delivery_new(struct deliveries *ds, struct job *job);
 void delivery_free(struct delivery *d);
 /* The job is canceled already; see to it that the device and the tunnel hear of it. */
 void delivery_cancel(struct delivery *d);
-/* Cut the pause between two tries short. */
+/* The device is connected: cut the pause between two tries short, or go where it was decided to. */
 void delivery_hurry(struct delivery *d);
 /* The device is connected: open the direct path, unless the delivery is between two tries. */
 void delivery_join(struct delivery *d);

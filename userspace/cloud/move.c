@@ -2,6 +2,7 @@
 #include "cloud/move.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cloud/cloud.h"
 #include "cloud/direct.h"
@@ -46,24 +47,319 @@ bool leg_sends(const struct leg *leg)
 			     path_get_state(leg->path) == PATH_DRAINING);
 }
 
+static bool tunnel_lives(const struct delivery *d)
+{
+	return d->tunnel && !d->tunnel_reason[0];
+}
+
+/* ---- off the tunnel ---- */
+
+static void tunnel_drain(struct delivery *d, const char *reason)
+{
+	path_drain(d->via_tunnel.path);
+	delivery_path_state(d, d->tunnel_idx, PATH_DRAINING, reason);
+	job_event(d->job, "path-draining", PATH_TUNNEL, reason,
+		  "the tunnel gets no more segments; %llu bytes are in flight in it",
+		  (unsigned long long)path_in_flight(d->via_tunnel.path));
+}
+
 /* The device is reached directly: the tunnel has done its work (seed: #709). */
 static void move_off_tunnel(struct delivery *d)
 {
+	bool draining = leg_sends(&d->via_tunnel) &&
+			path_get_state(d->via_tunnel.path) == PATH_DRAINING;
+
 	tokens_revoke(d->cloud->tokens, delivery_job_id(d));
-	if (!d->tunnel || d->tunnel_reason[0])
+	if (!tunnel_lives(d) && !d->move.was_cut)
 		return;
-	if (!leg_sends(&d->via_tunnel)) {
+	if (!d->move.was_cut && !leg_sends(&d->via_tunnel)) {
 		/* It carried nothing yet. */
 		delivery_tunnel_shut(d, "direct");
 		return;
 	}
-	job_set_moved(d->job);
-	d->all->totals.moved++;
-	path_drain(d->via_tunnel.path);
-	delivery_path_state(d, d->tunnel_idx, PATH_DRAINING, "moved");
-	job_event(d->job, "path-draining", PATH_TUNNEL, "moved",
-		  "the tunnel gets no more segments; %llu bytes are in flight in it",
-		  (unsigned long long)path_in_flight(d->via_tunnel.path));
+	if (!d->move.counted) {
+		job_set_moved(d->job);
+		d->all->totals.moved++;
+	}
+	d->move.counted = true;
+	if (leg_sends(&d->via_tunnel) && !draining)
+		tunnel_drain(d, "moved");
+}
+
+/* Nobody has to be waited for any more. */
+static void stop_waiting(struct delivery *d)
+{
+	if (d->move.awaited)
+		loop_timer_stop(d->timer);
+	d->move.awaited = false;
+}
+
+/*
+ * The variant in which the tunnel is cut when the request is out and not when the connection is up:
+ * nothing new goes into it, what is in flight is finished, and the job then has no path at all.
+ */
+static void tunnel_cut(struct delivery *d)
+{
+	d->move.was_cut = leg_sends(&d->via_tunnel);
+	if (d->move.was_cut) {
+		tunnel_drain(d, "cut-early");
+		return;
+	}
+	delivery_tunnel_shut(d, "cut-early");
+	if (!d->via_direct.path)
+		d->step = STEP_CONNECT;
+}
+
+/* ---- the device holds the job meanwhile (7L; seed: #811-#812, #853-#860) ---- */
+
+/* Does the job wait for its device without needing the tunnel any more? */
+static bool does_without_tunnel(const struct delivery *d)
+{
+	return d->move.awaited && d->move.cut_early;
+}
+
+static void hold_resume(struct delivery *d, struct leg *leg)
+{
+	d->move.hold = HOLD_RESUME;
+	path_resume(leg->path);
+}
+
+/* The hold is over, or never was: give out segments again, and finish what waited for that. */
+static void hold_end(struct delivery *d)
+{
+	d->move.hold = HOLD_NONE;
+	transfer_hold(d->transfer, false);
+	if (leg_sends(&d->via_direct)) {
+		if (d->move.way != WAY_SPLIT)
+			move_off_tunnel(d);
+		path_pump(d->via_direct.path);
+	} else if (does_without_tunnel(d)) {
+		tunnel_cut(d);
+	}
+	if (leg_sends(&d->via_tunnel))
+		path_pump(d->via_tunnel.path);
+}
+
+/* Only when nothing is in flight is the job suspended: a segment that meets 7L would be sent twice. */
+static void hold_advance(struct delivery *d)
+{
+	if (d->move.hold != HOLD_QUIET || transfer_taken(d->transfer) || !leg_sends(&d->via_tunnel))
+		return;
+	if (transfer_complete(d->transfer)) {
+		hold_end(d); /* the device runs it already, or is about to */
+		return;
+	}
+	d->move.hold = HOLD_ASKED;
+	path_suspend(d->via_tunnel.path);
+}
+
+static void hold_begin(struct delivery *d)
+{
+	d->move.hold = HOLD_QUIET;
+	transfer_hold(d->transfer, true);
+	hold_advance(d);
+}
+
+/* Everybody who holds is on the way back to @leg, the last one that is left. */
+static void hold_survive(struct delivery *d, struct leg *leg)
+{
+	switch (d->move.hold) {
+	case HOLD_QUIET:
+		if (leg == &d->via_tunnel)
+			hold_end(d);
+		else
+			d->move.hold = HOLD_HELD; /* so resumed, which does no harm */
+		break;
+	case HOLD_ASKED:
+		if (leg == &d->via_tunnel)
+			d->move.called_off = true; /* when it has answered */
+		else
+			d->move.hold = HOLD_HELD; /* perhaps; nobody can ask any more */
+		break;
+	case HOLD_RESUME:
+		d->move.hold = HOLD_HELD;
+		break;
+	default:
+		break;
+	}
+	if (d->move.hold == HOLD_HELD && leg_sends(leg))
+		hold_resume(d, leg);
+}
+
+static void on_path_suspended(struct path *p, int err, const char *why, void *arg)
+{
+	struct leg *leg = arg;
+	struct delivery *d = leg->delivery;
+
+	(void)p;
+	if (d->move.hold != HOLD_ASKED || d->step == STEP_CLOSING)
+		return;
+	if (err) {
+		job_event(d->job, "suspend-failed", PATH_TUNNEL, "suspend-failed",
+			  "the job moves without being suspended: %.400s", why);
+		hold_end(d);
+		return;
+	}
+	d->move.hold = HOLD_HELD;
+	job_set_state(d->job, JOB_SUSPENDED, PATH_TUNNEL, "suspended",
+		      "the device holds the job and keeps what it has");
+	if (leg_sends(&d->via_direct))
+		hold_resume(d, &d->via_direct);
+	else if (d->move.called_off)
+		hold_resume(d, &d->via_tunnel);
+	else if (does_without_tunnel(d))
+		tunnel_cut(d);
+}
+
+static void on_path_resumed(struct path *p, void *arg)
+{
+	struct leg *leg = arg;
+	struct delivery *d = leg->delivery;
+
+	if (d->step == STEP_CLOSING)
+		return;
+	if (job_row(d->job)->state == JOB_SUSPENDED)
+		job_set_state(d->job, JOB_RUNNING, path_get_kind(p), "resumed",
+			      "the device resumed the job");
+	if (d->move.hold == HOLD_RESUME)
+		hold_end(d);
+	else
+		path_pump(p);
+}
+
+/* ---- what the decider says ---- */
+
+static uint64_t patience_ms(const struct delivery *d)
+{
+	/* The decider gives up first, if it lives. */
+	return 3 * d->cloud->conf->policy.connect_timeout;
+}
+
+/* Until the device has connected: go on as before, or hold the job, or cut the tunnel already. */
+static void move_await(struct delivery *d, const struct sapi_gateway_event *ev)
+{
+	struct move *m = &d->move;
+
+	if (!tunnel_lives(d) || m->awaited || (!ev->cut_early && !ev->suspend))
+		return;
+	m->cut_early = ev->cut_early;
+	m->suspend = ev->suspend;
+	m->awaited = true;
+	loop_timer_set(d->timer, patience_ms(d));
+	if (m->suspend && leg_sends(&d->via_tunnel))
+		hold_begin(d);
+	else if (m->cut_early)
+		tunnel_cut(d);
+}
+
+/* Both are used together from now on, also when the tunnel drained already (claims 2-3). */
+static void split(struct delivery *d)
+{
+	d->move.way = WAY_SPLIT;
+	if (leg_sends(&d->via_direct) && leg_sends(&d->via_tunnel))
+		move_carry_on(d, &d->via_tunnel);
+}
+
+void move_decided(struct delivery *d, const struct sapi_gateway_event *ev)
+{
+	if (d->step < STEP_GATEWAY || d->step > STEP_SENDING || !delivery_is_agent(d))
+		return;
+	/* The device may be here already, for another job; its agent does not connect again. */
+	switch (ev->action) {
+	case SAPI_GW_SPLIT:
+		split(d);
+		delivery_join(d);
+		break;
+	case SAPI_GW_DIRECT:
+		d->move.way = WAY_MOVE;
+		delivery_join(d);
+		break;
+	case SAPI_GW_MOVE:
+		d->move.way = WAY_MOVE;
+		delivery_join(d);
+		if (leg_sends(&d->via_direct))
+			move_off_tunnel(d); /* it was split */
+		else
+			move_await(d, ev);
+		break;
+	default:
+		break;
+	}
+}
+
+void move_failed(struct delivery *d, const char *code, const char *text)
+{
+	bool awaited = d->move.awaited;
+
+	stop_waiting(d);
+	if (d->via_direct.path)
+		return; /* it came after all; how the path fares is told by the path */
+	d->move.way = WAY_NONE;
+	if (!awaited)
+		return;
+	if (d->step == STEP_CONNECT) {
+		delivery_try_failed(d, false, code, text);
+		return;
+	}
+	d->move.was_cut = false;
+	hold_survive(d, &d->via_tunnel);
+	move_carry_on(d, &d->via_tunnel);
+}
+
+void move_timeout(struct delivery *d)
+{
+	char text[SAPI_TEXT_LEN];
+
+	snprintf(text, sizeof(text), "the device did not connect within %llu ms of the request%s",
+		 (unsigned long long)patience_ms(d),
+		 d->step == STEP_CONNECT ? ", and its tunnel was cut" : "");
+	if (!d->via_direct.path)
+		job_event(d->job, "move-failed", PATH_TUNNEL, "connect-timeout", "%s", text);
+	move_failed(d, "connect-timeout", text);
+}
+
+void move_forget(struct delivery *d)
+{
+	memset(&d->move, 0, sizeof(d->move));
+	transfer_hold(d->transfer, false);
+}
+
+bool move_without_tunnel(struct delivery *d)
+{
+	if (d->via_direct.path) {
+		hold_survive(d, &d->via_direct);
+		move_carry_on(d, &d->via_direct);
+		return true;
+	}
+	if (!does_without_tunnel(d))
+		return false;
+	hold_survive(d, &d->via_direct);
+	d->step = STEP_CONNECT;
+	return true;
+}
+
+/* ---- what happens on the paths ---- */
+
+/* The new path works: that is what the tunnel's end, or the job's resumption, has waited for. */
+static void direct_active(struct delivery *d)
+{
+	stop_waiting(d);
+	if (d->move.hold == HOLD_HELD)
+		hold_resume(d, &d->via_direct);
+	else if (d->move.hold == HOLD_NONE && d->move.way != WAY_SPLIT)
+		move_off_tunnel(d);
+}
+
+static void tunnel_active(struct delivery *d)
+{
+	if (leg_sends(&d->via_direct)) {
+		if (d->move.way != WAY_SPLIT)
+			move_off_tunnel(d); /* the device was quicker */
+	} else if (d->move.awaited && d->move.suspend && d->move.hold == HOLD_NONE) {
+		hold_begin(d);
+	} else if (d->move.hold == HOLD_HELD) {
+		hold_resume(d, &d->via_tunnel);
+	}
 }
 
 static void on_path_active(struct path *p, void *arg)
@@ -71,6 +367,7 @@ static void on_path_active(struct path *p, void *arg)
 	struct leg *leg = arg;
 	struct delivery *d = leg->delivery;
 	const struct store_job *row = job_row(d->job);
+	bool split = d->move.way == WAY_SPLIT;
 
 	if (d->step == STEP_CLOSING)
 		return;
@@ -78,14 +375,15 @@ static void on_path_active(struct path *p, void *arg)
 	d->held = transfer_held(d->transfer);
 	d->active_at = loop_now(d->cloud->loop);
 	delivery_path_state(d, leg->idx, PATH_ACTIVE, "");
-	job_event(d->job, "path-active", path_get_kind(p), "", "the agent holds %llu of %llu bytes",
-		  (unsigned long long)row->delivered, (unsigned long long)row->size);
-	if (row->state != JOB_EXECUTING)
+	job_event(d->job, "path-active", path_get_kind(p), split ? "split" : "",
+		  "the agent holds %llu of %llu bytes%s", (unsigned long long)row->delivered,
+		  (unsigned long long)row->size, split ? "; tunnel and connection share" : "");
+	if (row->state != JOB_EXECUTING && d->move.hold == HOLD_NONE)
 		job_set_state(d->job, JOB_RUNNING, path_get_kind(p), "", "sending");
 	if (leg == &d->via_direct)
-		move_off_tunnel(d);
-	else if (leg_sends(&d->via_direct))
-		move_off_tunnel(d); /* the device was quicker */
+		direct_active(d);
+	else
+		tunnel_active(d);
 	path_pump(p);
 }
 
@@ -107,15 +405,22 @@ static void on_path_progress(struct path *p, void *arg)
 	(void)p;
 	leg_take_bytes(leg);
 	delivery_note_progress(d);
+	hold_advance(d);
 	end_if_acknowledged(d);
 }
 
 static void on_path_drained(struct path *p, void *arg)
 {
 	struct leg *leg = arg;
+	struct delivery *d = leg->delivery;
 
 	(void)p;
-	delivery_tunnel_shut(leg->delivery, "moved");
+	if (d->via_direct.path || !does_without_tunnel(d)) {
+		delivery_tunnel_shut(d, "moved");
+		return;
+	}
+	delivery_tunnel_shut(d, "cut-early");
+	d->step = STEP_CONNECT;
 }
 
 /* One leg is gone and the other, if it is open, goes on; what was in flight is asked for there. */
@@ -137,13 +442,29 @@ void move_carry_on(struct delivery *d, struct leg *other)
 		path_pump(other->path);
 }
 
+/* Back to the tunnel, if it is still there or on its way. */
+static void direct_lost(struct delivery *d, const char *code, const char *text)
+{
+	char why[SAPI_TEXT_LEN];
+
+	snprintf(why, sizeof(why), "%s", text);
+	direct_close(d, code, text);
+	if (!tunnel_lives(d)) {
+		delivery_try_failed(d, false, code, why);
+		return;
+	}
+	stop_waiting(d);
+	d->move.was_cut = false;
+	hold_survive(d, &d->via_tunnel);
+	move_carry_on(d, &d->via_tunnel);
+}
+
 static void on_path_failed(struct path *p, bool fatal, const char *code, const char *text,
 			   void *arg)
 {
 	struct leg *leg = arg;
 	struct delivery *d = leg->delivery;
 	bool direct = leg == &d->via_direct;
-	struct leg *other = direct ? &d->via_tunnel : &d->via_direct;
 
 	(void)p;
 	if (d->step == STEP_CLOSING)
@@ -157,15 +478,16 @@ static void on_path_failed(struct path *p, bool fatal, const char *code, const c
 				d->ending_text);
 		return;
 	}
-	if (!fatal && direct)
-		direct_close(d, code, text);
-	else if (!fatal && other->path)
-		delivery_tunnel_shut(d, code);
-	if (!fatal && other->path)
-		move_carry_on(d, other);
-	else if (fatal || !direct || !d->tunnel || d->tunnel_reason[0])
+	if (fatal) {
 		delivery_try_failed(d, fatal, code, text);
-	/* else the tunnel is on its way to take over */
+	} else if (direct) {
+		direct_lost(d, code, text);
+	} else if (d->via_direct.path || does_without_tunnel(d)) {
+		delivery_tunnel_shut(d, code);
+		move_without_tunnel(d);
+	} else {
+		delivery_try_failed(d, false, code, text);
+	}
 }
 
 static void on_path_state(struct path *p, enum job_state state, const char *reason, void *arg)
@@ -178,13 +500,19 @@ static void on_path_state(struct path *p, enum job_state state, const char *reas
 		return;
 	switch (state) {
 	case JOB_RECEIVING:
-		if (job_row(d->job)->state == JOB_SUSPENDED)
+		/* What was said before the job was held may arrive after. */
+		if (job_row(d->job)->state == JOB_SUSPENDED && d->move.hold != HOLD_HELD)
 			job_set_state(d->job, JOB_RUNNING, kind, "resumed",
 				      "the device resumed the job");
 		break;
 	case JOB_SUSPENDED:
+		if (leg == &d->via_tunnel && leg_sends(&d->via_direct))
+			break; /* old news */
 		job_set_state(d->job, JOB_SUSPENDED, kind, "suspended",
-			      "the device holds the job: %s", reason);
+			      "the device holds the job and keeps what it has");
+		/* Left over from a try, or a run of this program, that is no more. */
+		if (d->move.hold == HOLD_NONE)
+			path_resume(p);
 		break;
 	case JOB_EXECUTING:
 		job_set_state(d->job, JOB_EXECUTING, kind, "",
@@ -213,6 +541,8 @@ int leg_open(struct leg *leg, struct delivery *d, struct h2 *h2, enum path_kind 
 		.on_progress = on_path_progress,
 		.on_drained = on_path_drained,
 		.on_state = on_path_state,
+		.on_suspended = on_path_suspended,
+		.on_resumed = on_path_resumed,
 		.on_failed = on_path_failed,
 	};
 	struct path_conf conf = {
@@ -258,7 +588,11 @@ bool direct_start(struct delivery *d)
 
 void delivery_join(struct delivery *d)
 {
-	if (d->step < STEP_GATEWAY || d->step > STEP_SENDING || !direct_start(d) || !d->want)
+	if (d->step < STEP_GATEWAY || d->step > STEP_SENDING || !direct_start(d))
+		return;
+	if (d->step == STEP_CONNECT)
+		d->step = STEP_SENDING;
+	if (!d->want)
 		return;
 	gateways_want_cancel(d->want);
 	d->want = NULL;

@@ -33,6 +33,7 @@ struct path {
 	enum path_state state;
 	bool draining;
 	bool held_back; /* the agent suspended the job (7L): no segments until it resumes */
+	bool resumed; /* by us: that it is suspended is old news from now on */
 	bool ended; /* event stream told a final state */
 	char resource[48]; /* "/v1/jobs/{id}" */
 	struct window window;
@@ -45,6 +46,7 @@ struct path {
 	struct h2_call *call; /* PUT or GET of the job */
 	struct h2_call *events;
 	struct ndjson lines;
+	struct h2_call *control; /* suspend or resume */
 	struct h2_call *cancel;
 	void (*on_cancelled)(int err, void *arg);
 	void *cancel_arg;
@@ -112,6 +114,9 @@ static void stop(struct path *p)
 		ndjson_fini(&p->lines);
 	}
 	p->events = NULL;
+	if (p->control)
+		h2_call_cancel(p->control);
+	p->control = NULL;
 	if (p->cancel)
 		h2_call_cancel(p->cancel);
 	p->cancel = NULL;
@@ -140,7 +145,8 @@ static void pass_on(struct path *p)
 	memmove(p->told, p->told + 1, p->n_told * sizeof(*p->told));
 	if (p->n_told || p->failed || p->draining)
 		loop_defer_call(p->later);
-	p->ops.on_state(p, ev.state, ev.reason, p->arg);
+	if (ev.state != JOB_SUSPENDED || !p->resumed)
+		p->ops.on_state(p, ev.state, ev.reason, p->arg);
 }
 
 static void on_later(void *arg)
@@ -514,6 +520,69 @@ static int follow_events(struct path *p)
 	if (ret)
 		ndjson_fini(&p->lines);
 	return ret;
+}
+
+/* ---- suspending (7L) ---- */
+
+static int control(struct path *p, const char *verb,
+		   void (*done)(const struct h2_reply *reply, void *arg))
+{
+	char path[64];
+	struct h2_request req = {
+		.method = "POST",
+		.path = path,
+		.timeout_ms = PATH_REQUEST_MS,
+	};
+
+	snprintf(path, sizeof(path), "%s/%s", p->resource, verb);
+	return h2_fetch(p->conf.h2, &req, done, p, &p->control);
+}
+
+static void on_suspend(const struct h2_reply *reply, void *arg)
+{
+	struct path *p = arg;
+	struct problem problem;
+	int ret = problem_of_reply(reply, path_kind_str(p->conf.kind), &problem);
+
+	p->control = NULL;
+	p->held_back = p->held_back || !ret;
+	p->resumed = false;
+	p->ops.on_suspended(p, ret, problem.text, p->arg);
+}
+
+void path_suspend(struct path *p)
+{
+	int ret = p->failed || p->control ? 0 : control(p, "suspend", on_suspend);
+
+	if (ret)
+		fail(p, false, "no-answer", shunt_strerror(ret));
+}
+
+static void on_resume(const struct h2_reply *reply, void *arg)
+{
+	struct path *p = arg;
+	struct problem problem;
+
+	p->control = NULL;
+	/* One that is over is nothing to go on with; the event stream tells. */
+	if (problem_of_reply(reply, path_kind_str(p->conf.kind), &problem) &&
+	    !code_is(&problem, "finished")) {
+		fail(p, is_fatal(&problem), problem.code, problem.text);
+		return;
+	}
+	p->held_back = false;
+	p->resumed = true;
+	if (p->call)
+		p->ask_again = true; /* the answer may be from before */
+	p->ops.on_resumed(p, p->arg);
+}
+
+void path_resume(struct path *p)
+{
+	int ret = p->failed || p->control ? 0 : control(p, "resume", on_resume);
+
+	if (ret)
+		fail(p, false, "no-answer", shunt_strerror(ret));
 }
 
 /* ---- cancelling ---- */

@@ -51,6 +51,10 @@ struct path_ops {
 	void (*on_drained)(struct path *p, void *arg);
 	/* The agent tells the job's state. */
 	void (*on_state)(struct path *p, enum job_state state, const char *reason, void *arg);
+	/* The answer to path_suspend(): 0, or a code and why the agent does not hold the job. */
+	void (*on_suspended)(struct path *p, int err, const char *why, void *arg);
+	/* After path_resume(): the agent takes content again. */
+	void (*on_resumed)(struct path *p, void *arg);
 	/*
 	 * Unusable from now on; segments in flight were given back. @fatal: the agent refused the
 	 * job for good.
@@ -73,6 +77,13 @@ void path_drain(struct path *p);
 void path_undrain(struct path *p);
 /* Ask the agent again what it holds; unsure bytes of the transfer become held or free. */
 void path_ask(struct path *p);
+/*
+ * Have the agent hold the job and keep what it has (7L; seed: #811, #853-#855), on_suspended once; to be
+ * called when nothing is in flight. Or have it go on (#859-#860), on_resumed or on_failed once; harmless
+ * for a job that it does not hold. One after the other.
+ */
+void path_suspend(struct path *p);
+void path_resume(struct path *p);
 /* Have the agent drop the job; @done once, 0 or why not, perhaps at once; not after path_free(). */
 void path_cancel_job(struct path *p, void (*done)(int err, void *arg), void *arg);
 

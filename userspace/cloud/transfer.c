@@ -9,6 +9,7 @@ struct transfer {
 	uint64_t resent;
 	uint64_t changes;
 	uint32_t segment;
+	bool hold;
 	struct ranges busy; /* taken, unsure or held: everything that is not free */
 	struct ranges taken;
 	struct ranges unsure;
@@ -92,7 +93,7 @@ int transfer_take(struct transfer *t, uint64_t *from, uint64_t *to)
 	uint64_t f, e, boundary;
 	int ret;
 
-	if (!ranges_next_hole(&t->busy, 0, t->size, &f, &e))
+	if (t->hold || !ranges_next_hole(&t->busy, 0, t->size, &f, &e))
 		return -ENODATA;
 	boundary = (f / t->segment + 1) * t->segment;
 	if (e > boundary)
@@ -116,6 +117,11 @@ bool transfer_has_free(const struct transfer *t)
 	uint64_t f, e;
 
 	return ranges_next_hole(&t->busy, 0, t->size, &f, &e);
+}
+
+void transfer_hold(struct transfer *t, bool hold)
+{
+	t->hold = hold;
 }
 
 uint64_t transfer_wire(struct transfer *t, uint64_t from, uint64_t to)

@@ -41,10 +41,13 @@ bool transfer_unsure(const struct transfer *t);
 
 /*
  * Take the next free segment: the lowest free bytes, at most one segment and never across a segment
- * boundary. 0; -ENODATA when nothing is free (all taken, unsure or held); -ENOMEM.
+ * boundary. 0; -ENODATA when nothing is free (all taken, unsure or held) or the
+ * transfer is on hold; -ENOMEM.
  */
 int transfer_take(struct transfer *t, uint64_t *from, uint64_t *to);
 bool transfer_has_free(const struct transfer *t);
+/* While on hold nothing is given out, to no path; what is taken goes on (seed: #811). */
+void transfer_hold(struct transfer *t, bool hold);
 
 /*
  * Bytes [from, to) of a taken segment are being put on the wire. Returns how many of them had been
