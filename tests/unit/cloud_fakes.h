@@ -528,6 +528,7 @@ static void agent_put(struct h2_req *req, void *arg)
 	if (body_decode(req, &sapi_device_job_schema, &job))
 		return;
 	assert_int_equal(job.size, CONTENT);
+	assert_int_equal(job.pull, w->conf.policy.delivery == DELIVERY_PULL);
 	if (!w->known)
 		w->job_state = JOB_RECEIVING;
 	h2_respond(req, w->known ? 200 : 201, NULL, NULL, 0);

@@ -82,4 +82,27 @@ static inline size_t held_on(const struct world *w, const struct h2 *h2)
 	return n;
 }
 
+/* The agent's event stream on @h2, or NULL. */
+static inline struct h2_req *follower_on(const struct world *w, const struct h2 *h2)
+{
+	size_t i;
+
+	for (i = 0; i < 8; i++)
+		if (h2 && w->followers[i] && h2_req_session(w->followers[i]) == h2)
+			return w->followers[i];
+	return NULL;
+}
+
+/* The agent asks for content on @h2 (#645); nothing: 0, 0. */
+static inline void agent_asks(struct world *w, const struct h2 *h2, uint64_t from, uint64_t to)
+{
+	char line[160];
+	int n = snprintf(line, sizeof(line),
+			 "{\"time\":\"2026-01-01T00:00:00.000Z\",\"state\":\"receiving\","
+			 "\"reason\":\"\",\"want_from\":%llu,\"want_to\":%llu}\n",
+			 (unsigned long long)from, (unsigned long long)to);
+
+	assert_int_equal(h2_write(follower_on(w, h2), line, (size_t)n), 0);
+}
+
 #endif

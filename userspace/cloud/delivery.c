@@ -550,6 +550,7 @@ static int prepare(struct delivery *d)
 	snprintf(dj->media_type, sizeof(dj->media_type), "%s", row->media_type);
 	dj->size = row->size;
 	memcpy(dj->sha256, row->sha256, sizeof(dj->sha256));
+	dj->pull = d->cloud->conf->policy.delivery == DELIVERY_PULL;
 	d->resent = row->resent;
 	return transfer_new(&d->transfer, row->size, (uint32_t)d->cloud->conf->segment);
 }

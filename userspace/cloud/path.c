@@ -54,6 +54,8 @@ struct path {
 	bool failed, fatal;
 	char code[SAPI_REASON_LEN];
 	char text[SAPI_TEXT_LEN];
+	uint64_t want_from, want_to; /* with pull: what the agent asks for, here */
+	enum job_state heard; /* last state in the event stream; JOB_QUEUED: none */
 	int events_status; /* HTTP status of the event stream */
 	struct sapi_state_event *told; /* by the agent, not yet passed on */
 	size_t n_told;
@@ -291,6 +293,14 @@ static int segment_start(struct path *p, uint64_t from, uint64_t to)
 	return 0;
 }
 
+/* Push: whatever is free. Pull (FIG. 18-19): only what the agent asks for on this path (#645, #611). */
+static int next_segment(struct path *p, uint64_t *from, uint64_t *to)
+{
+	if (!p->conf.device_job->pull)
+		return transfer_take(p->conf.transfer, from, to);
+	return transfer_take_within(p->conf.transfer, p->want_from, p->want_to, from, to);
+}
+
 void path_pump(struct path *p)
 {
 	uint64_t from, to;
@@ -298,7 +308,7 @@ void path_pump(struct path *p)
 
 	while (!p->failed && p->state == PATH_ACTIVE && !p->draining && !p->held_back &&
 	       !transfer_unsure(p->conf.transfer) && window_room(&p->window, p->conf.segment)) {
-		ret = transfer_take(p->conf.transfer, &from, &to);
+		ret = next_segment(p, &from, &to);
 		if (ret == -ENODATA)
 			return;
 		if (!ret) {
@@ -461,6 +471,14 @@ static int on_line(const char *line, size_t len, void *arg)
 	ret = sapi_state_event_decode(line, len, &ev, NULL);
 	if (ret)
 		return ret;
+	/* Each line says what is asked for from now on; many say nothing else. */
+	p->want_from = ev.want_from;
+	p->want_to = ev.want_to;
+	if (p->conf.device_job->pull)
+		path_pump(p);
+	if (p->conf.device_job->pull && ev.state == p->heard)
+		return 0;
+	p->heard = ev.state;
 	if (p->n_told == TOLD_MAX)
 		return -SHUNT_EPROTO; /* no job has that many states */
 	if (job_state_final(ev.state))
@@ -637,6 +655,7 @@ int path_new(const struct path_conf *conf, const struct path_ops *ops, void *arg
 	p->ops = *ops;
 	p->arg = arg;
 	p->state = PATH_OPENING;
+	p->heard = JOB_QUEUED;
 	LIST_INIT(&p->segments);
 	snprintf(p->resource, sizeof(p->resource), "/v1/jobs/%s", conf->job);
 	window_init(&p->window, conf->segment, PATH_WINDOW_MAX);

@@ -9,7 +9,8 @@
  * that the path works before anything is moved to it. An active path takes segments from the
  * transfer while its window has room. A draining one finishes what is in flight. The agent's event
  * stream is followed from opening on, so the device's word (completed = data 7H) is heard on every
- * path.
+ * path. A job whose content the agent pulls gets only what it asks for in that stream: the path that it
+ * asks on is the path it prefers.
  *
  * The session belongs to somebody else; a path never closes it.
  */

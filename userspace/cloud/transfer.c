@@ -90,10 +90,17 @@ bool transfer_unsure(const struct transfer *t)
 
 int transfer_take(struct transfer *t, uint64_t *from, uint64_t *to)
 {
+	return transfer_take_within(t, 0, t->size, from, to);
+}
+
+int transfer_take_within(struct transfer *t, uint64_t lo, uint64_t hi, uint64_t *from, uint64_t *to)
+{
 	uint64_t f, e, boundary;
 	int ret;
 
-	if (t->hold || !ranges_next_hole(&t->busy, 0, t->size, &f, &e))
+	if (hi > t->size)
+		hi = t->size;
+	if (t->hold || !ranges_next_hole(&t->busy, lo, hi, &f, &e))
 		return -ENODATA;
 	boundary = (f / t->segment + 1) * t->segment;
 	if (e > boundary)

@@ -45,6 +45,9 @@ bool transfer_unsure(const struct transfer *t);
  * transfer is on hold; -ENOMEM.
  */
 int transfer_take(struct transfer *t, uint64_t *from, uint64_t *to);
+/* The same, of [@lo, @hi) only. */
+int transfer_take_within(struct transfer *t, uint64_t lo, uint64_t hi, uint64_t *from,
+			 uint64_t *to);
 bool transfer_has_free(const struct transfer *t);
 /* While on hold nothing is given out, to no path; what is taken goes on (seed: #811). */
 void transfer_hold(struct transfer *t, bool hold);

@@ -5,23 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "device/connect.h"
+#include "device/follow.h"
 #include "device/jobs.h"
 #include "lib/body.h"
 #include "lib/digest.h"
 #include "lib/h2.h"
 #include "lib/log.h"
 #include "lib/sapi.h"
-
-/* A follower of a job's events. */
-struct follower {
-	TAILQ_ENTRY(follower) link;
-	struct api *api;
-	struct h2_req *req;
-	const struct job *job; /* NULL once it has ended */
-};
 
 /* A content request in progress. */
 struct receiving {
@@ -43,7 +35,7 @@ struct api {
 	struct jobs *jobs;
 	struct connects *connects;
 	struct h2_router router;
-	TAILQ_HEAD(, follower) followers;
+	struct follows *follows;
 };
 
 /* ---- what the handlers share ---- */
@@ -205,6 +197,7 @@ static void put_job(struct h2_req *req, void *arg)
 	}
 	if (!job_state_final(job_state(job)))
 		connects_used(api->connects, h2_req_session(req), id, 0);
+	follows_review(api->follows); /* it may be told now to pull, or not to */
 	respond_status(req, rc == 1 ? 201 : 200, job);
 }
 
@@ -273,6 +266,7 @@ static int receiving_end(struct receiving *r, struct h2_req *req, uint64_t *dupl
 	job = jobs_find(r->api->jobs, r->cloud, r->job);
 	if (job && !job_state_final(job_state(job)))
 		connects_used(r->api->connects, h2_req_session(req), r->job, r->octets);
+	follows_review(r->api->follows);
 	return rc;
 }
 
@@ -397,87 +391,29 @@ static void put_content(struct h2_req *req, void *arg)
 
 /* ---- events ---- */
 
-/* One line; a follower so slow that it does not fit is cut off and can ask again. */
-static void follower_tell(struct follower *f)
-{
-	struct sapi_state_event event = { .time = job_changed(f->job), .state = job_state(f->job) };
-	bool final = job_state_final(event.state);
-	struct buf line;
-	int rc;
-
-	buf_init(&line);
-	snprintf(event.reason, sizeof(event.reason), "%s", job_reason(f->job));
-	rc = sapi_state_event_encode(&event, &line);
-	if (!rc)
-		rc = buf_putc(&line, '\n');
-	if (!rc)
-		rc = h2_write(f->req, line.data, line.len);
-	buf_fini(&line);
-	if (final)
-		f->job = NULL;
-	if (rc)
-		h2_req_reset(f->req);
-	else if (final)
-		h2_finish(f->req);
-}
-
-static void on_follower_close(struct h2_req *req, int err, void *arg)
-{
-	struct follower *f = arg;
-
-	(void)req;
-	(void)err;
-	TAILQ_REMOVE(&f->api->followers, f, link);
-	free(f);
-}
-
 static void get_events(struct h2_req *req, void *arg)
 {
 	struct api *api = arg;
 	struct job *job = caller_job(api, req);
-	struct follower *f;
+	int rc = job ? follows_add(api->follows, job, req) : 0;
 
-	if (!job)
-		return;
-	f = calloc(1, sizeof(*f));
-	if (!f) {
-		problem_of(req, job, -ENOMEM, NULL);
-		return;
-	}
-	f->api = api;
-	f->req = req;
-	f->job = job;
-	TAILQ_INSERT_TAIL(&api->followers, f, link);
-	h2_req_on_close(req, on_follower_close, f);
-	if (h2_start(req, 200, "application/x-ndjson"))
-		h2_req_reset(req);
-	else
-		follower_tell(f);
+	if (rc)
+		problem_of(req, job, rc, NULL);
 }
 
 void api_job_changed(struct api *api, const struct job *job)
 {
-	struct follower *f, *next;
+	follows_changed(api->follows, job);
+}
 
-	/* Telling may end the follower. */
-	for (f = TAILQ_FIRST(&api->followers); f; f = next) {
-		next = TAILQ_NEXT(f, link);
-		if (f->job == job)
-			follower_tell(f);
-	}
+void api_connects_changed(struct api *api)
+{
+	follows_review(api->follows);
 }
 
 void api_stop(struct api *api)
 {
-	struct follower *f, *next;
-
-	for (f = TAILQ_FIRST(&api->followers); f; f = next) {
-		next = TAILQ_NEXT(f, link);
-		if (!f->job)
-			continue;
-		f->job = NULL;
-		h2_finish(f->req);
-	}
+	follows_stop(api->follows);
 }
 
 /* ---- connect (7G) ---- */
@@ -584,7 +520,7 @@ static const struct h2_route routes[] = {
 	{ "POST", "/v1/connect", CLOUD | GATEWAY, SAPI_MAX, 0, post_connect },
 };
 
-int api_new(const struct api_conf *conf, struct api **out)
+int api_new(struct loop *loop, const struct api_conf *conf, struct api **out)
 {
 	struct api *api = calloc(1, sizeof(*api));
 
@@ -594,7 +530,10 @@ int api_new(const struct api_conf *conf, struct api **out)
 	api->router = (struct h2_router){ .routes = routes,
 					  .count = sizeof(routes) / sizeof(routes[0]),
 					  .arg = api };
-	TAILQ_INIT(&api->followers);
+	if (follows_new(loop, conf->ahead, &api->follows)) {
+		free(api);
+		return -ENOMEM;
+	}
 	*out = api;
 	return 0;
 }
@@ -603,10 +542,14 @@ void api_bind(struct api *api, struct jobs *jobs, struct connects *connects)
 {
 	api->jobs = jobs;
 	api->connects = connects;
+	follows_bind(api->follows, connects);
 }
 
 void api_free(struct api *api)
 {
+	if (!api)
+		return;
+	follows_free(api->follows);
 	free(api);
 }
 

@@ -14,16 +14,18 @@ struct connects;
 struct h2_router;
 struct job;
 struct jobs;
+struct loop;
 
 struct api_conf {
 	const char *name; /* of this device */
 	uint32_t services; /* 1u << enum job_kind */
 	const char *const *clouds; /* who may command it; outlives the api */
+	uint64_t ahead; /* octets that a device which pulls asks for at a time */
 	size_t n_clouds; /* 0: every cloud that the CA vouches for */
 };
 
 /* @conf is copied, what it points to is not. 0 or -ENOMEM. */
-int api_new(const struct api_conf *conf, struct api **out);
+int api_new(struct loop *loop, const struct api_conf *conf, struct api **out);
 /* Before the first request; both must outlive the connections on which the router serves. */
 void api_bind(struct api *api, struct jobs *jobs, struct connects *connects);
 /* All requests must have ended. NULL is allowed. */
@@ -37,5 +39,7 @@ void api_stop(struct api *api);
 
 /* A job has entered another state: tell those who follow it. */
 void api_job_changed(struct api *api, const struct job *job);
+/* Connections came or went: the device may prefer another path for what it pulls. */
+void api_connects_changed(struct api *api);
 
 #endif

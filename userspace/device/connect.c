@@ -194,6 +194,12 @@ static void link_free(struct link *link)
 	free(link);
 }
 
+static void changed(struct connects *c)
+{
+	if (c->conf.on_change)
+		c->conf.on_change(c->conf.arg);
+}
+
 static void on_up(struct h2 *h2, void *arg)
 {
 	struct link *link = arg;
@@ -206,6 +212,7 @@ static void on_up(struct h2 *h2, void *arg)
 	TAILQ_FOREACH(use, &link->uses, link)
 		use_base(link, use, true);
 	link_answer(link, 0, "");
+	changed(link->owner);
 }
 
 static void on_down(struct h2 *h2, int err, const char *why, void *arg)
@@ -244,6 +251,7 @@ static void on_retry(int err, const char *why, uint32_t retry_ms, void *arg)
 	}
 	if (TAILQ_EMPTY(&link->uses))
 		loop_timer_set(link->owner->tick, 0);
+	changed(link->owner);
 }
 
 /* Forget what has become pointless. */
@@ -282,6 +290,7 @@ static void on_tick(void *arg)
 		else if (!link->h2)
 			link_free(link);
 	}
+	changed(c); /* time may be up */
 	if (c->on_idle && c->link_count == 0)
 		c->on_idle(c->idle_arg);
 }
@@ -297,7 +306,7 @@ static struct link *link_by_address(struct connects *c, const struct sapi_connec
 	return NULL;
 }
 
-static struct link *link_by_session(struct connects *c, const struct h2 *h2)
+static struct link *link_by_session(const struct connects *c, const struct h2 *h2)
 {
 	struct link *link;
 
@@ -438,6 +447,7 @@ int connects_ask(struct connects *c, const struct sapi_connect *ask,
 	if (!use)
 		return -EDQUOT;
 	memcpy(use->token, ask->token, sizeof(use->token));
+	use->asked_ms = loop_now(c->loop);
 	if (addr_is_set(&ask->log.addr))
 		use->log = ask->log;
 	if (link->h2)
@@ -480,6 +490,26 @@ int connects_tokens(struct connects *c, const struct h2 *h2, struct sapi_hello *
 		hello->n_tokens++;
 	}
 	return 0;
+}
+
+bool connects_dialled(const struct connects *c, const struct h2 *h2)
+{
+	return link_by_session(c, h2) != NULL;
+}
+
+bool connects_awaited(const struct connects *c, const char *job)
+{
+	uint64_t now = loop_now(c->loop);
+	struct link *link;
+	struct use *use;
+
+	TAILQ_FOREACH(link, &c->links, link) {
+		use = use_find(link, job);
+		if (use && use->token[0] && (link->h2 || !use->used) &&
+		    now - use->asked_ms < c->conf.connect_ms)
+			return true;
+	}
+	return false;
 }
 
 void connects_used(struct connects *c, const struct h2 *h2, const char *job, uint64_t octets)

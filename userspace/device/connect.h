@@ -4,7 +4,8 @@
  *
  * A connection is kept while jobs use it or are about to (their tokens wait for the cloud), and
  * `linger` longer, so that the next job needs no tunnel. When it breaks while jobs use it, it is
- * dialled again for a while. When a job that used it ends, the connection log 7J goes to the
+ * dialled again for a while; when the cloud hangs up in order without having come for a job whose token
+ * it was shown, that job is forgotten. When a job that used it ends, the connection log 7J goes to the
  * gateway that asked for the connection.
  */
 #ifndef SHUNT_DEVICE_CONNECT_H
@@ -32,6 +33,9 @@ struct connects_conf {
 	uint64_t linger_ms;
 	uint64_t connect_ms; /* a dial's time limit */
 	uint32_t close_ms; /* how long closing waits for requests in flight */
+	/* What connects_awaited() says may have changed. */
+	void (*on_change)(void *arg);
+	void *arg;
 };
 
 int connects_new(struct loop *loop, const struct connects_conf *conf, struct connects **out);
@@ -59,6 +63,11 @@ void connect_wait_cancel(struct connect_wait *wait);
  * dialled it. 0 or -ENOMEM.
  */
 int connects_tokens(struct connects *c, const struct h2 *h2, struct sapi_hello *hello);
+
+/* Did this device dial @h2? */
+bool connects_dialled(const struct connects *c, const struct h2 *h2);
+/* Was this device asked to connect for @job, so lately that the cloud may yet come by that connection? */
+bool connects_awaited(const struct connects *c, const char *job);
 
 /* A request about @job came in by @h2; when that is a dialled connection, the job uses it from now
  * on, and @octets more of its content came that way.

@@ -86,6 +86,8 @@ const struct conf_row device_conf_table[] = {
 		   "how long an unused direct connection is kept"),
 	CONF_RANGE(CONF_DURATION, "connect-timeout", ROW, connect_timeout, "10s", 100, 300 * 1000,
 		   "time limit of dialling a cloud"),
+	CONF_RANGE(CONF_SIZE, "pull-ahead", ROW, pull_ahead, "8M", 65536, 1 << 30,
+		   "missing content asked for at a time, where the cloud lets the device ask"),
 	CONF_END,
 };
 
@@ -189,6 +191,13 @@ static void on_job_change(struct job *job, void *arg)
 	api_job_changed(d->api, job);
 }
 
+static void on_connects_change(void *arg)
+{
+	struct device *d = arg;
+
+	api_connects_changed(d->api);
+}
+
 static void on_refused(const char *remote, int err, const char *why, void *arg)
 {
 	char host[PEER_HOST_LEN];
@@ -223,6 +232,7 @@ static int device_api(struct device *d, struct err *e)
 		.name = d->name,
 		.clouds = (const char *const *)conf->clouds.v,
 		.n_clouds = conf->clouds.n,
+		.ahead = conf->pull_ahead,
 	};
 	struct connects_conf connects = {
 		.tls = d->tls,
@@ -230,6 +240,8 @@ static int device_api(struct device *d, struct err *e)
 		.close_ms = CLOSE_MS,
 		.linger_ms = conf->linger,
 		.connect_ms = conf->connect_timeout,
+		.on_change = on_connects_change,
+		.arg = d,
 	};
 	int rc = accept_bits(conf, &api.services, e);
 
@@ -237,7 +249,7 @@ static int device_api(struct device *d, struct err *e)
 		return rc;
 	rc = reports_new(d->loop, d->tls, &d->reports);
 	if (!rc)
-		rc = api_new(&api, &d->api);
+		rc = api_new(d->loop, &api, &d->api);
 	if (rc)
 		return err_sys(e, rc, "api");
 	connects.routes = api_router(d->api);

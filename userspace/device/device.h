@@ -32,6 +32,7 @@ struct device_conf {
 	struct conf_list clouds;
 	uint64_t linger;
 	uint64_t connect_timeout;
+	uint64_t pull_ahead;
 };
 
 extern const struct conf_row device_conf_table[];

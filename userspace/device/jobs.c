@@ -645,9 +645,10 @@ int jobs_create(struct jobs *jobs, const struct job_meta *meta, struct job **out
 
 	if (job) {
 		*out = job;
-		return job_same(job, meta) ?
-			       0 :
-			       err_set(e, -EEXIST, "the job exists and is another one");
+		if (!job_same(job, meta))
+			return err_set(e, -EEXIST, "the job exists and is another one");
+		job->meta.job.pull = meta->job.pull; /* says how, not what */
+		return 0;
 	}
 	refusal = executor_refusal(jobs->executor, &meta->job);
 	if (refusal)
@@ -711,6 +712,23 @@ int job_received(const struct job *job, struct ranges *out)
 	    job->state == JOB_INTERRUPTED)
 		return ranges_add(out, 0, job->meta.job.size, NULL);
 	return 0;
+}
+
+bool job_missing(const struct job *job, uint64_t most, uint64_t *from, uint64_t *to)
+{
+	uint64_t size = job->meta.job.size, pos, hole, end;
+	const struct ranges *held;
+
+	if (job->state != JOB_RECEIVING || !job->content)
+		return false;
+	held = content_received(job->content);
+	if (!ranges_next_hole(held, 0, size, from, to))
+		return false;
+	for (pos = *from; most && ranges_next_hole(held, pos, size, &hole, &end); pos = end) {
+		*to = end - hole < most ? end : hole + most;
+		most -= *to - hole;
+	}
+	return true;
 }
 
 int job_suspend(struct job *job)

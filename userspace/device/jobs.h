@@ -78,6 +78,11 @@ int64_t job_changed(const struct job *job);
 /* Held ranges; all of the content once it was complete. Returns 0 or -ENOMEM. */
 int job_received(const struct job *job, struct ranges *out);
 
+/* The lowest missing octet and an end such that at most @most octets are missing in [*@from, *@to). False
+ * when none is missing, or the job takes none in its state.
+ */
+bool job_missing(const struct job *job, uint64_t most, uint64_t *from, uint64_t *to);
+
 /* The transition table, for whoever wants to know and for tests. */
 bool job_state_may(enum job_state from, enum job_state to);
 
