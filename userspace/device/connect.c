@@ -27,6 +27,7 @@ struct use {
 	char token[ID_LEN]; /* "" for a job that came by the connection itself */
 	struct shunt_endpoint log;
 	bool used; /* a request about the job came this way */
+	bool shown; /* the cloud was given the token on the present session */
 	uint64_t asked_ms;
 	uint64_t octets; /* of the job's content */
 	uint64_t in, out; /* on sessions before the present one */
@@ -209,8 +210,10 @@ static void on_up(struct h2 *h2, void *arg)
 	link->h2 = h2;
 	link->down_ms = 0;
 	link->connected = clock_wall_ms();
-	TAILQ_FOREACH(use, &link->uses, link)
+	TAILQ_FOREACH(use, &link->uses, link) {
+		use->shown = false;
 		use_base(link, use, true);
+	}
 	link_answer(link, 0, "");
 	changed(link->owner);
 }
@@ -218,14 +221,18 @@ static void on_up(struct h2 *h2, void *arg)
 static void on_down(struct h2 *h2, int err, const char *why, void *arg)
 {
 	struct link *link = arg;
-	struct use *use;
+	struct use *use, *next;
 
 	(void)h2;
 	log_notice("connect: %s: connection to %s ended: %s", link->cloud, link->where,
 		   err ? why : "closed by the cloud");
-	TAILQ_FOREACH(use, &link->uses, link) {
+	for (use = TAILQ_FIRST(&link->uses); use; use = next) {
+		next = TAILQ_NEXT(use, link);
 		use_settle(link, use);
 		use->closed = clock_wall_ms();
+		/* Hung up in order by a cloud that knows the token: it has no use for it. */
+		if (!err && use->shown && !use->used)
+			use_remove(link, use);
 	}
 	link->h2 = NULL;
 	link->down_ms = loop_now(link->owner->loop);
@@ -447,6 +454,7 @@ int connects_ask(struct connects *c, const struct sapi_connect *ask,
 	if (!use)
 		return -EDQUOT;
 	memcpy(use->token, ask->token, sizeof(use->token));
+	use->shown = false;
 	use->asked_ms = loop_now(c->loop);
 	if (addr_is_set(&ask->log.addr))
 		use->log = ask->log;
@@ -487,6 +495,7 @@ int connects_tokens(struct connects *c, const struct h2 *h2, struct sapi_hello *
 			continue;
 		memcpy(t->job, use->job, sizeof(t->job));
 		memcpy(t->token, use->token, sizeof(t->token));
+		use->shown = true;
 		hello->n_tokens++;
 	}
 	return 0;
