@@ -256,7 +256,9 @@ struct world {
 	struct h2_req *followers[8];
 	unsigned int cancels;
 	unsigned int suspends, resumes;
+	unsigned int refuse_resume; /* number of the one that fails */
 	int refuse_suspend; /* HTTP status, 0: do it */
+	bool suspend_in_vain;
 	const struct h2 *resumed_on;
 };
 
@@ -653,6 +655,8 @@ static void agent_suspend(struct h2_req *req, void *arg)
 	struct world *w = arg;
 
 	w->suspends++;
+	if (w->suspend_in_vain)
+		agent_becomes(w, JOB_SUSPENDED); /* it does, but the answer is lost */
 	if (w->refuse_suspend) {
 		h2_problem(req, w->refuse_suspend, "internal", "the disk is full");
 		return;
@@ -667,6 +671,10 @@ static void agent_resume(struct h2_req *req, void *arg)
 
 	w->resumes++;
 	w->resumed_on = h2_req_session(req);
+	if (w->refuse_resume == w->resumes) {
+		h2_problem(req, 500, "internal", "the disk is full");
+		return;
+	}
 	if (w->job_state == JOB_SUSPENDED)
 		agent_becomes(w, JOB_RECEIVING);
 	h2_respond(req, 204, NULL, NULL, 0);

@@ -417,6 +417,44 @@ static void a_refused_suspension_does_not_hinder_the_move(void **state)
 	sapi_job_fini(&job);
 }
 
+/* It does hold the job, but the answer says otherwise. */
+static void a_suspension_whose_answer_is_lost(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->refuse_suspend = 500;
+	w->suspend_in_vain = true;
+	suspend(w, id);
+	KIT_UNTIL(w->loop, w->suspends == 1);
+	w->hold = false;
+	agent_connect(w);
+	await_end(w, id, &job);
+	assert_intact(w, &job); /* a segment that it refused meanwhile counts as sent twice */
+	assert_true(w->resumes > 0);
+	sapi_job_fini(&job);
+}
+
+/* It answers on the new path, but does not go on there: back to the tunnel. */
+static void a_refused_resumption_goes_back_to_the_tunnel(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->refuse_resume = 1;
+	suspended(w, id);
+	agent_connect(w);
+	await_end(w, id, &job);
+	assert_delivered_once(w, &job);
+	assert_int_equal(w->opens, 1);
+	assert_int_equal(w->resumes, 2);
+	assert_false(job.moved);
+	assert_int_equal(job.paths[1].bytes, 0);
+	sapi_job_fini(&job);
+}
+
 /* It keeps what it has, over a restart too; the next try finds the job suspended and resumes it. */
 static void the_device_vanishes_while_suspended(void **state)
 {
@@ -544,6 +582,8 @@ int main(void)
 		TEST(a_move_that_nobody_ends_resumes_in_the_tunnel),
 		TEST(called_off_before_the_job_is_held),
 		TEST(a_refused_suspension_does_not_hinder_the_move),
+		TEST(a_suspension_whose_answer_is_lost),
+		TEST(a_refused_resumption_goes_back_to_the_tunnel),
 		TEST(the_device_vanishes_while_suspended),
 		TEST(the_connection_dies_before_it_resumes),
 		TEST(the_cloud_restarts_while_suspended),

@@ -563,6 +563,9 @@ static void on_suspend(const struct h2_reply *reply, void *arg)
 	int ret = problem_of_reply(reply, path_kind_str(p->conf.kind), &problem);
 
 	p->control = NULL;
+	/* The answer may be lost, and the event stream have told nevertheless. */
+	if (p->heard == JOB_SUSPENDED)
+		ret = 0;
 	p->held_back = p->held_back || !ret;
 	p->resumed = false;
 	p->ops.on_suspended(p, ret, problem.text, p->arg);
