@@ -52,6 +52,32 @@ static void sends_what_is_asked_for(void **state)
 	sapi_job_fini(&job);
 }
 
+/* The device gives a reason for not asking; it is the job's until it asks. */
+static void a_device_that_waits_says_why(void **state)
+{
+	static const char line[] = "{\"time\":\"2026-01-01T00:00:00.000Z\",\"state\":\"receiving\","
+				   "\"reason\":\"the disk has no room for 82043 octets\"}\n";
+	struct world *w = *state;
+	const struct h2 *tunnel;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	tunnel = tunnel_up(w, id);
+	assert_int_equal(h2_write(follower_on(w, tunnel), line, sizeof(line) - 1), 0);
+	KIT_UNTIL(w->loop, job_row(jobs_find(w->cloud.jobs, id))->reason[0]);
+	assert_int_equal(jobs_show(w->cloud.jobs, id, true, &job), 0);
+	assert_int_equal(job.state, JOB_RUNNING);
+	assert_string_equal(job.reason, "the disk has no room for 82043 octets");
+	assert_true(timeline_has(&job, "device-waits", "device"));
+	sapi_job_fini(&job);
+	w->hold = false;
+	agent_asks(w, tunnel, 0, CONTENT);
+	await_end(w, id, &job);
+	assert_delivered_once(w, &job);
+	assert_string_equal(job.reason, "");
+	sapi_job_fini(&job);
+}
+
 /* More lines than a job has states, faster than the loop goes round. */
 static void asking_often_is_no_protocol_error(void **state)
 {
@@ -178,9 +204,13 @@ static void a_suspended_job_is_pulled_on_elsewhere(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(sends_what_is_asked_for),	 TEST(asking_often_is_no_protocol_error),
-		TEST(a_move_follows_the_asking), TEST(asked_for_by_the_connection_only),
-		TEST(asks_again_after_a_loss),	 TEST(a_suspended_job_is_pulled_on_elsewhere),
+		TEST(sends_what_is_asked_for),
+		TEST(a_device_that_waits_says_why),
+		TEST(asking_often_is_no_protocol_error),
+		TEST(a_move_follows_the_asking),
+		TEST(asked_for_by_the_connection_only),
+		TEST(asks_again_after_a_loss),
+		TEST(a_suspended_job_is_pulled_on_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

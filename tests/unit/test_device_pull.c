@@ -2,6 +2,8 @@
 /* Pull (FIG. 18-19): the device asks for what it lacks, in bounds, on the path that it prefers. */
 #include "device_world.h"
 
+#define OTHER "0123456789abcdef0123456789abcde0"
+#define THIRD "0123456789abcdef0123456789abcde1"
 #define AHEAD 204800 /* pull-ahead of device_world.h */
 
 static struct answer put_pull(struct world *w, struct h2 *h2)
@@ -164,6 +166,41 @@ static void a_suspended_job_asks_for_nothing(void **state)
 	AWAIT(w, wants(&lines, 1000, 1000 + AHEAD));
 }
 
+/* max-bytes of device_world.h is 10 MB: a job that fits by itself waits until another is over. */
+static void without_room_it_says_so_and_does_not_ask(void **state)
+{
+	struct world *w = *state;
+	struct lines lines;
+	char body[512];
+
+	snprintf(body, sizeof(body),
+		 "{\"kind\":\"print\",\"name\":\"big.pdf\",\"media_type\":\"application/pdf\","
+		 "\"size\":10000000,\"sha256\":\"%s\"}",
+		 w->sha256);
+	EXPECT(ask(w, w->cloud, "PUT", "/v1/jobs/" OTHER, body, strlen(body), NULL), 201);
+	EXPECT(put_job(w, w->cloud, "print", "report.pdf"), 507); /* pushed: refused */
+	EXPECT(put_pull(w, w->cloud), 201);
+	follow(w->cloud, &lines);
+	AWAIT(w, said(&lines).time);
+	assert_true(wants_nothing(&lines));
+	assert_non_null(strstr(said(&lines).reason, "max-bytes"));
+	EXPECT(put_range(w, w->cloud, 0, 1000), 507); /* not asked for */
+	EXPECT(put_job(w, w->cloud, "print", "report.pdf"), 507); /* nor by pushing it now */
+	EXPECT(put_pull(w, w->cloud), 200);
+	EXPECT(ask(w, w->cloud, "DELETE", "/v1/jobs/" OTHER, NULL, 0, NULL), 204);
+	AWAIT(w, wants(&lines, 0, AHEAD));
+	assert_string_equal(said(&lines).reason, "");
+	EXPECT(put_range(w, w->cloud, 0, SIZE), 200);
+	AWAIT(w, lines.closed);
+	assert_int_equal(said(&lines).state, JOB_COMPLETED);
+	/* One that could never have room is refused as ever. */
+	snprintf(body, sizeof(body),
+		 "{\"kind\":\"print\",\"name\":\"big.pdf\",\"media_type\":\"application/pdf\","
+		 "\"size\":20000000,\"sha256\":\"%s\",\"pull\":true}",
+		 w->sha256);
+	EXPECT(ask(w, w->cloud, "PUT", "/v1/jobs/" THIRD, body, strlen(body), NULL), 507);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -175,6 +212,7 @@ int main(void)
 		TEST(waits_for_the_connection_it_was_asked_for),
 		TEST(a_connection_that_does_not_come_is_not_waited_for),
 		TEST(a_suspended_job_asks_for_nothing),
+		TEST(without_room_it_says_so_and_does_not_ask),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

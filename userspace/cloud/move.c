@@ -490,6 +490,17 @@ static void on_path_failed(struct path *p, bool fatal, const char *code, const c
 	}
 }
 
+/* A device that pulls may have a reason not to ask; to be seen as the job's. */
+static void device_waits(struct delivery *d, enum path_kind kind, const char *reason)
+{
+	if (!d->device_job.pull)
+		return;
+	job_set_state(d->job, JOB_RUNNING, kind, reason[0] ? "device" : "", "%s",
+		      reason[0] ? reason : "sending");
+	if (reason[0])
+		job_event(d->job, "device-waits", kind, "device", "%s", reason);
+}
+
 static void on_path_state(struct path *p, enum job_state state, const char *reason, void *arg)
 {
 	struct leg *leg = arg;
@@ -504,6 +515,8 @@ static void on_path_state(struct path *p, enum job_state state, const char *reas
 		if (job_row(d->job)->state == JOB_SUSPENDED && d->move.hold != HOLD_HELD)
 			job_set_state(d->job, JOB_RUNNING, kind, "resumed",
 				      "the device resumed the job");
+		else if (job_row(d->job)->state == JOB_RUNNING)
+			device_waits(d, kind, reason);
 		break;
 	case JOB_SUSPENDED:
 		if (leg == &d->via_tunnel && leg_sends(&d->via_direct))

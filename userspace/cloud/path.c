@@ -56,6 +56,7 @@ struct path {
 	char text[SAPI_TEXT_LEN];
 	uint64_t want_from, want_to; /* with pull: what the agent asks for, here */
 	enum job_state heard; /* last state in the event stream; JOB_QUEUED: none */
+	char heard_why[SAPI_TEXT_LEN];
 	int events_status; /* HTTP status of the event stream */
 	struct sapi_state_event *told; /* by the agent, not yet passed on */
 	size_t n_told;
@@ -476,9 +477,10 @@ static int on_line(const char *line, size_t len, void *arg)
 	p->want_to = ev.want_to;
 	if (p->conf.device_job->pull)
 		path_pump(p);
-	if (p->conf.device_job->pull && ev.state == p->heard)
+	if (p->conf.device_job->pull && ev.state == p->heard && !strcmp(ev.reason, p->heard_why))
 		return 0;
 	p->heard = ev.state;
+	memcpy(p->heard_why, ev.reason, sizeof(p->heard_why));
 	if (p->n_told == TOLD_MAX)
 		return -SHUNT_EPROTO; /* no job has that many states */
 	if (job_state_final(ev.state))

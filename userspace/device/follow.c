@@ -14,13 +14,16 @@
 #include "lib/loop.h"
 #include "lib/sapi.h"
 
+#define ROOM_MS 2000
+
 /* A follower of a job's events. */
 struct follower {
 	TAILQ_ENTRY(follower) link;
 	struct follows *follows;
 	struct h2_req *req;
-	const struct job *job; /* NULL once it has ended */
+	struct job *job; /* NULL once it has ended */
 	uint64_t want_from, want_to; /* last told */
+	bool roomless; /* there is no room for what it could be asked for */
 };
 
 TAILQ_HEAD(follower_list, follower);
@@ -29,6 +32,7 @@ struct follows {
 	struct connects *connects;
 	uint64_t ahead;
 	struct loop_defer *review;
+	struct loop_timer *again; /* to look for room; nobody tells when a disk has some */
 	struct follower_list list; /* newest last */
 };
 
@@ -56,7 +60,7 @@ static void want(const struct follower *f, uint64_t *from, uint64_t *to)
 	const struct follows *fs = f->follows;
 	const struct job_meta *meta = job_meta(f->job);
 
-	if (meta->job.pull && preferred(fs, f->job) == f &&
+	if (meta->job.pull && !f->roomless && preferred(fs, f->job) == f &&
 	    job_missing(f->job, fs->ahead, from, to) &&
 	    (is_dialled(f) || *from || !connects_awaited(fs->connects, meta->id)))
 		return;
@@ -74,6 +78,9 @@ static void tell(struct follower *f)
 	int rc;
 
 	buf_init(&line);
+	f->roomless = !final && job_meta(f->job)->job.pull && job_room(f->job);
+	if (f->roomless)
+		loop_timer_set(f->follows->again, ROOM_MS);
 	snprintf(event.reason, sizeof(event.reason), "%s", job_reason(f->job));
 	want(f, &event.want_from, &event.want_to);
 	f->want_from = event.want_from;
@@ -114,9 +121,20 @@ static void on_review(void *arg)
 	/* Telling may end the follower. */
 	for (f = TAILQ_FIRST(&fs->list); f; f = next) {
 		next = TAILQ_NEXT(f, link);
-		if (f->job && job_meta(f->job)->job.pull && worth_telling(f))
+		if (!f->job || !job_meta(f->job)->job.pull)
+			continue;
+		if (f->roomless && !job_room(f->job))
+			f->roomless = false;
+		if (f->roomless)
+			loop_timer_set(fs->again, ROOM_MS);
+		if (worth_telling(f))
 			tell(f);
 	}
+}
+
+static void on_again(void *arg)
+{
+	on_review(arg);
 }
 
 void follows_review(struct follows *fs)
@@ -134,6 +152,7 @@ void follows_changed(struct follows *fs, const struct job *job)
 		if (f->job == job)
 			tell(f);
 	}
+	follows_review(fs); /* one that is over makes room for others */
 }
 
 /* ---- followers ---- */
@@ -173,8 +192,9 @@ int follows_new(struct loop *loop, uint64_t ahead, struct follows **out)
 {
 	struct follows *fs = calloc(1, sizeof(*fs));
 
-	if (!fs || loop_defer_new(loop, on_review, fs, &fs->review)) {
-		free(fs);
+	if (!fs || loop_defer_new(loop, on_review, fs, &fs->review) ||
+	    loop_timer_new(loop, on_again, fs, &fs->again)) {
+		follows_free(fs);
 		return -ENOMEM;
 	}
 	fs->ahead = ahead;
@@ -206,5 +226,6 @@ void follows_free(struct follows *fs)
 	if (!fs)
 		return;
 	loop_defer_free(fs->review);
+	loop_timer_free(fs->again);
 	free(fs);
 }

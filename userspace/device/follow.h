@@ -7,7 +7,8 @@
  * connection that it dialled before one that was accepted, the newest of its kind. It asks for the
  * lowest octets it lacks, a bounded number at a time, and for more as they arrive. When it was asked to
  * connect for a job of which it holds nothing yet it asks only when that connection is up, or clearly
- * does not come (first embodiment with pull).
+ * does not come (first embodiment with pull). While there is no room for the content it does not ask
+ * and says why.
  */
 #ifndef SHUNT_DEVICE_FOLLOW_H
 #define SHUNT_DEVICE_FOLLOW_H

@@ -36,6 +36,7 @@ struct job {
 	uint64_t unsynced; /* octets written since the last sync */
 	unsigned int uploads; /* in progress */
 	bool verified;
+	bool roomless; /* its content has no reserved place yet */
 };
 
 TAILQ_HEAD(job_list, job);
@@ -579,7 +580,7 @@ static bool job_same(const struct job *job, const struct job_meta *meta)
 	       strcmp(a->media_type, b->media_type) == 0 && strcmp(a->sha256, b->sha256) == 0;
 }
 
-/* Room for @size more octets, counting what the unfinished jobs still lack? */
+/* Room for the content of @meta, counting what the unfinished jobs that have room still lack? */
 static int check_room(struct jobs *jobs, const struct job_meta *meta, struct err *e)
 {
 	int dirfd = executor_content_dir(jobs->executor, meta->job.kind, jobs->dirfd);
@@ -588,14 +589,13 @@ static int check_room(struct jobs *jobs, const struct job_meta *meta, struct err
 	struct job *job;
 
 	TAILQ_FOREACH(job, &jobs->open, link) {
+		if (job->roomless)
+			continue;
 		held += job->meta.job.size;
 		if (job->content && content_dir(job) == dirfd)
 			missing +=
 				job->meta.job.size - ranges_total(content_received(job->content));
 	}
-	if (jobs->open_count >= jobs->conf.max_jobs)
-		return err_set(e, -EDQUOT, "%u jobs are unfinished, max-jobs allows no more",
-			       jobs->open_count);
 	if (meta->job.size > jobs->conf.max_bytes || held > jobs->conf.max_bytes - meta->job.size)
 		return err_set(e, -EDQUOT,
 			       "%llu octets beside the %llu of unfinished jobs pass max-bytes",
@@ -607,6 +607,28 @@ static int check_room(struct jobs *jobs, const struct job_meta *meta, struct err
 		return err_set(e, -ENOSPC, "the disk has no room for %llu octets",
 			       (unsigned long long)meta->job.size);
 	return 0;
+}
+
+int job_room(struct job *job)
+{
+	struct err e = { 0 };
+	int rc = job->roomless ? check_room(job->jobs, &job->meta, &e) : 0;
+
+	if (job->roomless)
+		snprintf(job->reason, sizeof(job->reason), "%s", rc ? err_text(&e) : "");
+	job->roomless = rc;
+	return rc;
+}
+
+/* May a job like this be created, or go on in the way that @meta says? */
+static int check_admission(struct jobs *jobs, const struct job_meta *meta, bool *roomless,
+			   struct err *e)
+{
+	int rc = check_room(jobs, meta, e);
+
+	/* One that can never have room is not worth waiting for. */
+	*roomless = rc && meta->job.pull && meta->job.size <= jobs->conf.max_bytes;
+	return *roomless ? 0 : rc;
 }
 
 /* Journal first: a journal without content is an empty job, content without journal would be
@@ -641,24 +663,35 @@ int jobs_create(struct jobs *jobs, const struct job_meta *meta, struct job **out
 {
 	struct job *job = jobs_find(jobs, meta->cloud, meta->id);
 	const char *refusal;
+	bool roomless;
 	int rc;
 
 	if (job) {
 		*out = job;
 		if (!job_same(job, meta))
 			return err_set(e, -EEXIST, "the job exists and is another one");
+		rc = job->roomless ? check_admission(jobs, meta, &roomless, e) : 0;
+		if (rc)
+			return rc;
 		job->meta.job.pull = meta->job.pull; /* says how, not what */
+		if (job->roomless && !roomless)
+			job->reason[0] = '\0';
+		job->roomless = job->roomless && roomless;
 		return 0;
 	}
 	refusal = executor_refusal(jobs->executor, &meta->job);
 	if (refusal)
 		return err_set(e, -ENOTSUP, "%s", refusal);
-	rc = check_room(jobs, meta, e);
+	if (jobs->open_count >= jobs->conf.max_jobs)
+		return err_set(e, -EDQUOT, "%u jobs are unfinished, max-jobs allows no more",
+			       jobs->open_count);
+	rc = check_admission(jobs, meta, &roomless, e);
 	if (rc)
 		return rc;
 	job = job_alloc(jobs, meta);
 	if (!job)
 		return err_set(e, -ENOMEM, "out of memory");
+	job->roomless = roomless;
 	rc = job_files(job, e);
 	/* Not the caller's fault, and not to be mistaken for a job that is known and differs. */
 	if (rc == -EEXIST)
@@ -773,6 +806,8 @@ int upload_begin(struct job *job, uint64_t from, uint64_t to, struct upload **ou
 		return -ERANGE;
 	if (job->state == JOB_SUSPENDED)
 		return -EBUSY;
+	if (job->roomless)
+		return -EDQUOT;
 	if (job_state_final(job->state) && job->state != JOB_COMPLETED)
 		return -EALREADY;
 	u = calloc(1, sizeof(*u));

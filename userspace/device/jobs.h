@@ -61,7 +61,7 @@ bool jobs_busy(struct jobs *jobs, const char *cloud);
 
 /* Create a job. Returns 1 when created, 0 when the same job exists (@out is it), or
  *	-EEXIST	 exists and differs	-ENOTSUP  kind or name not acceptable (@e says why)
- *	-EDQUOT	 max_jobs or max_bytes	-ENOSPC	  the disk has no room for it
+ *	-EDQUOT	 max_jobs or max_bytes	-ENOSPC	  the disk has no room for it (see job_room())
  *	-EIO	 files of a job that could not be recovered are in the way
  *	-ENOMEM, -errno
  */
@@ -78,6 +78,11 @@ int64_t job_changed(const struct job *job);
 /* Held ranges; all of the content once it was complete. Returns 0 or -ENOMEM. */
 int job_received(const struct job *job, struct ranges *out);
 
+/* Is there room for the job's content? Always, unless it was created with `pull`: such a job is accepted
+ * without room and has to be asked before its content is. 0, or -EDQUOT, -ENOSPC with the reason in
+ * job_reason().
+ */
+int job_room(struct job *job);
 /* The lowest missing octet and an end such that at most @most octets are missing in [*@from, *@to). False
  * when none is missing, or the job takes none in its state.
  */
@@ -97,7 +102,7 @@ int job_cancel(struct job *job);
 /* ---- content ---- */
 
 /* Announce [@from, @to). Returns 0, -ERANGE (outside the size), -EBUSY (suspended), -EALREADY
- * (finished without the content), -ENOMEM. A job that is executing or completed takes it as
+ * (finished without the content), -EDQUOT (job_room() never said yes), -ENOMEM. A job that is executing or completed takes it as
  * duplicate: its sender has missed an answer. The job stays valid until upload_end().
  */
 int upload_begin(struct job *job, uint64_t from, uint64_t to, struct upload **out);
