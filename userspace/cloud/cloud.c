@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "cloud/api.h"
+#include "cloud/decider.h"
 #include "cloud/delivery.h"
 #include "cloud/direct.h"
 #include "cloud/gateways.h"
@@ -74,6 +75,10 @@ const struct conf_row cloud_conf_table[] = {
 		   "how long an upload may stand still before its job fails; 0 = for ever"),
 	CONF_RANGE(CONF_DURATION, "keep", T, keep, "30d", 0, 3650 * MS_DAY,
 		   "how long finished jobs can be looked at; 0 = for ever"),
+	CONF_RANGE(CONF_DURATION, "retry-min", T, retry_min, "30s", 100, MS_DAY,
+		   "with decide = cloud: a device that failed to connect is left alone for this"),
+	CONF_RANGE(CONF_DURATION, "retry-max", T, retry_max, "10m", 100, MS_DAY,
+		   "... which doubles with each failure up to this"),
 	CONF_VALUE(CONF_STRING, "user", T, user, NULL, 0,
 		   "user to become; keeps only the right to configure the network"),
 	CONF_WORD("log-level", T, log_level, "info", log_levels, "least severity that is logged"),
@@ -82,7 +87,7 @@ const struct conf_row cloud_conf_table[] = {
 };
 #undef T
 
-int cloud_conf_check(const struct cloud_conf *conf, struct err *e)
+int cloud_conf_check(struct cloud_conf *conf, struct err *e)
 {
 	char pool[PREFIX_STR_LEN];
 
@@ -93,7 +98,9 @@ int cloud_conf_check(const struct cloud_conf *conf, struct err *e)
 		return err_set(e, -SHUNT_ECONF,
 			       "pool: %s has no room for this cloud and a device; at least 2 hosts",
 			       prefix_print(&conf->pool, pool));
-	return 0;
+	if (conf->retry_max < conf->retry_min)
+		return err_set(e, -SHUNT_ECONF, "retry-max: is below retry-min");
+	return policy_settings_check(&conf->policy, DECIDE_CLOUD, e);
 }
 
 int cloud_credentials(const struct cloud_conf *conf, struct tls_ctx **out, struct err *e)
@@ -136,6 +143,7 @@ static void on_connected(const char *device, void *arg)
 	struct cloud *c = arg;
 
 	deliveries_connected(c->deliveries, device);
+	decider_run(c->decider); /* jobs of the device that wait for a tunnel need none */
 }
 
 static void on_joined(const char *job, const char *device, void *arg)
@@ -187,6 +195,40 @@ static int start_tunnels(struct cloud *c, struct err *e)
 	return tunnels_new(&conf, &c->tunnels, e);
 }
 
+static struct h2 *gateway_session(const char *name, void *arg)
+{
+	struct cloud *c = arg;
+
+	return gateways_session(c->gateways, name);
+}
+
+static struct h2 *direct_session(const char *device, void *arg)
+{
+	struct cloud *c = arg;
+
+	return directs_session(c->directs, device);
+}
+
+static int start_decider(struct cloud *c, struct err *e)
+{
+	struct decider_conf conf = {
+		.loop = c->loop,
+		.policy = &c->conf->policy,
+		.retry_min = c->conf->retry_min,
+		.retry_max = c->conf->retry_max,
+		.tokens = c->tokens,
+		.self = tls_ctx_self(c->tls)->name,
+		.public = c->conf->public,
+		.gateway = gateway_session,
+		.direct = direct_session,
+		.arg = c,
+	};
+
+	if (c->conf->policy.decide != DECIDE_CLOUD)
+		return 0;
+	return decider_new(&conf, &c->decider) ? err_sys(e, -ENOMEM, "decider") : 0;
+}
+
 static int start_peers(struct cloud *c, struct err *e)
 {
 	struct registry_conf registry = {
@@ -223,7 +265,9 @@ static int start_peers(struct cloud *c, struct err *e)
 		ret = directs_new(&directs, &c->directs, e);
 	if (!ret)
 		ret = webdav_new(c->loop, c->conf->ca, &c->webdav, e);
-	return ret ? ret : start_tunnels(c, e);
+	if (!ret)
+		ret = start_tunnels(c, e);
+	return ret ? ret : start_decider(c, e);
 }
 
 static int start_listener(struct cloud *c, struct err *e)
@@ -335,6 +379,7 @@ void cloud_fini(struct cloud *c)
 {
 	/* Requests hold jobs, jobs hold the store; sessions tell the parts of their end. */
 	deliveries_free(c->deliveries);
+	decider_free(c->decider);
 	peer_listener_free(c->listener);
 	jobs_close(c->jobs);
 	tunnels_free(c->tunnels);
@@ -346,6 +391,7 @@ void cloud_fini(struct cloud *c)
 	spool_close(c->spool);
 	store_close(c->store);
 	c->deliveries = NULL;
+	c->decider = NULL;
 	c->listener = NULL;
 	c->jobs = NULL;
 	c->tunnels = NULL;

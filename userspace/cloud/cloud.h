@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct decider;
 struct deliveries;
 struct directs;
 struct err;
@@ -45,6 +46,8 @@ struct cloud_conf {
 	uint64_t max_size; /* bytes */
 	uint32_t attempts;
 	uint64_t linger, upload_timeout, keep; /* ms */
+	uint64_t retry_min,
+		retry_max; /* ms before a device that failed to connect is asked again */
 	struct policy_settings policy;
 };
 
@@ -63,13 +66,17 @@ struct cloud {
 	struct directs *directs;
 	struct webdav *webdav;
 	struct jobs *jobs;
+	struct decider *decider; /* NULL unless this cloud decides about moves */
 	struct deliveries *deliveries;
 	struct peer_listener *listener;
 	struct h2_router router;
 };
 
-/* What the table cannot say: combinations of settings. 0 or -SHUNT_ECONF. */
-int cloud_conf_check(const struct cloud_conf *conf, struct err *e);
+/*
+ * What the table cannot say: combinations of settings; fills in what depends on others. 0 or
+ * -SHUNT_E*.
+ */
+int cloud_conf_check(struct cloud_conf *conf, struct err *e);
 /* Load credentials; for --check and for the start. */
 int cloud_credentials(const struct cloud_conf *conf, struct tls_ctx **out, struct err *e);
 

@@ -93,8 +93,13 @@ static void delivery_wait(struct delivery *d, const char *reason, const char *te
 	delivery_park(d, true);
 }
 
-static void decision(struct delivery *d, const struct sapi_gateway_event *ev)
+void delivery_event(struct delivery *d, const struct sapi_gateway_event *ev)
 {
+	if (ev->event == SAPI_GW_MOVE_FAILED) {
+		job_event(d->job, "move-failed", PATH_TUNNEL, "connect-failed", "%s", ev->text);
+		move_failed(d, "connect-failed", ev->text);
+		return;
+	}
 	job_decision(d->job, sapi_gateway_action_str(ev->action), ev->reason, ev->text);
 	if (ev->action == SAPI_GW_WAIT)
 		delivery_wait(d, ev->reason, ev->text);
@@ -117,18 +122,10 @@ void deliveries_gateway_event(struct deliveries *ds, const char *gateway,
 
 	if (!d || !has_a_say(d, gateway))
 		return;
-	switch (ev->event) {
-	case SAPI_GW_DECISION:
-		decision(d, ev);
-		break;
-	case SAPI_GW_MOVE_FAILED:
-		job_event(d->job, "move-failed", PATH_TUNNEL, "connect-failed", "%s", ev->text);
-		move_failed(d, "connect-failed", ev->text);
-		break;
-	case SAPI_GW_TUNNEL_CLOSED:
+	if (ev->event == SAPI_GW_TUNNEL_CLOSED)
 		tunnels_gone(ds->cloud->tunnels, gateway, ev->tunnel, ev->reason);
-		break;
-	}
+	else
+		delivery_event(d, ev);
 }
 
 size_t deliveries_count(const struct deliveries *ds)

@@ -110,6 +110,12 @@ void delivery_tunnel_shut(struct delivery *d, const char *reason)
 
 /* ---- through the tunnel: the agent ---- */
 
+static void tunnel_send(struct delivery *d)
+{
+	if (leg_open(&d->via_tunnel, d, d->agent, PATH_TUNNEL, d->tunnel_idx))
+		delivery_try_failed(d, false, "no-answer", "the agent's session ended at once");
+}
+
 static void on_agent(struct h2 *h2, int err, const char *why, void *arg)
 {
 	struct delivery *d = arg;
@@ -127,8 +133,8 @@ static void on_agent(struct h2 *h2, int err, const char *why, void *arg)
 	}
 	d->agent = h2;
 	d->step = STEP_SENDING;
-	if (leg_open(&d->via_tunnel, d, h2, PATH_TUNNEL, d->tunnel_idx))
-		delivery_try_failed(d, false, "no-answer", "the agent's session ended at once");
+	if (!place_reached(d->place))
+		tunnel_send(d);
 }
 
 static void on_agent_closed(struct h2 *h2, int err, const char *why, void *arg)
@@ -136,10 +142,12 @@ static void on_agent_closed(struct h2 *h2, int err, const char *why, void *arg)
 	struct delivery *d = arg;
 
 	(void)err;
-	(void)why;
-	/* The path's requests have failed by now and tell what there is to tell. */
-	if (d->agent == h2)
-		d->agent = NULL;
+	if (d->agent != h2)
+		return;
+	d->agent = NULL;
+	/* A path's requests have failed by now and tell what there is to tell. */
+	if (!d->via_tunnel.path && !d->via_direct.path)
+		delivery_try_failed(d, false, "no-answer", why);
 }
 
 static void on_agent_session(struct h2 *h2, int err, const char *why, void *arg)
@@ -290,6 +298,7 @@ static void on_tunnel_end(struct ctun *tun, const struct ctun_end *end, void *ar
 
 	(void)tun;
 	d->tunnel = NULL;
+	place_done(d->place);
 	if (end->last)
 		record_counters(job_path(d->job, d->tunnel_idx), end->last);
 	delivery_tunnel_shut(d, "");
@@ -324,7 +333,8 @@ static int describe(struct delivery *d, struct sapi_tunnel_open *open)
 	open->n_scope = 1;
 	open->priority = row->priority;
 	open->remaining = row->size - (delivery_is_agent(d) ? transfer_held(d->transfer) : 0);
-	open->connectable = d->dev.connectable && delivery_is_agent(d);
+	/* Where this cloud decides, the gateway is not to ask the device, and cannot. */
+	open->connectable = d->dev.connectable && delivery_is_agent(d) && !d->place;
 	if (!open->connectable)
 		return 0;
 	open->connect.address = d->cloud->conf->public;
@@ -368,6 +378,91 @@ static void on_gateway(struct h2 *h2, int err, const char *why, void *arg)
 	}
 }
 
+/* ---- leave to open the tunnel, where this cloud decides ---- */
+
+static void gateway_want(void *arg)
+{
+	struct delivery *d = arg;
+
+	delivery_park(d, false);
+	if (gateways_want(d->cloud->gateways, d->dev.gateway, on_gateway, d, &d->want))
+		delivery_try_failed(d, false, "out-of-memory", "out of memory");
+}
+
+static void on_look(struct place_view *out, void *arg)
+{
+	struct delivery *d = arg;
+
+	out->remaining = job_row(d->job)->size - transfer_held(d->transfer);
+	out->tunnel = d->tunnel ? ctun_id(d->tunnel) : 0;
+	out->agent = d->agent;
+	out->sending = leg_sends(&d->via_tunnel);
+	out->direct = d->via_direct.path;
+	out->closing = d->tunnel && (d->tunnel_reason[0] ||
+				     job_path(d->job, d->tunnel_idx)->state == PATH_DRAINING);
+}
+
+static void on_decided(const struct sapi_gateway_event *ev, void *arg)
+{
+	delivery_event(arg, ev);
+}
+
+static void on_device_connected(void *arg)
+{
+	delivery_join(arg);
+}
+
+static void on_fallback(void *arg)
+{
+	struct delivery *d = arg;
+
+	if (d->agent && d->step == STEP_SENDING && !d->via_tunnel.path)
+		tunnel_send(d);
+}
+
+static int place_want(struct delivery *d)
+{
+	static const struct place_ops ops = {
+		.look = on_look,
+		.on_open = gateway_want,
+		.on_event = on_decided,
+		.on_connected = on_device_connected,
+		.on_fallback = on_fallback,
+	};
+	struct place_conf conf = {
+		.job = delivery_job_id(d),
+		.device = job_row(d->job)->device,
+		.gateway = d->dev.gateway,
+		.priority = job_row(d->job)->priority,
+		.connectable = d->dev.connectable && delivery_is_agent(d),
+	};
+	int ret = 0;
+
+	if (!d->place)
+		ret = place_new(d->cloud->decider, &ops, d, &d->place);
+	return ret ? ret : place_ask(d->place, &conf);
+}
+
+static void tunnel_want(struct delivery *d)
+{
+	d->step = STEP_GATEWAY;
+	if (!d->cloud->decider)
+		gateway_want(d);
+	else if (place_want(d))
+		delivery_try_failed(d, false, "out-of-memory", "out of memory");
+}
+
+/* No tunnel is asked for any more. */
+void delivery_stop_asking(struct delivery *d)
+{
+	registry_cancel(d->lookup);
+	d->lookup = NULL;
+	gateways_want_cancel(d->want);
+	d->want = NULL;
+	if (!d->tunnel)
+		place_done(d->place);
+}
+
 /* ---- tries ---- */
 
 static void on_device(const struct sapi_device *dev, int err, const char *why, void *arg)
@@ -397,9 +492,7 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 		delivery_try_failed(d, false, "no-tunnels",
 				    "the device is not connected and this cloud opens no tunnels");
 	} else {
-		d->step = STEP_GATEWAY;
-		if (gateways_want(d->cloud->gateways, d->dev.gateway, on_gateway, d, &d->want))
-			delivery_try_failed(d, false, "out-of-memory", "out of memory");
+		tunnel_want(d);
 	}
 }
 
@@ -428,10 +521,7 @@ static uint64_t pause_ms(unsigned int tries)
 /* Stop whatever is under way; a tunnel's end arrives later. */
 static void stop_all(struct delivery *d, const char *reason, const char *text)
 {
-	registry_cancel(d->lookup);
-	d->lookup = NULL;
-	gateways_want_cancel(d->want);
-	d->want = NULL;
+	delivery_stop_asking(d);
 	direct_close(d, reason, text);
 	delivery_tunnel_shut(d, reason);
 	tokens_revoke(d->cloud->tokens, delivery_job_id(d));
@@ -501,6 +591,7 @@ void delivery_free(struct delivery *d)
 	job_set_delivery(d->job, NULL);
 	registry_cancel(d->lookup);
 	gateways_want_cancel(d->want);
+	place_free(d->place);
 	path_free(d->via_direct.path);
 	path_free(d->via_tunnel.path);
 	webdav_put_free(d->put);
@@ -597,10 +688,7 @@ void delivery_cancel(struct delivery *d)
 
 	d->step = STEP_CLOSING;
 	delivery_park(d, false);
-	registry_cancel(d->lookup);
-	d->lookup = NULL;
-	gateways_want_cancel(d->want);
-	d->want = NULL;
+	delivery_stop_asking(d);
 	loop_timer_set(d->timer, DELIVERY_CANCEL_MS);
 	if (leg == &d->via_direct)
 		delivery_tunnel_shut(d, "canceled");

@@ -9,11 +9,12 @@
 #include <stdbool.h>
 #include <sys/queue.h>
 
+#include "cloud/decider.h"
 #include "cloud/delivery.h"
 
 enum step {
 	STEP_LOOKUP, /* asking the manager */
-	STEP_GATEWAY, /* waiting for the gateway's connection */
+	STEP_GATEWAY, /* waiting for the decider's leave, then for the gateway's connection */
 	STEP_TUNNEL, /* waiting for the tunnel */
 	STEP_AGENT, /* dialling the agent through it */
 	STEP_CONNECT, /* the tunnel was cut early, the device is to connect */
@@ -67,6 +68,7 @@ struct delivery {
 	uint64_t resent; /* of the job, before this delivery */
 	struct registry_ask *lookup;
 	struct gateways_want *want;
+	struct place *place; /* at this cloud's decider, if there is one */
 	struct ctun *tunnel;
 	int tunnel_idx; /* the tunnel's path in the job's record */
 	char tunnel_reason[SAPI_REASON_LEN];
@@ -111,6 +113,8 @@ void delivery_free(struct delivery *d);
 void delivery_cancel(struct delivery *d);
 /* The device is connected: cut the pause between two tries short, or go where it was decided to. */
 void delivery_hurry(struct delivery *d);
+/* What was decided about the job, be it by its gateway or by this cloud; not of a tunnel's end. */
+void delivery_event(struct delivery *d, const struct sapi_gateway_event *ev);
 /* The device is connected: open the direct path, unless the delivery is between two tries. */
 void delivery_join(struct delivery *d);
 
@@ -124,6 +128,8 @@ void delivery_path_state(struct delivery *d, int idx, enum path_state state, con
 /* The path has @bytes acknowledged in all. */
 void delivery_add_bytes(struct delivery *d, int idx, uint64_t bytes);
 void delivery_note_progress(struct delivery *d);
+/* No tunnel is asked for any more; one that exists stays. */
+void delivery_stop_asking(struct delivery *d);
 /* Close everything inside the tunnel, then the tunnel, whose end arrives later. */
 void delivery_tunnel_shut(struct delivery *d, const char *reason);
 /* End this try; another follows, unless @fatal or tried often enough. */

@@ -2,6 +2,7 @@
 #include "cloud/metrics.h"
 
 #include "cloud/cloud.h"
+#include "cloud/decider.h"
 #include "cloud/delivery.h"
 #include "cloud/direct.h"
 #include "cloud/gateways.h"
@@ -27,6 +28,26 @@ static void labelled(struct buf *out, const char *name, const char *label, const
 {
 	buf_printf(out, "shunt_cloud_%s{%s=\"%s\"} %llu\n", name, label, word,
 		   (unsigned long long)value);
+}
+
+/* What this cloud decided; all zero where gateways decide. */
+static void decisions(const struct cloud *c, struct buf *out)
+{
+	struct decider_figures f;
+	int reason;
+
+	decider_figures(c->decider, &f);
+	one(out, "waiting_for_tunnel", "gauge",
+	    "Jobs that wait for this cloud's leave to open a tunnel.", f.waiting);
+	one(out, "moves_in_flight", "gauge",
+	    "Devices that this cloud asked to connect and whose tunnels have not ended yet.",
+	    f.moving);
+	one(out, "moves_failed_total", "counter",
+	    "Devices that this cloud asked to connect in vain.", f.failed);
+	head(out, "decisions_total", "counter", "Decisions of this cloud, by reason.");
+	for (reason = 0; reason < DECIDER_REASONS; reason++)
+		labelled(out, "decisions_total", "reason", policy_reason_str(reason),
+			 f.decisions[reason]);
 }
 
 int metrics_print(const struct cloud *c, struct buf *out)
@@ -60,5 +81,6 @@ int metrics_print(const struct cloud *c, struct buf *out)
 	    gateways_connected(c->gateways));
 	one(out, "direct_connections", "gauge", "Devices with a direct connection.",
 	    directs_connected(c->directs));
+	decisions(c, out);
 	return out->error;
 }

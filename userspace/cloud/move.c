@@ -35,6 +35,7 @@ void direct_close(struct delivery *d, const char *reason, const char *text)
 		leg_drop(&d->via_direct);
 		delivery_path_state(d, d->via_direct.idx, PATH_CLOSED, reason);
 		job_event(d->job, "path-closed", PATH_DIRECT, reason, "%s", text);
+		decider_run(d->cloud->decider);
 	}
 	if (d->using_direct)
 		directs_unuse(d->cloud->directs, job_row(d->job)->device);
@@ -603,11 +604,8 @@ void delivery_join(struct delivery *d)
 {
 	if (d->step < STEP_GATEWAY || d->step > STEP_SENDING || !direct_start(d))
 		return;
-	if (d->step == STEP_CONNECT)
+	if (d->step == STEP_GATEWAY)
+		delivery_stop_asking(d);
+	if (d->step == STEP_GATEWAY || d->step == STEP_CONNECT)
 		d->step = STEP_SENDING;
-	if (!d->want)
-		return;
-	gateways_want_cancel(d->want);
-	d->want = NULL;
-	d->step = STEP_SENDING;
 }
