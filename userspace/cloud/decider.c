@@ -712,6 +712,13 @@ static void on_tick(void *arg)
 	decider_run(arg);
 }
 
+static struct h2 *gateway_session(const char *name, void *arg)
+{
+	struct decider *c = arg;
+
+	return c->conf.gateway(name, c->conf.arg);
+}
+
 static void on_news(const char *name, void *arg)
 {
 	(void)name;
@@ -844,8 +851,9 @@ int decider_new(const struct decider_conf *conf, struct decider **out)
 	struct decider *c = calloc(1, sizeof(*c));
 	struct loads_conf loads = {
 		.loop = conf->loop,
-		.session = conf->gateway,
+		.session = gateway_session,
 		.on_news = on_news,
+		.arg = c,
 	};
 	int ret;
 
@@ -863,7 +871,6 @@ int decider_new(const struct decider_conf *conf, struct decider **out)
 	ret = loop_defer_new(conf->loop, on_run, c, &c->run);
 	if (!ret)
 		ret = loop_timer_new(conf->loop, on_tick, c, &c->tick);
-	loads.arg = c;
 	if (!ret)
 		ret = loads_new(&loads, &c->loads);
 	if (ret) {

@@ -1,0 +1,935 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * cloud/decider with the real policy, tokens and load: which tunnel is opened, which job is moved,
+ * and how its device is asked. Deliveries are played by the tests; devices' agents and gateways are
+ * HTTP/2 servers on socket pairs.
+ */
+#include "netkit.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "cloud/decider.h"
+#include "cloud/token.h"
+#include "lib/body.h"
+#include "lib/h2.h"
+#include "lib/h2_route.h"
+#include "lib/log.h"
+#include "lib/stream.h"
+
+#define MB ((uint64_t)1 << 20)
+#define EVENTS_MAX 32
+#define JOBS_MAX 8
+
+struct world;
+
+/* A session of the cloud's, and who serves at its other end. */
+struct peer {
+	struct world *world;
+	const char *name;
+	struct h2_router router;
+	struct h2 *client, *server;
+	/* a device */
+	unsigned int asked;
+	struct sapi_connect last;
+	struct h2_req *open; /* connect request without answer */
+	bool mute; /* leave it so */
+	int refuse; /* HTTP status, 0: connect */
+	bool here; /* it has a direct connection */
+	/* a gateway */
+	uint32_t cpu;
+	unsigned int loads, lists;
+};
+
+struct tjob {
+	struct world *world;
+	struct place *place;
+	char id[ID_LEN];
+	struct peer *device;
+	const char *gateway;
+	struct place_view view;
+	uint64_t cpu_ns, cpu_step; /* what its tunnel has cost; added with each list */
+	unsigned int opens, connected, fallbacks;
+	struct sapi_gateway_event told[EVENTS_MAX];
+	size_t n_told;
+};
+
+struct world {
+	struct loop *loop;
+	struct policy_settings policy;
+	struct tokens *tokens;
+	struct decider *decider;
+	struct peer gateways[2], devices[4];
+	struct tjob jobs[JOBS_MAX];
+	size_t n_jobs;
+};
+
+/* ---- devices ---- */
+
+static void connect_closed(struct h2_req *req, int err, void *arg)
+{
+	struct peer *p = arg;
+
+	(void)err;
+	if (p->open == req)
+		p->open = NULL;
+}
+
+static void connect_answer(struct peer *p)
+{
+	struct sapi_connect_reply reply = { .connected = true };
+	struct h2_req *req = p->open;
+
+	p->open = NULL;
+	if (p->refuse)
+		h2_problem(req, p->refuse, "connect-failed", "no route to the cloud");
+	else
+		body_respond(req, 200, &sapi_connect_reply_schema, &reply);
+}
+
+static void post_connect(struct h2_req *req, void *arg)
+{
+	struct peer *p = arg;
+
+	if (body_decode(req, &sapi_connect_schema, &p->last))
+		return;
+	p->asked++;
+	p->open = req;
+	h2_req_on_close(req, connect_closed, p);
+	if (!p->mute)
+		connect_answer(p);
+}
+
+static void get_hello(struct h2_req *req, void *arg)
+{
+	(void)arg;
+	h2_respond(req, 200, "application/json", "{}", 2);
+}
+
+/* ---- gateways ---- */
+
+static void get_load(struct h2_req *req, void *arg)
+{
+	struct peer *p = arg;
+	struct sapi_load load = { .tunnels = 1, .tunnels_high = 9, .cpu_permille = p->cpu };
+
+	p->loads++;
+	body_respond(req, 200, &sapi_load_schema, &load);
+}
+
+static void get_tunnels(struct h2_req *req, void *arg)
+{
+	struct peer *p = arg;
+	struct world *w = p->world;
+	struct sapi_tunnel v[JOBS_MAX];
+	struct sapi_tunnel_list list = { v, 0 };
+	size_t i;
+
+	p->lists++;
+	for (i = 0; i < w->n_jobs; i++) {
+		struct tjob *j = &w->jobs[i];
+		struct sapi_tunnel *t = &v[list.n];
+
+		if (strcmp(j->gateway, p->name) || !j->view.tunnel)
+			continue;
+		memset(t, 0, sizeof(*t));
+		t->id = t->spi = j->view.tunnel;
+		memcpy(t->job, j->id, ID_LEN);
+		strcpy(t->device, j->device->name);
+		strcpy(t->cloud, "cloud1");
+		addr_parse("192.168.1.10", &t->host);
+		addr_parse("100.65.0.1", &t->alias);
+		addr_parse("100.64.0.2", &t->near);
+		addr_parse("100.64.0.1", &t->far);
+		endpoint_parse("203.0.113.10:4500", &t->endpoint);
+		t->open = true;
+		t->opened = 1;
+		j->cpu_ns += j->cpu_step;
+		t->rx.cpu_ns = j->cpu_ns;
+		list.n++;
+	}
+	body_respond(req, 200, &sapi_tunnel_list_schema, &list);
+}
+
+static const struct h2_route routes[] = {
+	{ "POST", "/v1/connect", 0, SAPI_MAX, 0, post_connect },
+	{ "GET", "/v1/hello", 0, 0, 0, get_hello },
+	{ "GET", "/v1/load", 0, 0, 0, get_load },
+	{ "GET", "/v1/tunnels", 0, 0, 0, get_tunnels },
+};
+
+/* ---- sessions ---- */
+
+static void client_closed(struct h2 *h2, int err, const char *why, void *arg)
+{
+	struct peer *p = arg;
+
+	(void)h2;
+	(void)err;
+	(void)why;
+	p->client = NULL;
+}
+
+static void server_closed(struct h2 *h2, int err, const char *why, void *arg)
+{
+	struct peer *p = arg;
+
+	(void)h2;
+	(void)err;
+	(void)why;
+	p->server = NULL;
+}
+
+static void peer_up(struct world *w, struct peer *p, const char *name)
+{
+	static const struct h2_conf conf;
+	struct stream *a = NULL, *b = NULL;
+	int fd[2];
+
+	p->world = w;
+	p->name = name;
+	p->router = (struct h2_router){ routes, sizeof(routes) / sizeof(routes[0]), p };
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	assert_int_equal(stream_new(w->loop, fd[0], NULL, &a), 0);
+	assert_int_equal(stream_new(w->loop, fd[1], NULL, &b), 0);
+	assert_int_equal(h2_new(w->loop, a, H2_CLIENT, &conf, NULL, client_closed, p, &p->client),
+			 0);
+	assert_int_equal(
+		h2_new(w->loop, b, H2_SERVER, &conf, &p->router, server_closed, p, &p->server), 0);
+}
+
+static struct h2 *gateway_session(const char *name, void *arg)
+{
+	struct world *w = arg;
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+		if (!strcmp(w->gateways[i].name, name))
+			return w->gateways[i].client;
+	return NULL;
+}
+
+static struct h2 *direct_session(const char *device, void *arg)
+{
+	struct world *w = arg;
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		if (!strcmp(w->devices[i].name, device))
+			return w->devices[i].here ? w->devices[i].client : NULL;
+	return NULL;
+}
+
+/* ---- deliveries ---- */
+
+static void on_look(struct place_view *out, void *arg)
+{
+	*out = ((struct tjob *)arg)->view;
+}
+
+static void on_open(void *arg)
+{
+	struct tjob *j = arg;
+
+	j->opens++;
+	j->view.tunnel = 0x1000 + (uint32_t)(j - j->world->jobs);
+}
+
+static void on_event(const struct sapi_gateway_event *ev, void *arg)
+{
+	struct tjob *j = arg;
+
+	assert_string_equal(ev->job, j->id);
+	assert_true(j->n_told < EVENTS_MAX);
+	j->told[j->n_told++] = *ev;
+	if (ev->event != SAPI_GW_DECISION || !j->device->here)
+		return;
+	/* As a delivery does whose device is connected already. */
+	if (ev->action == SAPI_GW_MOVE || ev->action == SAPI_GW_DIRECT) {
+		j->view.direct = true;
+		if (!j->view.tunnel)
+			place_done(j->place);
+	}
+}
+
+static void on_connected(void *arg)
+{
+	((struct tjob *)arg)->connected++;
+}
+
+static void on_fallback(void *arg)
+{
+	((struct tjob *)arg)->fallbacks++;
+}
+
+static const struct place_ops ops = {
+	.look = on_look,
+	.on_open = on_open,
+	.on_event = on_event,
+	.on_connected = on_connected,
+	.on_fallback = on_fallback,
+};
+
+/* A job for device @device (0..3) behind gateway @gateway (0..1) asks for its tunnel. */
+static struct tjob *arrive(struct world *w, unsigned int gateway, unsigned int device,
+			   uint8_t priority, bool connectable)
+{
+	struct tjob *j = &w->jobs[w->n_jobs++];
+	struct place_conf conf = {
+		.job = j->id,
+		.device = w->devices[device].name,
+		.gateway = w->gateways[gateway].name,
+		.priority = priority,
+		.connectable = connectable,
+	};
+
+	j->world = w;
+	j->device = &w->devices[device];
+	j->gateway = conf.gateway;
+	snprintf(j->id, sizeof(j->id), "%032zx", w->n_jobs);
+	j->view.remaining = 100 * MB;
+	assert_int_equal(place_new(w->decider, &ops, j, &j->place), 0);
+	assert_int_equal(place_ask(j->place, &conf), 0);
+	kit_settle(w->loop);
+	return j;
+}
+
+/* Its agent answers through the tunnel. True: no content yet. */
+static bool reach(struct tjob *j)
+{
+	bool held;
+
+	j->view.agent = j->device->client;
+	held = place_reached(j->place);
+	j->view.sending = !held;
+	kit_settle(j->world->loop);
+	return held;
+}
+
+/* Its device has connected for it, and then the tunnel is drained and gone. */
+static void moves(struct tjob *j)
+{
+	j->device->here = true;
+	j->view.direct = true;
+	decider_run(j->world->decider);
+	kit_settle(j->world->loop);
+	j->view.closing = true;
+	j->view.agent = NULL;
+	place_done(j->place);
+	j->view.tunnel = 0;
+	kit_settle(j->world->loop);
+}
+
+static const struct sapi_gateway_event *told(const struct tjob *j, enum sapi_gateway_action action)
+{
+	size_t i;
+
+	for (i = j->n_told; i-- > 0;)
+		if (j->told[i].event == SAPI_GW_DECISION && j->told[i].action == action)
+			return &j->told[i];
+	return NULL;
+}
+
+static unsigned int failures(const struct tjob *j)
+{
+	unsigned int n = 0;
+	size_t i;
+
+	for (i = 0; i < j->n_told; i++)
+		n += j->told[i].event == SAPI_GW_MOVE_FAILED;
+	return n;
+}
+
+static void assert_told(const struct tjob *j, enum sapi_gateway_action action, const char *reason)
+{
+	size_t i;
+
+	for (i = 0; i < j->n_told; i++)
+		if (j->told[i].event == SAPI_GW_DECISION && j->told[i].action == action &&
+		    !strcmp(j->told[i].reason, reason))
+			return;
+	fail_msg("not told: %s for %s", sapi_gateway_action_str(action), reason);
+}
+
+/* ---- the world ---- */
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+
+	if (getenv("SHUNT_TEST_LOG"))
+		log_init("cloud", LOG_LVL_DEBUG, LOG_TARGET_STDERR);
+	assert_int_equal(loop_new(&w->loop), 0);
+	assert_int_equal(tokens_new(&w->tokens), 0);
+	peer_up(w, &w->gateways[0], "gw1");
+	peer_up(w, &w->gateways[1], "gw2");
+	peer_up(w, &w->devices[0], "mfp-1");
+	peer_up(w, &w->devices[1], "mfp-2");
+	peer_up(w, &w->devices[2], "mfp-3");
+	peer_up(w, &w->devices[3], "files");
+	w->policy = (struct policy_settings){
+		.decide = DECIDE_CLOUD,
+		.min_remaining = MB,
+		.connect_timeout = 10000,
+	};
+	*state = w;
+	return 0;
+}
+
+static void decide(struct world *w, uint32_t limit)
+{
+	struct decider_conf conf = {
+		.loop = w->loop,
+		.policy = &w->policy,
+		.retry_min = 150,
+		.retry_max = 60000,
+		.tokens = w->tokens,
+		.self = "cloud1",
+		.gateway = gateway_session,
+		.direct = direct_session,
+		.arg = w,
+	};
+
+	endpoint_parse("203.0.113.10:8443", &conf.public);
+	w->policy.tunnels_high = w->policy.tunnels_low = limit;
+	assert_int_equal(decider_new(&conf, &w->decider), 0);
+}
+
+static void peer_down(struct peer *p)
+{
+	h2_free(p->client, -ECANCELED, "test is over");
+	h2_free(p->server, -ECANCELED, "test is over");
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+	size_t i;
+
+	for (i = 0; i < w->n_jobs; i++)
+		place_free(w->jobs[i].place);
+	decider_free(w->decider);
+	for (i = 0; i < 2; i++)
+		peer_down(&w->gateways[i]);
+	for (i = 0; i < 4; i++)
+		peer_down(&w->devices[i]);
+	tokens_free(w->tokens);
+	loop_free(w->loop);
+	free(w);
+	return 0;
+}
+
+/* ---- tests ---- */
+
+/* #804-#805: fewer tunnels than the limit, so the tunnel is used to the end. */
+static void below_the_limit(void **state)
+{
+	struct world *w = *state;
+	struct tjob *a, *b;
+
+	decide(w, 2);
+	a = arrive(w, 0, 0, 3, true);
+	b = arrive(w, 0, 1, 3, true);
+	assert_int_equal(a->opens, 1);
+	assert_int_equal(b->opens, 1);
+	assert_told(b, SAPI_GW_OPEN, "below-limit");
+	assert_string_equal(b->told[0].text, "tunnels 1+1 <= limit 2");
+	assert_false(reach(a));
+	assert_false(reach(b));
+	assert_int_equal(w->devices[0].asked + w->devices[1].asked, 0);
+	assert_int_equal(a->n_told, 1);
+}
+
+/*
+ * #806-#815, claims 4-5: a job comes whose device cannot connect. It counts before its tunnel
+ * exists, and the running job of the lowest priority is moved for it.
+ */
+static void at_the_limit(void **state)
+{
+	struct world *w = *state;
+	struct decider_figures f;
+	struct tjob *a, *b, *c;
+
+	decide(w, 2);
+	a = arrive(w, 0, 0, 5, true);
+	b = arrive(w, 0, 1, 3, true);
+	reach(a);
+	reach(b);
+	c = arrive(w, 0, 3, 4, false);
+	assert_told(c, SAPI_GW_WAIT, "tunnel-limit");
+	assert_told(b, SAPI_GW_MOVE, "tunnel-limit");
+	assert_int_equal(told(b, SAPI_GW_MOVE)->tunnel, b->view.tunnel);
+	assert_false(told(b, SAPI_GW_MOVE)->cut_early || told(b, SAPI_GW_MOVE)->suspend);
+	assert_told(a, SAPI_GW_KEEP, "enough");
+	decider_figures(w->decider, &f);
+	assert_int_equal(f.waiting, 1);
+	assert_int_equal(f.moving, 1);
+	assert_int_equal(f.decisions[POLICY_R_TUNNEL_LIMIT], 2);
+	/* 7G came through b's tunnel: whom to dial, and the token to join with. */
+	assert_int_equal(w->devices[0].asked, 0);
+	assert_int_equal(w->devices[1].asked, 1);
+	assert_string_equal(w->devices[1].last.job, b->id);
+	assert_string_equal(w->devices[1].last.cloud, "cloud1");
+	assert_int_equal(w->devices[1].last.address.port, 8443);
+	assert_true(tokens_take(w->tokens, b->id, "mfp-2", w->devices[1].last.token));
+	assert_int_equal(b->connected, 1);
+	assert_int_equal(c->opens, 0);
+	moves(b);
+	assert_int_equal(c->opens, 1);
+	assert_told(c, SAPI_GW_OPEN, "below-limit");
+	decider_figures(w->decider, &f);
+	assert_int_equal(f.waiting + f.moving, 0);
+	assert_int_equal(failures(b), 0);
+}
+
+/* Nothing can be moved: the job waits for a tunnel to end. */
+static void nothing_to_move(void **state)
+{
+	struct world *w = *state;
+	struct tjob *a, *b;
+
+	decide(w, 1);
+	a = arrive(w, 0, 3, 3, false);
+	b = arrive(w, 0, 3, 3, false);
+	assert_told(b, SAPI_GW_WAIT, "no-relief");
+	place_done(a->place);
+	kit_settle(w->loop);
+	assert_int_equal(b->opens, 1);
+}
+
+/* "The number of tunnels between the cloud server 21 and the gateway 16". */
+static void counts_of_a_pair(void **state)
+{
+	struct world *w = *state;
+	struct tjob *b, *c;
+
+	w->policy.count = COUNT_PAIR;
+	decide(w, 1);
+	arrive(w, 0, 3, 3, false);
+	b = arrive(w, 1, 3, 3, false);
+	assert_int_equal(b->opens, 1);
+	c = arrive(w, 1, 3, 3, false);
+	assert_told(c, SAPI_GW_WAIT, "no-relief");
+	/* The end of another gateway's tunnel is none of its business. */
+	place_done(w->jobs[0].place);
+	kit_settle(w->loop);
+	assert_int_equal(c->opens, 0);
+	place_done(b->place);
+	kit_settle(w->loop);
+	assert_int_equal(c->opens, 1);
+}
+
+/* "... tunnels in which one end is the cloud server 21 and the other end is an arbitrary gateway". */
+static void counts_of_all(void **state)
+{
+	struct world *w = *state;
+	struct tjob *a, *b;
+
+	decide(w, 1);
+	a = arrive(w, 0, 0, 3, true);
+	reach(a);
+	b = arrive(w, 1, 3, 3, false);
+	assert_told(b, SAPI_GW_WAIT, "tunnel-limit");
+	assert_told(a, SAPI_GW_MOVE, "tunnel-limit");
+	moves(a);
+	assert_int_equal(b->opens, 1);
+}
+
+/* First embodiment, #704-#709, claim 3: whenever the device can connect; not before it is reached. */
+static void always(void **state)
+{
+	struct world *w = *state;
+	struct tjob *a, *b;
+
+	w->policy.when = WHEN_ALWAYS;
+	decide(w, 0);
+	a = arrive(w, 0, 0, 3, true);
+	b = arrive(w, 0, 3, 3, false);
+	assert_int_equal(a->opens + b->opens, 2);
+	assert_int_equal(w->devices[0].asked, 0);
+	assert_false(reach(a)); /* content flows meanwhile */
+	assert_told(a, SAPI_GW_MOVE, "always");
+	assert_int_equal(w->devices[0].asked, 1);
+	reach(b);
+	assert_null(told(b, SAPI_GW_MOVE));
+	assert_int_equal(w->devices[3].asked, 0);
+}
+
+/* #53-#54, #68-#74: the arriving job's own device is to connect; asked through its own tunnel. */
+static void an_arrival_connects(void **state)
+{
+	struct world *w = *state;
+	struct tjob *b;
+
+	decide(w, 1);
+	arrive(w, 0, 3, 3, false);
+	b = arrive(w, 0, 0, 3, true);
+	assert_told(b, SAPI_GW_DIRECT, "tunnel-limit");
+	assert_non_null(strstr(told(b, SAPI_GW_DIRECT)->text, "through a tunnel of its own"));
+	assert_int_equal(b->opens, 1);
+	assert_true(reach(b)); /* no content */
+	assert_int_equal(w->devices[0].asked, 1);
+	assert_null(told(b, SAPI_GW_MOVE)); /* one decision, told once */
+	moves(b);
+	assert_int_equal(b->fallbacks, 0);
+}
+
+/* ... and where it fails the content goes through that tunnel after all. */
+static void an_arrival_that_fails_to_connect(void **state)
+{
+	struct world *w = *state;
+	struct tjob *b;
+
+	decide(w, 1);
+	arrive(w, 0, 3, 3, false);
+	w->devices[0].refuse = 502;
+	b = arrive(w, 0, 0, 3, true);
+	assert_true(reach(b));
+	assert_int_equal(failures(b), 1);
+	assert_non_null(strstr(b->told[b->n_told - 1].text, "no route to the cloud"));
+	assert_int_equal(b->fallbacks, 1);
+	assert_false(reach(b));
+}
+
+static void await_asked(struct world *w, struct peer *device, unsigned int n)
+{
+	uint64_t end = loop_now(w->loop) + KIT_WAIT_MS;
+
+	while (device->asked < n) {
+		decider_run(w->decider);
+		assert_int_equal(loop_step(w->loop, 5), 0);
+		assert_true(loop_now(w->loop) < end);
+	}
+}
+
+/* A device that fails is left alone, longer each time; its job stays where it is. */
+static void pauses_after_failures(void **state)
+{
+	struct world *w = *state;
+	struct peer *mfp = &w->devices[0];
+	uint64_t first, second;
+	struct tjob *a;
+
+	decide(w, 1);
+	mfp->refuse = 502;
+	a = arrive(w, 0, 0, 3, true);
+	reach(a);
+	arrive(w, 0, 3, 3, false);
+	assert_int_equal(mfp->asked, 1);
+	assert_int_equal(failures(a), 1);
+	first = loop_now(w->loop);
+	await_asked(w, mfp, 2);
+	second = loop_now(w->loop);
+	assert_true(second - first >= 100);
+	await_asked(w, mfp, 3);
+	assert_true(loop_now(w->loop) - second >= 250);
+	kit_settle(w->loop);
+	assert_int_equal(failures(a), 3);
+	assert_int_equal(a->fallbacks, 0); /* nothing was held back */
+}
+
+/* No answer, or an answer that nothing follows, is a failure, too. */
+static void a_device_that_does_not_come(void **state)
+{
+	struct world *w = *state;
+	struct tjob *a;
+
+	w->policy.connect_timeout = 100;
+	decide(w, 1);
+	w->devices[0].mute = true;
+	a = arrive(w, 0, 0, 3, true);
+	reach(a);
+	arrive(w, 0, 3, 3, false);
+	KIT_UNTIL(w->loop, failures(a) == 1);
+	w->devices[0].mute = false;
+	await_asked(w, &w->devices[0], 2);
+	KIT_UNTIL(w->loop, a->connected == 1);
+	KIT_UNTIL(w->loop, failures(a) == 2);
+	assert_non_null(strstr(a->told[a->n_told - 1].text, "did not join"));
+}
+
+/* The session through the tunnel breaks: the device is asked again on the next, no failure. */
+static void asks_again_after_a_break(void **state)
+{
+	struct world *w = *state;
+	struct peer *mfp = &w->devices[0];
+	struct tjob *a;
+
+	decide(w, 1);
+	mfp->mute = true;
+	a = arrive(w, 0, 0, 3, true);
+	reach(a);
+	arrive(w, 0, 3, 3, false);
+	assert_int_equal(mfp->asked, 1);
+	a->view.agent = NULL;
+	h2_abort(mfp->client, -EPIPE, "test");
+	KIT_UNTIL(w->loop, !mfp->client && !mfp->server);
+	mfp->mute = false;
+	peer_up(w, mfp, mfp->name);
+	reach(a);
+	assert_int_equal(mfp->asked, 2);
+	assert_int_equal(failures(a), 0);
+	assert_int_equal(a->n_told, 2); /* open, move: told once */
+}
+
+/* A direct connection that breaks before the job has moved: failed, it stays in its tunnel. */
+static void a_connection_that_breaks(void **state)
+{
+	struct world *w = *state;
+	struct tjob *a, *b;
+
+	decide(w, 1);
+	arrive(w, 0, 3, 3, false);
+	a = arrive(w, 0, 0, 3, true);
+	assert_true(reach(a));
+	a->view.direct = true;
+	decider_run(w->decider);
+	kit_settle(w->loop);
+	a->view.direct = false;
+	decider_run(w->decider);
+	kit_settle(w->loop);
+	assert_int_equal(failures(a), 1);
+	assert_int_equal(a->fallbacks, 1);
+	/* It has a tunnel, so those behind it wait. */
+	b = arrive(w, 0, 3, 3, false);
+	assert_int_equal(b->opens, 0);
+}
+
+/* Higher priority first, then by arrival; one that is withdrawn leaves its turn to the next. */
+static void the_queue(void **state)
+{
+	struct world *w = *state;
+	struct tjob *a, *low, *high, *gone;
+
+	decide(w, 1);
+	a = arrive(w, 0, 3, 3, false);
+	low = arrive(w, 0, 3, 1, false);
+	gone = arrive(w, 0, 3, 6, false);
+	high = arrive(w, 0, 3, 6, false);
+	place_done(gone->place); /* canceled while waiting */
+	place_done(a->place);
+	kit_settle(w->loop);
+	assert_int_equal(gone->opens, 0);
+	assert_int_equal(high->opens, 1);
+	assert_int_equal(low->opens, 0);
+	place_free(high->place);
+	high->place = NULL;
+	kit_settle(w->loop);
+	assert_int_equal(low->opens, 1);
+}
+
+/* A waiting job whose device connects for another reason needs no tunnel, wherever it stands. */
+static void connects_while_waiting(void **state)
+{
+	struct world *w = *state;
+	struct decider_figures f;
+	struct tjob *b;
+
+	decide(w, 1);
+	arrive(w, 0, 3, 3, false);
+	arrive(w, 0, 3, 6, false);
+	w->jobs[1].view.remaining = 1;
+	b = arrive(w, 0, 0, 5, true);
+	place_done(b->place);
+	b->n_told = 0;
+	b->opens = 0;
+	b->view.remaining = 1; /* not worth a connection of its own */
+	b->view.tunnel = 0;
+	assert_int_equal(
+		place_ask(b->place, &(struct place_conf){ b->id, "mfp-1", "gw1", 5, true }), 0);
+	kit_settle(w->loop);
+	assert_non_null(told(b, SAPI_GW_WAIT));
+	w->devices[0].here = true;
+	decider_run(w->decider);
+	kit_settle(w->loop);
+	assert_told(b, SAPI_GW_DIRECT, "direct-connection");
+	assert_int_equal(b->opens, 0);
+	decider_figures(w->decider, &f);
+	assert_int_equal(f.waiting, 1);
+}
+
+/* One request at a time to a device; once it is connected its other jobs need none. */
+static void several_jobs_of_a_device(void **state)
+{
+	struct world *w = *state;
+	struct tjob *low, *high;
+
+	w->policy.when = WHEN_ALWAYS;
+	decide(w, 0);
+	high = arrive(w, 0, 0, 6, true);
+	low = arrive(w, 0, 0, 2, true);
+	place_done(high->place); /* begin anew, both at once */
+	place_done(low->place);
+	high->n_told = low->n_told = 0;
+	assert_int_equal(place_ask(high->place,
+				   &(struct place_conf){ high->id, "mfp-1", "gw1", 6, true }),
+			 0);
+	assert_int_equal(
+		place_ask(low->place, &(struct place_conf){ low->id, "mfp-1", "gw1", 2, true }), 0);
+	w->devices[0].mute = true;
+	reach(high);
+	reach(low);
+	assert_int_equal(w->devices[0].asked, 1);
+	w->devices[0].here = true;
+	decider_run(w->decider);
+	kit_settle(w->loop);
+	/* Whichever was asked for, the other joins without a request when that one has moved. */
+	moves(strcmp(w->devices[0].last.job, low->id) ? high : low);
+	assert_int_equal(w->devices[0].asked, 1);
+	assert_true(low->view.direct && high->view.direct);
+	assert_non_null(told(low, SAPI_GW_MOVE));
+	assert_non_null(told(high, SAPI_GW_MOVE));
+}
+
+/*
+ * "when the usage rate of the CPU 16a becomes equal to or more than a predetermined value"; the
+ * tunnel of the greatest relief, as the kernel has measured it, and only at that gateway.
+ */
+static void cpu_use(void **state)
+{
+	struct world *w = *state;
+	struct tjob *cheap, *dear, *other;
+
+	w->policy.cpu_high = w->policy.cpu_low = 800;
+	w->policy.select = SELECT_RELIEF;
+	decide(w, 0);
+	cheap = arrive(w, 0, 0, 1, true);
+	dear = arrive(w, 0, 1, 5, true);
+	other = arrive(w, 1, 2, 1, true);
+	cheap->cpu_step = 1000000;
+	dear->cpu_step = other->cpu_step = 200000000;
+	reach(cheap);
+	reach(dear);
+	reach(other);
+	KIT_UNTIL(w->loop, w->gateways[0].lists >= 2 && w->gateways[1].lists >= 2);
+	assert_int_equal(w->devices[0].asked + w->devices[1].asked + w->devices[2].asked, 0);
+	w->gateways[0].cpu = 850;
+	KIT_UNTIL(w->loop, w->devices[1].asked == 1);
+	assert_told(dear, SAPI_GW_MOVE, "cpu-limit");
+	assert_non_null(strstr(told(dear, SAPI_GW_MOVE)->text, "cpu 850 >= 800 permille"));
+	assert_int_equal(w->devices[0].asked + w->devices[2].asked, 0);
+	assert_null(told(other, SAPI_GW_KEEP));
+}
+
+/* A busy gateway, and a job comes whose device can connect: it does. */
+static void cpu_use_and_an_arrival(void **state)
+{
+	struct world *w = *state;
+	struct tjob *b, *c;
+
+	w->policy.cpu_high = w->policy.cpu_low = 800;
+	decide(w, 9);
+	w->gateways[0].cpu = 900;
+	arrive(w, 0, 3, 3, false);
+	KIT_UNTIL(w->loop, w->gateways[0].loads >= 2);
+	b = arrive(w, 0, 0, 3, true);
+	assert_told(b, SAPI_GW_DIRECT, "cpu-limit");
+	c = arrive(w, 1, 1, 3, true);
+	assert_told(c, SAPI_GW_OPEN, "below-limit");
+}
+
+/* Equal priorities: the greatest relief decides, and is measured only while it can. */
+static void ties_by_relief(void **state)
+{
+	struct world *w = *state;
+	struct tjob *a, *b;
+
+	decide(w, 2);
+	a = arrive(w, 0, 0, 3, true);
+	KIT_UNTIL(w->loop, loop_step(w->loop, 0) == 0);
+	assert_int_equal(w->gateways[0].lists, 0); /* one tunnel: nothing to choose from */
+	b = arrive(w, 0, 1, 3, true);
+	a->cpu_step = 1000000;
+	b->cpu_step = 90000000;
+	a->view.remaining = 900 * MB; /* would be chosen by the bytes left */
+	reach(a);
+	reach(b);
+	KIT_UNTIL(w->loop, w->gateways[0].lists >= 2);
+	kit_settle(w->loop);
+	assert_int_equal(w->gateways[0].loads, 0);
+	arrive(w, 0, 3, 3, false);
+	assert_told(b, SAPI_GW_MOVE, "tunnel-limit");
+	assert_non_null(strstr(told(b, SAPI_GW_MOVE)->text, "greatest relief"));
+	assert_null(told(a, SAPI_GW_MOVE));
+}
+
+/*
+ * "You may cut it before": told to cut only when the request has arrived. A device that then does
+ * not come has failed: the next try goes through a tunnel.
+ */
+static void cut_with_the_request(void **state)
+{
+	struct world *w = *state;
+	struct decider_figures f;
+	struct tjob *a;
+
+	w->policy.cut = CUT_AFTER_REQUEST;
+	decide(w, 1);
+	w->devices[0].mute = true;
+	a = arrive(w, 0, 0, 3, true);
+	reach(a);
+	arrive(w, 0, 3, 3, false);
+	assert_int_equal(w->devices[0].asked, 1);
+	assert_true(told(a, SAPI_GW_MOVE)->cut_early);
+	a->view.agent = NULL;
+	place_done(a->place);
+	a->view.tunnel = 0;
+	kit_settle(w->loop);
+	assert_int_equal(w->jobs[1].opens, 1);
+	decider_figures(w->decider, &f);
+	assert_int_equal(f.moving, 1); /* still awaited */
+	assert_int_equal(
+		place_ask(a->place, &(struct place_conf){ a->id, "mfp-1", "gw1", 3, true }), 0);
+	kit_settle(w->loop);
+	assert_non_null(told(a, SAPI_GW_WAIT));
+	assert_int_equal(a->opens, 1);
+}
+
+/* #811-#813: 7L before the request; not before the agent knows of the job. */
+static void suspended_before_it_is_asked(void **state)
+{
+	struct world *w = *state;
+	struct tjob *a;
+
+	w->policy.suspend = true;
+	decide(w, 1);
+	a = arrive(w, 0, 0, 3, true);
+	a->view.agent = a->device->client;
+	place_reached(a->place);
+	arrive(w, 0, 3, 3, false);
+	assert_null(told(a, SAPI_GW_MOVE));
+	assert_int_equal(w->devices[0].asked, 0);
+	reach(a);
+	assert_true(told(a, SAPI_GW_MOVE)->suspend);
+	assert_int_equal(w->devices[0].asked, 1);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(below_the_limit),
+		T(at_the_limit),
+		T(nothing_to_move),
+		T(counts_of_a_pair),
+		T(counts_of_all),
+		T(always),
+		T(an_arrival_connects),
+		T(an_arrival_that_fails_to_connect),
+		T(pauses_after_failures),
+		T(a_device_that_does_not_come),
+		T(asks_again_after_a_break),
+		T(a_connection_that_breaks),
+		T(the_queue),
+		T(connects_while_waiting),
+		T(several_jobs_of_a_device),
+		T(cpu_use),
+		T(cpu_use_and_an_arrival),
+		T(ties_by_relief),
+		T(cut_with_the_request),
+		T(suspended_before_it_is_asked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
