@@ -864,6 +864,7 @@ static void cut_with_the_request(void **state)
 	struct tjob *a;
 
 	w->policy.cut = CUT_AFTER_REQUEST;
+	w->policy.connect_timeout = 500;
 	decide(w, 1);
 	w->devices[0].mute = true;
 	a = arrive(w, 0, 0, 3, true);
@@ -878,6 +879,9 @@ static void cut_with_the_request(void **state)
 	assert_int_equal(w->jobs[1].opens, 1);
 	decider_figures(w->decider, &f);
 	assert_int_equal(f.moving, 1); /* still awaited */
+	assert_int_equal(failures(a), 0);
+	KIT_UNTIL(w->loop, failures(a) == 1);
+	assert_non_null(strstr(a->told[a->n_told - 1].text, "it did not come"));
 	assert_int_equal(
 		place_ask(a->place, &(struct place_conf){ a->id, "mfp-1", "gw1", 3, true }), 0);
 	kit_settle(w->loop);

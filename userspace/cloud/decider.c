@@ -1,396 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cloud/decider.h"
+#include "cloud/decider_int.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "cloud/load.h"
-#include "cloud/problem.h"
-#include "cloud/token.h"
-#include "lib/buf.h"
-#include "lib/digest.h"
 #include "lib/err.h"
-#include "lib/h2.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
 #define TICK_MS 1000 /* measurements, deadlines, pauses that are over */
 
-/*
- * Tunnels that count together: those of one gateway, or all. With `count = all` a gateway's own
- * limits (CPU, line) are judged in a second layer, over its tunnels only.
- */
-struct scope {
-	char gateway[NAME_LEN]; /* "": all */
-	struct policy_settings settings;
-	unsigned int layer; /* index of place.told */
-	unsigned int relieving; /* policy's hysteresis */
-	LIST_ENTRY(scope) link;
-};
-
-enum place_state {
-	PLACE_IDLE,
-	PLACE_WAITING, /* in the queue */
-	PLACE_OPEN, /* its tunnel exists or is on its way there */
-};
-
-enum move_state {
-	MOVE_NONE,
-	MOVE_DUE, /* decided; asked for when the agent answers through the tunnel */
-	MOVE_ASKED,
-	MOVE_CONNECTED, /* the device says so, but has not joined the job yet */
-	MOVE_JOINED, /* the direct path is there: the tunnel is closed, or used beside it */
-};
-
-#define NOT_TOLD (-1)
-
-struct place {
-	struct decider *owner;
-	const struct place_ops *ops;
-	void *arg;
-	enum place_state state;
-	char job[ID_LEN];
-	char device[NAME_LEN];
-	uint8_t priority;
-	bool connectable;
-	struct scope *scope; /* its gateway's */
-	uint64_t opened; /* loop time */
-	/* of one that waits */
-	bool judged; /* had a decision since its circumstances changed */
-	enum policy_reason reason; /* of it */
-	/* of one that has a tunnel */
-	int told[2]; /* reason of the last keep, by layer */
-	enum move_state move;
-	bool split; /* the move is to use both paths until another is decided */
-	bool held; /* no content into the tunnel: the job arrived when its device was to connect */
-	struct sapi_gateway_event due; /* the move's decision */
-	enum policy_reason due_reason;
-	bool due_told;
-	struct h2_call *call; /* the connect request */
-	struct h2_call *probe; /* answered after the request arrived */
-	uint64_t deadline; /* loop time, of MOVE_CONNECTED */
-	/* of the device, as this job knows it */
-	bool left; /* the tunnel was cut with the request; the device has not been seen since */
-	unsigned int failures;
-	uint64_t retry_at; /* loop time */
-	LIST_ENTRY(place) link;
-	TAILQ_ENTRY(place) queue;
-};
-
-struct decider {
-	struct decider_conf conf;
-	char self[NAME_LEN];
-	struct scope all;
-	LIST_HEAD(, scope) gateways; /* few, and they stay once made */
-	LIST_HEAD(, place) places;
-	TAILQ_HEAD(queue, place) waiting; /* higher priority first, then by arrival */
-	size_t n_busy; /* places that are not idle */
-	struct loads *loads;
-	struct loop_defer *run;
-	struct loop_timer *tick;
-	struct decider_figures figures; /* the counters of them */
-};
-
-static uint64_t now(const struct decider *c)
-{
-	return loop_now(c->conf.loop);
-}
-
-static struct place_view look(const struct place *p)
-{
-	struct place_view v = { 0 };
-
-	p->ops->look(&v, p->arg);
-	if (v.agent && !h2_usable(v.agent))
-		v.agent = NULL;
-	return v;
-}
-
-static bool is_paused(const struct place *p)
-{
-	return p->retry_at > now(p->owner);
-}
-
 void decider_run(struct decider *c)
 {
 	if (c)
 		loop_defer_call(c->run);
-}
-
-/* ---- telling ---- */
-
-static void event_init(struct sapi_gateway_event *ev, const struct place *p,
-		       enum sapi_gateway_action action, const struct policy_decision *d)
-{
-	const struct policy_settings *s = p->owner->conf.policy;
-
-	memset(ev, 0, sizeof(*ev));
-	ev->event = SAPI_GW_DECISION;
-	memcpy(ev->job, p->job, ID_LEN);
-	ev->action = action;
-	snprintf(ev->reason, sizeof(ev->reason), "%s", policy_reason_str(d->reason));
-	snprintf(ev->text, sizeof(ev->text), "%s", d->text);
-	ev->cut_early = action == SAPI_GW_MOVE && s->cut == CUT_AFTER_REQUEST;
-	ev->suspend = action == SAPI_GW_MOVE && s->suspend;
-}
-
-static void publish(struct place *p, struct sapi_gateway_event *ev, enum policy_reason reason)
-{
-	ev->time = clock_wall_ms();
-	ev->tunnel = look(p).tunnel;
-	p->owner->figures.decisions[reason]++;
-	log_info("policy: %s: job %s: %s: %s: %s", p->scope->gateway, p->job,
-		 sapi_gateway_action_str(ev->action), ev->reason, ev->text);
-	p->ops->on_event(ev, p->arg);
-}
-
-static void tell(struct place *p, enum sapi_gateway_action action, const struct policy_decision *d)
-{
-	struct sapi_gateway_event ev;
-
-	event_init(&ev, p, action, d);
-	publish(p, &ev, d->reason);
-}
-
-/* The move's decision, at the moment at which the delivery is to act on it. */
-static void tell_due(struct place *p)
-{
-	if (p->due_told)
-		return;
-	p->due_told = true;
-	publish(p, &p->due, p->due_reason);
-}
-
-/* ---- moves ---- */
-
-static void move_clear(struct place *p)
-{
-	if (p->call)
-		h2_call_cancel(p->call);
-	if (p->probe)
-		h2_call_cancel(p->probe);
-	p->call = NULL;
-	p->probe = NULL;
-	p->move = MOVE_NONE;
-	p->split = false;
-	p->held = false;
-}
-
-static void leave_alone(struct place *p)
-{
-	const struct decider_conf *conf = &p->owner->conf;
-	uint64_t ms = conf->retry_min;
-	unsigned int n = ++p->failures;
-
-	while (--n && ms < conf->retry_max)
-		ms *= 2;
-	p->retry_at = now(p->owner) + (ms < conf->retry_max ? ms : conf->retry_max);
-}
-
-static void move_failed(struct place *p, const char *why)
-{
-	struct sapi_gateway_event ev = { .event = SAPI_GW_MOVE_FAILED, .time = clock_wall_ms() };
-	bool held = p->held;
-
-	memcpy(ev.job, p->job, ID_LEN);
-	ev.tunnel = look(p).tunnel;
-	snprintf(ev.text, sizeof(ev.text), "device %s: %.400s", p->device, why);
-	log_limited(p->device, LOG_LVL_WARNING, "move: %s: job %s: failed: %.400s", p->device,
-		    p->job, why);
-	p->owner->figures.failed++;
-	leave_alone(p);
-	move_clear(p);
-	p->told[0] = p->told[1] = POLICY_R_MOVE_FAILED;
-	p->ops->on_event(&ev, p->arg);
-	if (held)
-		p->ops->on_fallback(p->arg);
-	decider_run(p->owner);
-}
-
-static void move_advance(struct place *p);
-
-static void on_answer(const struct h2_reply *reply, void *arg)
-{
-	struct place *p = arg;
-	struct sapi_connect_reply answer = { 0 };
-	struct problem problem;
-	struct err e = { 0 };
-
-	p->call = NULL;
-	if (p->move != MOVE_ASKED)
-		return;
-	if (look(p).direct) {
-		move_advance(p); /* it was quicker than its answer */
-	} else if (reply->err && reply->err != -ETIMEDOUT) {
-		/* The session broke, which is not the device's failure: asked again on the next. */
-		p->move = MOVE_DUE;
-	} else if (problem_of_reply(reply, "agent", &problem)) {
-		move_failed(p, problem.text);
-	} else if (sapi_connect_reply_decode(reply->body, reply->len, &answer, &e)) {
-		move_failed(p, err_text(&e));
-	} else if (!answer.connected) {
-		move_failed(p, "agent: it did not connect");
-	} else {
-		log_info("move: %s: job %s: %s", p->device, p->job,
-			 answer.reused ? "was connected already" : "connected");
-		p->move = MOVE_CONNECTED;
-		p->deadline = now(p->owner) + p->owner->conf.policy->connect_timeout;
-		p->ops->on_connected(p->arg);
-		decider_run(p->owner);
-	}
-}
-
-/* The request has arrived, because what was sent after it was answered: the tunnel may be cut. */
-static void on_probe(const struct h2_reply *reply, void *arg)
-{
-	struct place *p = arg;
-
-	p->probe = NULL;
-	if (!reply->err && p->move >= MOVE_ASKED)
-		tell_due(p);
-}
-
-static int post_connect(struct place *p, struct h2 *agent)
-{
-	struct decider_conf *conf = &p->owner->conf;
-	struct sapi_connect body = { .address = conf->public };
-	struct h2_request req = {
-		.method = "POST",
-		.path = "/v1/connect",
-		.type = "application/json",
-		.timeout_ms = (uint32_t)conf->policy->connect_timeout,
-	};
-	struct buf json;
-	int ret;
-
-	snprintf(body.job, sizeof(body.job), "%s", p->job);
-	snprintf(body.cloud, sizeof(body.cloud), "%s", p->owner->self);
-	buf_init_secret(&json, SAPI_MAX);
-	ret = tokens_issue(conf->tokens, p->job, p->device, body.token);
-	if (!ret)
-		ret = sapi_connect_encode(&body, &json);
-	secret_wipe(&body, sizeof(body));
-	req.body = json.data;
-	req.body_len = json.len;
-	if (!ret)
-		ret = h2_fetch(agent, &req, on_answer, p, &p->call);
-	if (ret)
-		p->call = NULL;
-	buf_fini(&json);
-	return ret;
-}
-
-/*
- * Ask the device through the tunnel (#708, #813). What the delivery is to do about it (suspend the
- * job, #811) goes out first; unless the tunnel is to be cut with the request, which must have
- * arrived by then.
- */
-static void move_ask(struct place *p)
-{
-	struct h2_request probe = {
-		.method = "GET",
-		.path = "/v1/hello",
-		.timeout_ms = (uint32_t)p->owner->conf.policy->connect_timeout,
-	};
-	struct place_view v;
-	int ret;
-
-	if (!p->due.cut_early)
-		tell_due(p);
-	v = look(p);
-	if (!v.agent || p->move != MOVE_DUE)
-		return;
-	p->move = MOVE_ASKED;
-	ret = post_connect(p, v.agent);
-	if (!ret && p->due.cut_early && !p->due_told)
-		ret = h2_fetch(v.agent, &probe, on_probe, p, &p->probe);
-	if (ret)
-		move_failed(p, shunt_strerror(ret));
-}
-
-/* The device is connected: the delivery joins when it hears of the decision. */
-static void move_join(struct place *p)
-{
-	tell_due(p);
-	p->ops->on_connected(p->arg);
-	if (p->move != MOVE_DUE)
-		return;
-	if (look(p).direct)
-		p->move = MOVE_JOINED;
-	else
-		move_failed(p, "it is connected, but its connection could not be used");
-}
-
-static void move_advance(struct place *p)
-{
-	struct place_view v = look(p);
-
-	if (p->move && p->move < MOVE_JOINED && v.direct) {
-		tell_due(p);
-		p->move = MOVE_JOINED;
-	} else if (p->move == MOVE_DUE) {
-		/* A job that the agent has not heard of cannot be suspended. */
-		if (p->owner->conf.direct(p->device, p->owner->conf.arg))
-			move_join(p);
-		else if (v.agent && (p->held || !p->due.suspend || v.sending))
-			move_ask(p);
-	} else if (p->move == MOVE_CONNECTED && now(p->owner) >= p->deadline) {
-		move_failed(p, "it said it was connected, but did not join the job in time");
-	} else if (p->move == MOVE_JOINED && !v.direct && !v.closing) {
-		move_failed(p, "its connection broke before the job had moved");
-	}
-}
-
-/* Was its device asked to connect, and has not come yet? */
-static bool is_awaited(const struct place *p)
-{
-	return (p->left && !look(p).direct) || (p->move && p->move < MOVE_JOINED);
-}
-
-/* A device is asked for one job at a time; others may move when it is connected. */
-static bool device_busy(const struct place *p)
-{
-	const struct place *other;
-
-	if (p->owner->conf.direct(p->device, p->owner->conf.arg))
-		return false;
-	LIST_FOREACH(other, &p->owner->places, link)
-		if (other != p && !strcmp(other->device, p->device) && is_awaited(other))
-			return true;
-	return false;
-}
-
-static void move_due(struct place *p, enum sapi_gateway_action action,
-		     const struct policy_decision *d)
-{
-	p->move = MOVE_DUE;
-	p->split = action == SAPI_GW_SPLIT;
-	p->due_reason = d->reason;
-	p->due_told = false;
-	p->told[0] = p->told[1] = NOT_TOLD;
-	event_init(&p->due, p, action, d);
-}
-
-static bool is_beside(const struct place *p)
-{
-	return p->split && p->move == MOVE_JOINED;
-}
-
-static void move_start(struct place *p, const struct policy_decision *d)
-{
-	if (is_beside(p)) {
-		/* Both paths are there: what is left to do is to cut the tunnel. */
-		p->split = false;
-		tell(p, SAPI_GW_MOVE, d);
-		return;
-	}
-	if (p->move || device_busy(p))
-		return;
-	move_due(p, d->action == POLICY_SPLIT ? SAPI_GW_SPLIT : SAPI_GW_MOVE, d);
-	move_advance(p);
 }
 
 /* ---- one run of the policy ---- */
@@ -402,7 +28,7 @@ static bool in_scope(const struct scope *s, const struct place *p)
 
 static void fill_tunnel(const struct place *p, struct policy_tunnel *out)
 {
-	struct place_view v = look(p);
+	struct place_view v = place_look(p);
 
 	*out = (struct policy_tunnel){
 		.id = v.tunnel,
@@ -410,12 +36,12 @@ static void fill_tunnel(const struct place *p, struct policy_tunnel *out)
 		.device = p->device,
 		.priority = p->priority,
 		.connectable = p->connectable,
-		.beside = is_beside(p),
+		.beside = place_is_beside(p),
 		.closing = v.closing,
-		.failed = is_paused(p),
+		.failed = place_is_paused(p),
 		.remaining = v.remaining,
 		.load_ns = loads_tunnel(p->owner->loads, p->scope->gateway, v.tunnel),
-		.age_ms = now(p->owner) - p->opened,
+		.age_ms = loop_now(p->owner->conf.loop) - p->opened,
 	};
 	/* A device that came late, after its move had failed, is welcome all the same. */
 	out->moving = !out->beside && (p->move || v.direct);
@@ -429,9 +55,9 @@ static void fill_arrival(const struct place *w, uint32_t ahead, struct policy_ar
 		.job = w->job,
 		.device = w->device,
 		.priority = w->priority,
-		.connectable = w->connectable && !is_paused(w) && !device_busy(w),
+		.connectable = w->connectable && !place_is_paused(w) && !place_device_busy(w),
 		.direct = w->connectable && conf->direct(w->device, conf->arg),
-		.remaining = look(w).remaining,
+		.remaining = place_look(w).remaining,
 		.ahead = ahead,
 	};
 }
@@ -477,7 +103,7 @@ static void keep_told(struct place *p, unsigned int layer, const struct policy_d
 	if (p->told[layer] == (int)d->reason || p->move || d->reason == POLICY_R_BELOW_LIMIT)
 		return;
 	p->told[layer] = (int)d->reason;
-	tell(p, SAPI_GW_KEEP, d);
+	place_tell(p, SAPI_GW_KEEP, d);
 }
 
 static void carry_out(struct place **places, const struct scope *s, const struct policy_result *r)
@@ -491,7 +117,7 @@ static void carry_out(struct place **places, const struct scope *s, const struct
 		if (p->state != PLACE_OPEN)
 			continue; /* ended by what was carried out before */
 		if (d->action == POLICY_MOVE || d->action == POLICY_SPLIT)
-			move_start(p, d);
+			place_move(p, d);
 		else if (r->relieving)
 			keep_told(p, s->layer, d);
 	}
@@ -551,7 +177,7 @@ static void open_place(struct place *p)
 {
 	leave_queue(p);
 	p->state = PLACE_OPEN;
-	p->opened = now(p->owner);
+	p->opened = loop_now(p->owner->conf.loop);
 	p->told[0] = p->told[1] = NOT_TOLD;
 }
 
@@ -561,16 +187,14 @@ static bool connect_first(struct place *w, struct policy_decision *d)
 
 	if (d->reason == POLICY_R_DIRECT) {
 		if (!w->judged || w->reason != d->reason)
-			tell(w, SAPI_GW_DIRECT, d); /* and the delivery is done with us */
+			place_tell(w, SAPI_GW_DIRECT, d); /* and the delivery is done with us */
 		w->judged = true;
 		w->reason = d->reason;
 		return w->state != PLACE_WAITING;
 	}
 	snprintf(d->text + len, sizeof(d->text) - len, "; asked through a tunnel of its own");
 	open_place(w);
-	move_due(w, SAPI_GW_DIRECT, d);
-	w->held = true;
-	tell_due(w);
+	place_hold(w, d);
 	w->ops->on_open(w->arg);
 	return true;
 }
@@ -581,7 +205,7 @@ static void wait_told(struct place *w, const struct policy_decision *d)
 		return;
 	w->judged = true;
 	w->reason = d->reason;
-	tell(w, SAPI_GW_WAIT, d);
+	place_tell(w, SAPI_GW_WAIT, d);
 }
 
 /* With `count = all`, a gateway's own limits have a say beside the number of tunnels. */
@@ -607,7 +231,7 @@ static bool settle(struct decider *c, struct scope *s, struct place *w, uint32_t
 	switch (d.action) {
 	case POLICY_OPEN:
 		open_place(w);
-		tell(w, SAPI_GW_OPEN, &d);
+		place_tell(w, SAPI_GW_OPEN, &d);
 		w->ops->on_open(w->arg);
 		return true;
 	case POLICY_DIRECT:
@@ -657,8 +281,8 @@ static void on_run(void *arg)
 	if (!c->n_busy)
 		return;
 	LIST_FOREACH(p, &c->places, link)
-		if (p->state == PLACE_OPEN && p->move)
-			move_advance(p);
+		if (p->move || p->state == PLACE_CUT)
+			place_advance(p);
 	if (c->conf.policy->count == COUNT_ALL)
 		run_scope(c, &c->all);
 	LIST_FOREACH(s, &c->gateways, link) {
@@ -767,6 +391,8 @@ void place_free(struct place *p)
 	if (!p)
 		return;
 	place_done(p);
+	if (p->state != PLACE_IDLE)
+		place_idle(p);
 	LIST_REMOVE(p, link);
 	free(p);
 }
@@ -784,6 +410,14 @@ static void queue_insert(struct decider *c, struct place *p)
 	c->figures.waiting++;
 }
 
+void place_idle(struct place *p)
+{
+	place_move_clear(p);
+	p->state = PLACE_IDLE;
+	if (!--p->owner->n_busy)
+		loop_timer_stop(p->owner->tick);
+}
+
 int place_ask(struct place *p, const struct place_conf *conf)
 {
 	struct decider *c = p->owner;
@@ -796,9 +430,10 @@ int place_ask(struct place *p, const struct place_conf *conf)
 	p->priority = conf->priority;
 	p->connectable = conf->connectable;
 	/* Its tunnel was cut for a device that then did not come. */
-	if (p->left)
-		leave_alone(p);
-	p->left = false;
+	if (p->state == PLACE_CUT) {
+		place_leave_alone(p);
+		place_idle(p);
+	}
 	p->judged = false;
 	p->state = PLACE_WAITING;
 	queue_insert(c, p);
@@ -816,11 +451,15 @@ void place_done(struct place *p)
 		return;
 	if (p->state == PLACE_WAITING)
 		leave_queue(p);
-	p->left = p->move && p->move < MOVE_JOINED && p->due.cut_early && p->due_told;
-	move_clear(p);
-	p->state = PLACE_IDLE;
-	if (!--p->owner->n_busy)
-		loop_timer_stop(p->owner->tick);
+	if (p->move && p->move < MOVE_JOINED && p->due.cut_early && p->due_told) {
+		if (p->move != MOVE_CONNECTED)
+			p->deadline = loop_now(p->owner->conf.loop) +
+				      p->owner->conf.policy->connect_timeout;
+		place_move_clear(p);
+		p->state = PLACE_CUT;
+	} else {
+		place_idle(p);
+	}
 	decider_run(p->owner);
 }
 
@@ -843,7 +482,7 @@ void decider_figures(const struct decider *c, struct decider_figures *out)
 		return;
 	*out = c->figures;
 	LIST_FOREACH(p, &c->places, link)
-		out->moving += is_awaited(p) || (p->move == MOVE_JOINED && !p->split);
+		out->moving += place_is_awaited(p) || (p->move == MOVE_JOINED && !p->split);
 }
 
 int decider_new(const struct decider_conf *conf, struct decider **out)
