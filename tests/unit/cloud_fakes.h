@@ -260,6 +260,10 @@ struct world {
 	int refuse_suspend; /* HTTP status, 0: do it */
 	bool suspend_in_vain;
 	const struct h2 *resumed_on;
+	unsigned int asked; /* to connect (7G), through a tunnel */
+	int refuse_connect; /* HTTP status, 0: do it */
+	bool mute_connect; /* no answer, and no connection either */
+	struct h2_req *connecting;
 };
 
 /* ---- manager ---- */
@@ -680,6 +684,40 @@ static void agent_resume(struct h2_req *req, void *arg)
 	h2_respond(req, 204, NULL, NULL, 0);
 }
 
+static void asking_closed(struct h2_req *req, int err, void *arg)
+{
+	struct world *w = arg;
+
+	(void)err;
+	if (w->connecting == req)
+		w->connecting = NULL;
+}
+
+static void agent_dials(struct world *w);
+
+/* The cloud asks for a connection to itself. */
+static void agent_asked(struct h2_req *req, void *arg)
+{
+	struct world *w = arg;
+	struct sapi_connect ask;
+
+	if (body_decode(req, &sapi_connect_schema, &ask))
+		return;
+	assert_string_equal(ask.cloud, "cloud1");
+	assert_int_equal(ask.address.port, 8443);
+	w->asked++;
+	if (w->refuse_connect) {
+		h2_problem(req, w->refuse_connect, "connect-failed", "no route to the cloud");
+		return;
+	}
+	memcpy(w->token, ask.token, ID_LEN);
+	memcpy(w->token_job, ask.job, ID_LEN);
+	w->connecting = req;
+	h2_req_on_close(req, asking_closed, w);
+	if (!w->mute_connect)
+		agent_dials(w);
+}
+
 static const struct h2_route agent_table[] = {
 	{ "GET", "/v1/hello", ROLE_BIT(ROLE_CLOUD), 0, 0, agent_hello },
 	{ "PUT", "/v1/jobs/{id}", ROLE_BIT(ROLE_CLOUD), SAPI_MAX, 0, agent_put },
@@ -689,6 +727,7 @@ static const struct h2_route agent_table[] = {
 	{ "GET", "/v1/jobs/{id}/events", ROLE_BIT(ROLE_CLOUD), 0, 0, agent_events },
 	{ "POST", "/v1/jobs/{id}/suspend", ROLE_BIT(ROLE_CLOUD), SAPI_MAX, 0, agent_suspend },
 	{ "POST", "/v1/jobs/{id}/resume", ROLE_BIT(ROLE_CLOUD), SAPI_MAX, 0, agent_resume },
+	{ "POST", "/v1/connect", ROLE_BIT(ROLE_CLOUD), SAPI_MAX, 0, agent_asked },
 };
 
 static void agent_session_closed(struct h2 *h2, int err, const char *why, void *arg)
@@ -732,6 +771,17 @@ static void direct_up(struct h2 *h2, int err, const char *why, void *arg)
 		fail_msg("agent: %s", why);
 	w->direct = h2;
 	h2_on_close(h2, direct_closed, w);
+	if (w->connecting) {
+		struct sapi_connect_reply reply = { .connected = true };
+
+		body_respond(w->connecting, 200, &sapi_connect_reply_schema, &reply);
+		w->connecting = NULL;
+	}
+}
+
+static void agent_dials(struct world *w)
+{
+	dial_cloud(w, w->device_tls, &w->agent_routes, direct_up);
 }
 
 /* The device dials the cloud, with the token it was given through the gateway. */
@@ -739,7 +789,7 @@ static inline void agent_connect(struct world *w)
 {
 	memcpy(w->token, w->last_open.connect.token, ID_LEN);
 	memcpy(w->token_job, w->last_open.job, ID_LEN);
-	dial_cloud(w, w->device_tls, &w->agent_routes, direct_up);
+	agent_dials(w);
 }
 
 /* ---- set-up ---- */

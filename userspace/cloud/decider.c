@@ -11,7 +11,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 
-#define TICK_MS 1000 /* measurements, deadlines, pauses that are over */
+#define TICK_MS 1000 /* measurements */
 
 void decider_run(struct decider *c)
 {
@@ -272,6 +272,22 @@ static void run_scope(struct decider *c, struct scope *s)
 		judge(c, s, NULL, 0, NULL);
 }
 
+/* Have the next run no later than the first deadline or end of a pause. */
+static void set_wake(struct decider *c)
+{
+	uint64_t now = loop_now(c->conf.loop), first = UINT64_MAX;
+	const struct place *p;
+
+	LIST_FOREACH(p, &c->places, link) {
+		if ((p->move == MOVE_CONNECTED || p->state == PLACE_CUT) && p->deadline < first)
+			first = p->deadline;
+		if (p->state != PLACE_IDLE && p->retry_at > now && p->retry_at < first)
+			first = p->retry_at;
+	}
+	if (first != UINT64_MAX)
+		loop_timer_set(c->wake, first > now ? first - now : 0);
+}
+
 static void on_run(void *arg)
 {
 	struct decider *c = arg;
@@ -291,6 +307,12 @@ static void on_run(void *arg)
 		else if (has_second_layer(c))
 			judge(c, s, NULL, 0, NULL);
 	}
+	set_wake(c);
+}
+
+static void on_wake(void *arg)
+{
+	decider_run(arg);
 }
 
 /* ---- measuring ---- */
@@ -429,11 +451,6 @@ int place_ask(struct place *p, const struct place_conf *conf)
 	snprintf(p->device, sizeof(p->device), "%s", conf->device);
 	p->priority = conf->priority;
 	p->connectable = conf->connectable;
-	/* Its tunnel was cut for a device that then did not come. */
-	if (p->state == PLACE_CUT) {
-		place_leave_alone(p);
-		place_idle(p);
-	}
 	p->judged = false;
 	p->state = PLACE_WAITING;
 	queue_insert(c, p);
@@ -451,6 +468,9 @@ void place_done(struct place *p)
 		return;
 	if (p->state == PLACE_WAITING)
 		leave_queue(p);
+	/* The delivery has given up on the device before we did. */
+	if (p->state == PLACE_CUT && !place_look(p).direct)
+		place_leave_alone(p);
 	if (p->move && p->move < MOVE_JOINED && p->due.cut_early && p->due_told) {
 		if (p->move != MOVE_CONNECTED)
 			p->deadline = loop_now(p->owner->conf.loop) +
@@ -511,6 +531,8 @@ int decider_new(const struct decider_conf *conf, struct decider **out)
 	if (!ret)
 		ret = loop_timer_new(conf->loop, on_tick, c, &c->tick);
 	if (!ret)
+		ret = loop_timer_new(conf->loop, on_wake, c, &c->wake);
+	if (!ret)
 		ret = loads_new(&loads, &c->loads);
 	if (ret) {
 		decider_free(c);
@@ -532,6 +554,7 @@ void decider_free(struct decider *c)
 	}
 	loads_free(c->loads);
 	loop_timer_free(c->tick);
+	loop_timer_free(c->wake);
 	loop_defer_free(c->run);
 	free(c);
 }

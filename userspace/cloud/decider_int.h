@@ -84,7 +84,8 @@ struct decider {
 	size_t n_busy; /* places that are not idle */
 	struct loads *loads;
 	struct loop_defer *run;
-	struct loop_timer *tick;
+	struct loop_timer *tick; /* while there is anything to decide */
+	struct loop_timer *wake; /* deadlines, ends of pauses */
 	struct decider_figures figures; /* the counters of them */
 };
 
