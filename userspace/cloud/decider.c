@@ -43,8 +43,9 @@ static void fill_tunnel(const struct place *p, struct policy_tunnel *out)
 		.load_ns = loads_tunnel(p->owner->loads, p->scope->gateway, v.tunnel),
 		.age_ms = loop_now(p->owner->conf.loop) - p->opened,
 	};
+	out->splitting = p->split && !out->beside;
 	/* A device that came late, after its move had failed, is welcome all the same. */
-	out->moving = !out->beside && (p->move || v.direct);
+	out->moving = !p->split && (p->move || v.direct);
 }
 
 static void fill_arrival(const struct place *w, uint32_t ahead, struct policy_arrival *out)
@@ -55,33 +56,54 @@ static void fill_arrival(const struct place *w, uint32_t ahead, struct policy_ar
 		.job = w->job,
 		.device = w->device,
 		.priority = w->priority,
-		.connectable = w->connectable && !place_is_paused(w) && !place_device_busy(w),
+		.connectable = w->connectable && !place_is_paused(w),
 		.direct = w->connectable && conf->direct(w->device, conf->arg),
 		.remaining = place_look(w).remaining,
 		.ahead = ahead,
 	};
 }
 
-/* The scope's open places and the policy's view of them, in the same order; freed by the caller. */
-static int collect(struct decider *c, const struct scope *s, struct place ***places,
-		   struct policy_tunnel **tunnels, size_t *n)
-{
-	struct place *p;
-	size_t i = 0;
+/* What the policy is shown of a scope; arrays over its open places. */
+struct picture {
+	struct place **places;
+	struct policy_tunnel *tunnels;
+	const char **busy; /* devices that are awaited for other jobs */
+	struct policy_arrival arrival;
+	struct policy_input in;
+};
 
-	*n = 0;
+static void picture_fini(struct picture *pic)
+{
+	free(pic->places);
+	free(pic->tunnels);
+	free(pic->busy);
+}
+
+static int picture_init(struct picture *pic, struct decider *c, const struct scope *s)
+{
+	size_t all = 0;
+	struct place *p;
+
+	memset(pic, 0, sizeof(*pic));
+	pic->in.settings = &s->settings;
 	LIST_FOREACH(p, &c->places, link)
-		*n += p->state == PLACE_OPEN && in_scope(s, p);
-	*places = calloc(*n + 1, sizeof(struct place *));
-	*tunnels = calloc(*n + 1, sizeof(struct policy_tunnel));
-	if (!*places || !*tunnels)
+		all++;
+	pic->places = calloc(all + 1, sizeof(struct place *));
+	pic->tunnels = calloc(all + 1, sizeof(struct policy_tunnel));
+	pic->busy = calloc(all + 1, sizeof(char *));
+	if (!pic->places || !pic->tunnels || !pic->busy)
 		return -ENOMEM;
 	LIST_FOREACH(p, &c->places, link) {
-		if (p->state != PLACE_OPEN || !in_scope(s, p))
-			continue;
-		(*places)[i] = p;
-		fill_tunnel(p, &(*tunnels)[i++]);
+		if (p->state == PLACE_OPEN && in_scope(s, p)) {
+			pic->places[pic->in.n] = p;
+			fill_tunnel(p, &pic->tunnels[pic->in.n++]);
+		} else if (place_is_awaited(p) && !c->conf.direct(p->device, c->conf.arg)) {
+			pic->busy[pic->in.n_busy++] = p->device;
+		}
 	}
+	pic->in.tunnels = pic->tunnels;
+	pic->in.busy = pic->busy;
+	pic->in.totals.tunnels = (uint32_t)pic->in.n;
 	return 0;
 }
 
@@ -95,6 +117,8 @@ static void measure_totals(struct decider *c, const struct scope *s, const struc
 		out->waiting += p != w && p->judged && in_scope(s, p);
 	out->cpu_permille = s->gateway[0] ? loads_cpu(c->loads, s->gateway) : POLICY_CPU_UNKNOWN;
 	out->line_speed = s->gateway[0] ? loads_line(c->loads, s->gateway) : POLICY_LINE_UNKNOWN;
+	out->line_settling = s->line_moved &&
+			     loop_now(c->conf.loop) - s->line_moved < POLICY_LINE_INTERVAL;
 	out->relieving = s->relieving;
 }
 
@@ -106,7 +130,7 @@ static void keep_told(struct place *p, unsigned int layer, const struct policy_d
 	place_tell(p, SAPI_GW_KEEP, d);
 }
 
-static void carry_out(struct place **places, const struct scope *s, const struct policy_result *r)
+static void carry_out(struct place **places, struct scope *s, const struct policy_result *r)
 {
 	size_t i;
 
@@ -116,6 +140,8 @@ static void carry_out(struct place **places, const struct scope *s, const struct
 
 		if (p->state != PLACE_OPEN)
 			continue; /* ended by what was carried out before */
+		if (d->action == POLICY_MOVE && d->reason == POLICY_R_LINE_SPEED)
+			s->line_moved = loop_now(p->owner->conf.loop);
 		if (d->action == POLICY_MOVE || d->action == POLICY_SPLIT)
 			place_move(p, d);
 		else if (r->relieving)
@@ -130,37 +156,31 @@ static void carry_out(struct place **places, const struct scope *s, const struct
 static int judge(struct decider *c, struct scope *s, const struct place *w, uint32_t ahead,
 		 struct policy_decision *out)
 {
-	struct policy_input in = { .settings = &s->settings };
 	struct policy_result result = { 0 };
-	struct policy_arrival arrival;
-	struct policy_tunnel *tunnels = NULL;
-	struct place **places = NULL;
+	struct picture pic;
 	int ret;
 
-	ret = collect(c, s, &places, &tunnels, &in.n);
+	ret = picture_init(&pic, c, s);
 	if (ret)
 		goto out;
-	in.tunnels = tunnels;
-	in.totals.tunnels = (uint32_t)in.n;
-	measure_totals(c, s, w, &in.totals);
+	measure_totals(c, s, w, &pic.in.totals);
 	if (w) {
-		fill_arrival(w, ahead, &arrival);
-		in.arrival = &arrival;
+		fill_arrival(w, ahead, &pic.arrival);
+		pic.in.arrival = &pic.arrival;
 	}
-	ret = policy_run(&in, &result);
+	ret = policy_run(&pic.in, &result);
 	if (ret)
 		goto out;
 	s->relieving = result.relieving;
 	if (out)
 		*out = result.arrival;
-	carry_out(places, s, &result);
+	carry_out(pic.places, s, &result);
 	policy_result_fini(&result);
 out:
 	if (ret)
 		log_err("policy: %s: not run: %s", s->gateway[0] ? s->gateway : "-",
 			shunt_strerror(ret));
-	free(places);
-	free(tunnels);
+	picture_fini(&pic);
 	return ret;
 }
 

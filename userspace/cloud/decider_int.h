@@ -23,6 +23,7 @@ struct scope {
 	struct policy_settings settings;
 	unsigned int layer; /* index of place.told */
 	unsigned int relieving; /* policy's hysteresis */
+	uint64_t line_moved; /* loop time of the last move for the line, 0: none */
 	LIST_ENTRY(scope) link;
 };
 

@@ -136,8 +136,11 @@ static void on_load(const struct h2_reply *reply, void *arg)
 
 	s->load = NULL;
 	s->cpu_permille = POLICY_CPU_UNKNOWN;
-	if (usable(s, reply, "load", ret, err_text(&e)))
+	s->line_speed = POLICY_LINE_UNKNOWN;
+	if (usable(s, reply, "load", ret, err_text(&e))) {
 		s->cpu_permille = load.cpu_permille;
+		s->line_speed = load.line_speed;
+	}
 	s->loads->conf.on_news(s->name, s->loads->conf.arg);
 }
 

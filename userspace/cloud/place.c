@@ -47,8 +47,11 @@ static void event_init(struct sapi_gateway_event *ev, const struct place *p,
 	ev->action = action;
 	snprintf(ev->reason, sizeof(ev->reason), "%s", policy_reason_str(d->reason));
 	snprintf(ev->text, sizeof(ev->text), "%s", d->text);
-	ev->cut_early = action == SAPI_GW_MOVE && s->cut == CUT_AFTER_REQUEST;
-	ev->suspend = action == SAPI_GW_MOVE && s->suspend;
+	/* To cut early, or to hold the job meanwhile, is for those who are not connected yet. */
+	if (action == SAPI_GW_MOVE && !place_is_beside(p)) {
+		ev->cut_early = s->cut == CUT_AFTER_REQUEST;
+		ev->suspend = s->suspend;
+	}
 }
 
 static void publish(struct place *p, struct sapi_gateway_event *ev, enum policy_reason reason)
@@ -228,6 +231,7 @@ static void move_ask(struct place *p)
 /* The device is connected: the delivery joins when it hears of the decision. */
 static void move_join(struct place *p)
 {
+	p->due.cut_early = p->due.suspend = false;
 	tell_due(p);
 	p->ops->on_connected(p->arg);
 	if (p->move != MOVE_DUE)
@@ -315,8 +319,8 @@ void place_move(struct place *p, const struct policy_decision *d)
 {
 	if (place_is_beside(p)) {
 		/* Both paths are there: what is left to do is to cut the tunnel. */
-		p->split = false;
 		place_tell(p, SAPI_GW_MOVE, d);
+		p->split = false;
 		return;
 	}
 	if (p->move || place_device_busy(p))
