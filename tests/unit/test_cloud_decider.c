@@ -38,6 +38,7 @@ struct peer {
 	bool here; /* it has a direct connection */
 	/* a gateway */
 	uint32_t cpu;
+	uint64_t line; /* 0: not known */
 	unsigned int loads, lists;
 };
 
@@ -111,7 +112,10 @@ static void get_hello(struct h2_req *req, void *arg)
 static void get_load(struct h2_req *req, void *arg)
 {
 	struct peer *p = arg;
-	struct sapi_load load = { .tunnels = 1, .tunnels_high = 9, .cpu_permille = p->cpu };
+	struct sapi_load load = { .tunnels = 1,
+				  .tunnels_high = 9,
+				  .cpu_permille = p->cpu,
+				  .line_speed = p->line ? p->line : SAPI_LINE_UNKNOWN };
 
 	p->loads++;
 	body_respond(req, 200, &sapi_load_schema, &load);
@@ -828,6 +832,67 @@ static void cpu_use_and_an_arrival(void **state)
 	assert_told(c, SAPI_GW_OPEN, "below-limit");
 }
 
+/*
+ * "when the speed of the communication line 4 in the gateway 16 becomes equal to or less than a
+ * predetermined speed": one at a time, and only at that gateway.
+ */
+static void line_speed(void **state)
+{
+	struct world *w = *state;
+	struct tjob *high, *low, *other;
+
+	w->policy.line_speed_low = w->policy.line_speed_high = 1000000;
+	decide(w, 0);
+	w->gateways[1].line = 2000000;
+	high = arrive(w, 0, 0, 5, true);
+	low = arrive(w, 0, 1, 1, true);
+	other = arrive(w, 1, 2, 1, true);
+	reach(high);
+	reach(low);
+	reach(other);
+	KIT_UNTIL(w->loop, w->gateways[0].loads && w->gateways[1].loads);
+	kit_settle(w->loop);
+	assert_int_equal(w->devices[0].asked + w->devices[1].asked + w->devices[2].asked, 0);
+	w->gateways[0].line = 1000000;
+	KIT_UNTIL(w->loop, w->devices[1].asked == 1);
+	assert_told(low, SAPI_GW_MOVE, "line-speed");
+	moves(low);
+	assert_int_equal(w->devices[0].asked + w->devices[2].asked, 0);
+	assert_null(told(high, SAPI_GW_MOVE));
+}
+
+/* Claims 2-3: tunnel and connection together, until the tunnel's slot is needed. */
+static void split_until_needed(void **state)
+{
+	struct world *w = *state;
+	struct decider_figures f;
+	struct tjob *a, *b;
+
+	w->policy.when = WHEN_ALWAYS;
+	w->policy.split = true;
+	w->policy.cut = CUT_AFTER_REQUEST; /* of no account for one that is connected */
+	w->policy.suspend = true;
+	decide(w, 1);
+	a = arrive(w, 0, 0, 3, true);
+	assert_false(reach(a));
+	assert_non_null(told(a, SAPI_GW_SPLIT));
+	assert_int_equal(w->devices[0].asked, 1);
+	w->devices[0].here = true;
+	a->view.direct = true;
+	decider_run(w->decider);
+	kit_settle(w->loop);
+	decider_figures(w->decider, &f);
+	assert_int_equal(f.moving, 0);
+	assert_null(told(a, SAPI_GW_MOVE));
+	b = arrive(w, 0, 3, 3, false);
+	assert_told(a, SAPI_GW_MOVE, "tunnel-limit");
+	assert_false(told(a, SAPI_GW_MOVE)->cut_early || told(a, SAPI_GW_MOVE)->suspend);
+	assert_int_equal(w->devices[0].asked, 1);
+	assert_int_equal(b->opens, 0);
+	moves(a);
+	assert_int_equal(b->opens, 1);
+}
+
 /* Equal priorities: the greatest relief decides, and is measured only while it can. */
 static void ties_by_relief(void **state)
 {
@@ -930,6 +995,8 @@ int main(void)
 		T(several_jobs_of_a_device),
 		T(cpu_use),
 		T(cpu_use_and_an_arrival),
+		T(line_speed),
+		T(split_until_needed),
 		T(ties_by_relief),
 		T(cut_with_the_request),
 		T(suspended_before_it_is_asked),

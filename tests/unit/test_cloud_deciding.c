@@ -154,6 +154,29 @@ static void waits_for_its_turn(void **state)
 	sapi_job_fini(&job);
 }
 
+/* Claims 2-3: nothing asks for the tunnel's slot, so both are used to the end. */
+static void split_to_the_end(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->conf.policy.split = true;
+	decide(w, WHEN_ALWAYS, 0);
+	w->hold = true;
+	submit(w, id);
+	KIT_UNTIL(w->loop, w->direct && w->n_held >= 4);
+	w->hold = false;
+	agent_release(w);
+	await_end(w, id, &job);
+	assert_delivered_once(w, &job);
+	assert_int_equal(w->asked, 1);
+	assert_true(job.paths[0].bytes > 0 && job.paths[1].bytes > 0);
+	assert_true(timeline_has(&job, "path-active", "split"));
+	assert_false(timeline_has(&job, "path-draining", NULL));
+	sapi_job_fini(&job);
+}
+
 /* #811-#813: 7L and then the request, both through the tunnel. */
 static void suspended_for_the_move(void **state)
 {
@@ -263,6 +286,7 @@ int main(void)
 		TEST(an_arrival_that_cannot),
 		TEST(an_arrival_whose_agent_breaks),
 		TEST(waits_for_its_turn),
+		TEST(split_to_the_end),
 		TEST(suspended_for_the_move),
 		TEST(cut_with_the_request),
 		TEST(cut_for_nothing),

@@ -350,7 +350,7 @@ static unsigned int wanted(const struct decider *c, const struct scope *s)
 		busy++;
 		movable += p->state == PLACE_OPEN && p->connectable && !p->move;
 	}
-	if (!busy || set->when == WHEN_ALWAYS)
+	if (!busy || (set->when == WHEN_ALWAYS && !set->split))
 		return 0;
 	if (set->cpu_high || set->line_speed_low)
 		what |= LOADS_GATEWAY;
