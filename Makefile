@@ -15,7 +15,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/shunt
 lock = mkdir -p build && flock build/.$(1).lock
 vm = scripts/vm --results build/results/$(1)
 
-.PHONY: all help kmod userspace unit fuzz fuzz-replay demo check selftest e2e lint format \
+.PHONY: all help kmod kmod-uml userspace unit fuzz fuzz-replay demo check selftest e2e lint format \
 	vm-test vm-shell install clean distclean setup-build setup-demo setup-check
 .DEFAULT_GOAL := all
 
@@ -23,6 +23,9 @@ all: kmod userspace ## module for both kernels, and the programs
 
 kmod: setup-build ## build/kmod/RELEASE/shunt.ko for Debian's 6.1 and 6.12 kernels
 	@for k in $(KERNELS); do $(call lock,kmod) scripts/build-kmod $$k || exit; done
+
+kmod-uml: setup-check ## the same for User-mode Linux
+	@$(call lock,kmod) scripts/build-kmod uml
 
 userspace: setup-build ## the programs in build/userspace/
 	@$(call lock,userspace) $(MAKE) -C userspace
@@ -51,7 +54,7 @@ fuzz: setup-build ## fuzzers with clang's libFuzzer, in build/libfuzzer/fuzz/
 selftest: setup-check kmod userspace ## the kselftest collection on both kernels (TEST=x.sh for one)
 	@TEST="$(TEST)" tests/run selftest
 
-e2e: setup-check kmod userspace ## the demo's scenario, asserted
+e2e: setup-check kmod kmod-uml userspace ## the demo's scenario, asserted
 	@tests/run e2e
 
 vm-test: selftest e2e ## everything that runs in the virtual machine
