@@ -72,7 +72,7 @@ install: userspace ## programs, man pages, units, completion (DESTDIR, PREFIX, S
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" SYSCONFDIR="$(SYSCONFDIR)" scripts/install
 
 clean: ## what was compiled, and test results
-	rm -rf build/userspace build/san build/libfuzzer build/kmod build/kselftest build/results
+	rm -rf build/userspace build/san build/libfuzzer build/kmod build/kselftest build/kernel-tree build/results
 
 distclean: ## all of build/; the cache that other clones share stays
 	rm -rf build
