@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""encap_hold PORT: hold a UDP port for the kernel's own ESP in UDP (RFC 3948) until killed."""
+"""encap_hold PORT: hold a UDP port for the kernel's own ESP in UDP (RFC 3948) until killed.
+
+It prints "ready" when it does.
+"""
 import signal
 import socket
 import sys
@@ -11,4 +14,5 @@ UDP_ENCAP_ESPINUDP = 2
 sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 sock.bind(("0.0.0.0", int(sys.argv[1])))
 sock.setsockopt(socket.IPPROTO_UDP, UDP_ENCAP, UDP_ENCAP_ESPINUDP)
+print("ready", flush=True)
 signal.pause()

@@ -50,12 +50,12 @@ nat_port()
 
 endpoint_is()
 {
-	tunnel_is "$cloud" "$far" ".endpoint == \"$1\""
+	tunnel_is "$cloud" "$far" "endpoint == '$1'"
 }
 
 event_seen()
 {
-	grep -c '"event":"endpoint"' "$TMP/events" | grep -qx "$1"
+	events "$TMP/events" "sum(e.event == 'endpoint' for e in it) == $1"
 }
 
 # put_old SPORT [CHANGE...]: a capsule taken from the wire, sent to the cloud from another port
@@ -63,22 +63,23 @@ put_old()
 {
 	local port=$1
 	shift
-	in_ns "$nat" python3 "$here/capsule.py" put wan "$TMP/capsules" line=0 "sport=$port" "$@"
+	py "$nat" capsule.py put wan "$TMP/capsules" line=0 "sport=$port" "$@"
 }
 
 # taken: one capsule of the gateway, as it leaves the NAT
 take()
 {
-	ip netns exec "$nat" python3 "$here/capsule.py" take "$1" "$TMP/capsules" 1 >"$TMP/taker" &
-	local pid=$!
-	within grep -q ready "$TMP/taker" || return
+	local pid
+	ask start "$nat" "$TMP/taker" "$here/capsule.py" take "$1" "$TMP/capsules" 1
+	pid=$ANSWER
+	within started "$TMP/taker" || return
 	in_ns "$gw" ping -q -c 1 -W "${2:-$WAIT}" 100.64.0.1
-	wait "$pid"
+	ask reap "$pid"
 }
 
 drops_more()
 {
-	tunnel_is "$cloud" "$far" ".rx.drops.$1 > $2"
+	tunnel_is "$cloud" "$far" "rx.drops.$1 > $2"
 }
 
 # stays PORT REASON CHANGE...: sent from another port it is dropped as that, and the endpoint stays
@@ -86,7 +87,7 @@ stays()
 {
 	local port=$1 reason=$2 before
 	shift 2
-	before=$(tunnel_value "$cloud" "$far" ".rx.drops.$reason")
+	before=$(tunnel_value "$cloud" "$far" "rx.drops.$reason")
 	put_old 6666 "$@" && within drops_more "$reason" "$before" && endpoint_is "198.51.100.1:$port"
 }
 
@@ -99,22 +100,22 @@ late()
 	take inside 1
 	nat_port 5002
 	pings "$gw" 100.64.0.1 || return
-	before=$(tunnel_value "$cloud" "$far" .rx.packets)
+	before=$(tunnel_value "$cloud" "$far" rx.packets)
 	# taken on the inside: its frame is addressed anew
-	in_ns "$nat" python3 "$here/capsule.py" put wan "$TMP/capsules" line=0 sport=6666 \
+	py "$nat" capsule.py put wan "$TMP/capsules" line=0 sport=6666 \
 		"saddr=198.51.100.1" "smac=$(mac "$nat")" "dmac=$(mac "$cloud")" || return
-	within tunnel_is "$cloud" "$far" ".rx.packets == $((before + 1))" &&
+	within tunnel_is "$cloud" "$far" "rx.packets == $((before + 1))" &&
 		endpoint_is 198.51.100.1:5002
 }
 
 mac()
 {
-	ip -n "$1" -j link show wan | jq -r '.[0].address'
+	ask value address ip -n "$1" -j link show wan && printf '%s' "$ANSWER"
 }
 
 nat_port 5001
 shunt -n "$cloud" -j monitor tunnels >"$TMP/events" &
-within grep -q ready "$TMP/events"
+within started "$TMP/events"
 check "tunnel without an endpoint at the cloud" pair "$gw" "$cloud" 1 aes-gcm-256 192.168.1.10 100.64.0.1
 check "the cloud has learned it" endpoint_is 198.51.100.1:5001
 check "and says so" within event_seen 1

@@ -31,13 +31,14 @@ need()
 # begin COUNT: load the module, announce COUNT results
 begin()
 {
-	[ "$(id -u)" -eq 0 ] || skip "must run as root"
-	need ip jq shunt
+	[ "$EUID" -eq 0 ] || skip "must run as root"
+	need ip python3 shunt
 	# in an emulated machine a program on a shared file system takes three times as long to start
 	mkdir "$TMP/bin"
 	cp "$(command -v shunt)" "$TMP/bin"
 	PATH=$TMP/bin:$PATH
 	hash -r
+	resident_start
 	[ -d /sys/module/shunt ] || modprobe shunt 2>"$TMP/modprobe" ||
 		skip "module shunt does not load: $(cat "$TMP/modprobe")"
 	ktap_print_header
@@ -80,7 +81,69 @@ refute()
 # within COMMAND...: it becomes true before WAIT seconds are over
 within()
 {
-	slowwait "$WAIT" "$@" >/dev/null
+	local until=$((SECONDS + WAIT))
+	until "$@" >/dev/null; do
+		[ "$SECONDS" -lt "$until" ] || return
+		# slowwait of net/lib.sh starts two programs to look at the clock and one to sleep
+		read -rt 0.05 -u "$NEVER"
+	done
+	return 0 # not what read said
+}
+
+# The helper that answers questions for less than the start of a program, see resident.py
+resident_start()
+{
+	mkfifo "$TMP"/{never,asked,told}
+	exec {NEVER}<>"$TMP/never" {ASK}<>"$TMP/asked" {TOLD}<>"$TMP/told"
+	python3 -u "$here/resident.py" <&"$ASK" >&"$TOLD" &
+}
+
+# ask VERB WORD...: put a question to the resident; the answer is in ANSWER
+ask()
+{
+	local rc IFS=$'\x1f'
+	printf '%s\n' "${*//$'\n'/ }" >&"$ASK"
+	IFS=' ' read -r -t "$((6 * WAIT))" -u "$TOLD" rc ANSWER || return
+	printf -v ANSWER %b "$ANSWER"
+	return "$rc"
+}
+
+# is EXPR COMMAND...: a Python expression is true of the JSON that COMMAND prints
+is()
+{
+	ask is "$@" && return
+	printf '%s\n' "$ANSWER"
+	return 1
+}
+
+# py NS SCRIPT WORD...: a script of this folder in a namespace ("" for this one)
+py()
+{
+	local ns=$1 script=$2 rc=0
+	shift 2
+	ask py "$ns" "$here/$script" "$@" || rc=$?
+	[ -z "$ANSWER" ] || printf '%s\n' "$ANSWER"
+	return "$rc"
+}
+
+# events FILE EXPR: a Python expression is true of the events, one JSON object a line, that a monitor has written
+events()
+{
+	ask events "$2" "$1" && return
+	printf '%s\n' "$ANSWER"
+	return 1
+}
+
+# started FILE: the monitor that writes it says that it listens
+started()
+{
+	[[ $(<"$1") == *ready* ]]
+}
+
+# batch NS: many ip commands from standard input, in one start
+batch()
+{
+	ip -n "$1" -batch -
 }
 
 # autoload on|off: whether the kernel may load modules on demand, as it would this one
@@ -105,48 +168,60 @@ in_ns()
 join_wan()
 {
 	local a=$1 b=$2 net=${3:-198.51.100} if_a=${4:-wan} if_b=${5:-wan}
-	ip link add "$if_a" netns "$a" type veth peer name "$if_b" netns "$b"
-	ip -n "$a" addr add "$net.1/24" dev "$if_a"
-	ip -n "$b" addr add "$net.2/24" dev "$if_b"
-	ip -n "$a" link set "$if_a" up
-	ip -n "$b" link set "$if_b" up
+	batch "$a" <<-IP
+		link add $if_a type veth peer name $if_b netns $b
+		addr add $net.1/24 dev $if_a
+		link set $if_a up
+	IP
+	batch "$b" <<-IP
+		addr add $net.2/24 dev $if_b
+		link set $if_b up
+	IP
 }
 
 # The LAN of gateway $1 with the one device $2: 192.168.1.0/24 and fd00:1::/64, .1 and .10
 join_lan()
 {
-	ip link add lan netns "$1" type veth peer name lan netns "$2"
-	ip -n "$1" addr add 192.168.1.1/24 dev lan
-	ip -n "$2" addr add 192.168.1.10/24 dev lan
-	ip -n "$1" addr add fd00:1::1/64 dev lan nodad
-	ip -n "$2" addr add fd00:1::10/64 dev lan nodad
-	ip -n "$1" link set lan up
-	ip -n "$2" link set lan up
-	ip -n "$2" route add default via 192.168.1.1
-	ip -n "$2" route add default via fd00:1::1
+	batch "$1" <<-IP
+		link add lan type veth peer name lan netns $2
+		addr add 192.168.1.1/24 dev lan
+		addr add fd00:1::1/64 dev lan nodad
+		link set lan up
+	IP
+	batch "$2" <<-IP
+		addr add 192.168.1.10/24 dev lan
+		addr add fd00:1::10/64 dev lan nodad
+		link set lan up
+		route add default via 192.168.1.1
+		route add ::/0 via fd00:1::1
+	IP
 	in_ns "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 }
 
 # The shunt device of a gateway: what goes to a far or alias address leaves by it
 near_link()
 {
-	ip -n "$1" link add shunt0 type shunt
-	ip -n "$1" link set shunt0 up
-	ip -n "$1" route add 100.64.0.0/10 dev shunt0
-	ip -n "$1" route add fd00:64::/32 dev shunt0
+	batch "$1" <<-IP
+		link add shunt0 type shunt
+		link set shunt0 up
+		route add 100.64.0.0/10 dev shunt0
+		route add fd00:64::/32 dev shunt0
+	IP
 }
 
 # The shunt device of a cloud: it owns the far addresses, and the near ones are behind it
 far_link()
 {
-	ip -n "$1" link add shunt0 type shunt
-	ip -n "$1" addr add 100.64.0.1/32 dev shunt0
-	ip -n "$1" addr add fd00:64::1/128 dev shunt0 nodad
-	ip -n "$1" link set shunt0 up
-	ip -n "$1" route add 100.64.0.0/10 dev shunt0 src 100.64.0.1
-	ip -n "$1" route add 192.168.1.0/24 dev shunt0 src 100.64.0.1
-	ip -n "$1" route add fd00:64::/32 dev shunt0 src fd00:64::1
-	ip -n "$1" route add fd00:1::/64 dev shunt0 src fd00:64::1
+	batch "$1" <<-IP
+		link add shunt0 type shunt
+		addr add 100.64.0.1/32 dev shunt0
+		addr add fd00:64::1/128 dev shunt0 nodad
+		link set shunt0 up
+		route add 100.64.0.0/10 dev shunt0 src 100.64.0.1
+		route add 192.168.1.0/24 dev shunt0 src 100.64.0.1
+		route add fd00:64::/32 dev shunt0 src fd00:64::1
+		route add fd00:1::/64 dev shunt0 src fd00:64::1
+	IP
 }
 
 # key_octets CIPHER: cipher key and salt
@@ -166,7 +241,7 @@ new_key()
 
 key_hex()
 {
-	od -An -v -tx1 "$TMP/$1" | tr -d ' \n'
+	ask hex "$TMP/$1" && printf '%s' "$ANSWER"
 }
 
 # pair NEAR-NS FAR-NS NUMBER CIPHER NEAR FAR [NEAR-SIDE WORDS...]: tunnel NUMBER between the two, with fresh
@@ -195,21 +270,22 @@ unpair()
 	shunt -n "$2" tunnel del dev shunt0 spi-in "$((0x2000 + $3))"
 }
 
-# tunnel_is NS SPI FILTER: a jq filter holds for the tunnel
+# tunnel_is NS SPI EXPR: true of the tunnel, whose fields are names: tunnel_is "$ns" 0x1001 'rx.drops.replay == 1'
 tunnel_is()
 {
-	shunt -n "$1" -j tunnel show dev shunt0 spi-in "$2" | jq -e ".[0] | $3" >/dev/null
+	is "$3" shunt -n "$1" -j tunnel show dev shunt0 spi-in "$2"
 }
 
-# tunnel_value NS SPI FILTER
+# tunnel_value NS SPI EXPR
 tunnel_value()
 {
-	shunt -n "$1" -j tunnel show dev shunt0 spi-in "$2" | jq -r ".[0] | $3"
+	ask value "$3" shunt -n "$1" -j tunnel show dev shunt0 spi-in "$2"
+	printf '%s\n' "$ANSWER"
 }
 
 learned()
 {
-	tunnel_is "$1" "$2" 'has("endpoint")'
+	tunnel_is "$1" "$2" '"endpoint" in it[0]'
 }
 
 # pings NS ADDRESS [OPTIONS...]
@@ -225,24 +301,10 @@ listening()
 	in_ns "$1" ss -Hlnt "sport = :$2" | grep -q .
 }
 
-# tcp_copy SERVER-NS CLIENT-NS ADDRESS PORT [OCTETS]: a file arrives as it was sent, and another comes back
+# tcp_copy SERVER-NS CLIENT-NS ADDRESS PORT [OCTETS]: as many octets each way, at once, arrive as they were sent
 tcp_copy()
 {
-	local server=$1 client=$2 address=$3 port=$4 size=${5:-100000} pid rc=0
-	case $address in
-	*:*) address="[$address]" ;;
-	esac
-	head -c "$size" /dev/urandom >"$TMP/there"
-	head -c "$size" /dev/urandom >"$TMP/back"
-	rm -f "$TMP/there.got" "$TMP/back.got"
-	timeout "$((2 * WAIT))" ip netns exec "$server" socat -t "$WAIT" "TCP6-LISTEN:$port,reuseaddr,ipv6only=0" \
-		"SYSTEM:cat $TMP/back & cat >$TMP/there.got; wait" &
-	pid=$!
-	within listening "$server" "$port" || return
-	timeout "$((2 * WAIT))" ip netns exec "$client" socat -t "$WAIT" - "TCP:$address:$port,connect-timeout=$WAIT" \
-		<"$TMP/there" >"$TMP/back.got" || rc=1
-	wait "$pid" || rc=1
-	cmp "$TMP/there" "$TMP/there.got" && cmp "$TMP/back" "$TMP/back.got" && return "$rc"
+	py "" tcp_copy.py "$1" "$2" "$3" "$4" "${5:-100000}" "$((2 * WAIT))"
 }
 
 # The kernel log from here on; clean_log says whether it complained since

@@ -21,7 +21,7 @@ spi=$((0x1001))
 
 counted()
 {
-	tunnel_is "$gw" "$spi" ".rx.packets == $1 and .rx.drops.$2 == $3"
+	tunnel_is "$gw" "$spi" "rx.packets == $1 and rx.drops.$2 == $3"
 }
 
 # again FILE REASON COUNT [CHANGE...]: put taken capsules back; COUNT more drops, no more packets
@@ -29,9 +29,9 @@ again()
 {
 	local file=$1 reason=$2 count=$3 packets drops
 	shift 3
-	packets=$(tunnel_value "$gw" "$spi" .rx.packets)
-	drops=$(tunnel_value "$gw" "$spi" ".rx.drops.$reason")
-	in_ns "$cloud" python3 "$here/capsule.py" put wan "$TMP/$file" "$@" || return
+	packets=$(tunnel_value "$gw" "$spi" rx.packets)
+	drops=$(tunnel_value "$gw" "$spi" "rx.drops.$reason")
+	py "$cloud" capsule.py put wan "$TMP/$file" "$@" || return
 	within counted "$packets" "$reason" $((drops + count)) && return
 	shunt -n "$gw" -s tunnel show
 	return 1
@@ -41,12 +41,11 @@ again()
 take()
 {
 	local file=$1 count=$2 pid
-	: >"$TMP/taker"
-	ip netns exec "$cloud" python3 "$here/capsule.py" take wan "$TMP/taken" "$count" >"$TMP/taker" &
-	pid=$!
-	within grep -q ready "$TMP/taker" || return
+	ask start "$cloud" "$TMP/taker" "$here/capsule.py" take wan "$TMP/taken" "$count"
+	pid=$ANSWER
+	within started "$TMP/taker" || return
 	in_ns "$cloud" ping -q -c "$count" -i 0.2 -W 1 192.168.1.10
-	wait "$pid" || return
+	ask reap "$pid" || return
 	# the SPI follows the headers of Ethernet, IPv4 and UDP: 42 octets
 	grep -i "^.\{84\}$(printf %08x "$spi")" "$TMP/taken" >"$TMP/$file"
 }
@@ -65,29 +64,29 @@ too_short()
 {
 	local before
 	before=$(device_drops malformed)
-	in_ns "$cloud" python3 "$here/capsule.py" put wan "$TMP/held" cut=100 || return
+	py "$cloud" capsule.py put wan "$TMP/held" cut=100 || return
 	within device_dropped malformed "$before"
 }
 
 delivered()
 {
 	local packets
-	packets=$(tunnel_value "$gw" "$spi" .rx.packets)
-	in_ns "$cloud" python3 "$here/capsule.py" put wan "$TMP/held" || return
-	within tunnel_is "$gw" "$spi" ".rx.packets == $((packets + 1))"
+	packets=$(tunnel_value "$gw" "$spi" rx.packets)
+	py "$cloud" capsule.py put wan "$TMP/held" || return
+	within tunnel_is "$gw" "$spi" "rx.packets == $((packets + 1))"
 }
 
 no_tunnel()
 {
 	local before
 	before=$(device_drops noroute)
-	in_ns "$cloud" python3 "$here/capsule.py" put wan "$TMP/held" spi=0x1999 || return
+	py "$cloud" capsule.py put wan "$TMP/held" spi=0x1999 || return
 	within device_dropped noroute "$before"
 }
 
 device_drops()
 {
-	shunt -n "$gw" -j load show dev shunt0 | jq ".[0].rx.drops.$1"
+	ask value "rx.drops.$1" shunt -n "$gw" -j load show dev shunt0 && printf '%s' "$ANSWER"
 }
 
 device_dropped()
@@ -99,7 +98,7 @@ device_dropped()
 flood()
 {
 	in_ns "$cloud" ping -q -f -c 2200 -s 16 -W "$WAIT" 192.168.1.10
-	tunnel_is "$gw" "$spi" '.rx.packets > 2100'
+	tunnel_is "$gw" "$spi" 'rx.packets > 2100'
 }
 
 check "tunnel" pair "$gw" "$cloud" 1 aes-gcm-256 192.168.1.10 100.64.0.1

@@ -13,36 +13,24 @@
 
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
-need python3 nft ping socat
+need ping socat
 mapfile -t packets < <(python3 "$here/inner.py" list)
-begin $((${#packets[@]} + 10))
+begin $((${#packets[@]} + 11))
 setup_ns dev gw cloud
 join_wan "$gw" "$cloud"
 join_lan "$gw" "$dev"
 near_link "$gw"
-ip -n "$cloud" addr add 100.64.0.1/32 dev lo
-ip -n "$cloud" addr add 100.64.0.2/32 dev lo
-ip -n "$cloud" addr add fd00:64::1/128 dev lo nodad
-ip -n "$cloud" route add 100.64.0.0/10 via 198.51.100.1 src 100.64.0.1
-ip -n "$cloud" -6 neigh add fe80::1 lladdr 02:00:00:00:00:01 dev wan
-ip -n "$cloud" -6 route add fd00:64::/32 via fe80::1 dev wan src fd00:64::1
+batch "$cloud" <<IP
+	addr add 100.64.0.1/32 dev lo
+	addr add 100.64.0.2/32 dev lo
+	addr add fd00:64::1/128 dev lo nodad
+	route add 100.64.0.0/10 via 198.51.100.1 src 100.64.0.1
+	neigh add fe80::1 lladdr 02:00:00:00:00:01 dev wan
+	route add fd00:64::/32 via fe80::1 dev wan src fd00:64::1
+IP
 ip -n "$dev" addr add 192.168.1.11/24 dev lan
-
-# What comes out of the tunnels at the gateway, whatever becomes of it then
-in_ns "$gw" nft -f - <<RULES
-table inet judge {
-	counter delivered { }
-	chain out_of_tunnels {
-		type filter hook prerouting priority raw;
-		iifname shunt0 counter name delivered
-	}
-}
-RULES
-
-delivered()
-{
-	in_ns "$gw" nft -j list counter inet judge delivered | jq '.nftables[] | .counter? // empty | .packets'
-}
+# the judge of what comes out of the tunnels at the gateway
+ask tap "$gw" shunt0
 
 # one_end SPI-IN SPI-OUT NEAR FAR KEY-IN KEY-OUT [WORDS]: tunnel of the gateway, states of the cloud
 one_end()
@@ -53,22 +41,26 @@ one_end()
 	shift 4
 	shunt -n "$gw" tunnel add dev shunt0 spi-in "$in" spi-out "$out" key-in "file:$TMP/in$in" \
 		key-out "file:$TMP/out$in" endpoint 198.51.100.2:4500 near "$near" far "$far" allow tcp/631,icmp "$@" &&
-		ip -n "$cloud" xfrm state add src 198.51.100.1 dst 198.51.100.2 proto esp spi "$out" reqid "$in" \
-			mode tunnel flag af-unspec aead 'rfc4106(gcm(aes))' "0x$(key_hex "out$in")" 128 \
-			encap espinudp 4500 4500 0.0.0.0 &&
-		ip -n "$cloud" xfrm state add src 198.51.100.2 dst 198.51.100.1 proto esp spi "$in" reqid "$in" \
-			mode tunnel flag af-unspec aead 'rfc4106(gcm(aes))' "0x$(key_hex "in$in")" 128 \
-			encap espinudp 4500 4500 0.0.0.0
+		batch "$cloud" <<-IP
+			xfrm state add src 198.51.100.1 dst 198.51.100.2 proto esp spi $out reqid $in \
+				mode tunnel flag af-unspec aead rfc4106(gcm(aes)) 0x$(key_hex "out$in") 128 \
+				encap espinudp 4500 4500 0.0.0.0
+			xfrm state add src 198.51.100.2 dst 198.51.100.1 proto esp spi $in reqid $in \
+				mode tunnel flag af-unspec aead rfc4106(gcm(aes)) 0x$(key_hex "in$in") 128 \
+				encap espinudp 4500 4500 0.0.0.0
+		IP
 }
 
 # policies ANY REQID: everything between the cloud and the near addresses
 policies()
 {
 	local any=$1 net=$2 reqid=$3
-	ip -n "$cloud" xfrm policy add dir out src "$any" dst "$net" \
-		tmpl src 198.51.100.2 dst 198.51.100.1 proto esp reqid "$reqid" mode tunnel &&
-		ip -n "$cloud" xfrm policy add dir in src "$net" dst "$any" \
-			tmpl src 198.51.100.1 dst 198.51.100.2 proto esp reqid "$reqid" mode tunnel
+	batch "$cloud" <<-IP
+		xfrm policy add dir out src $any dst $net \
+			tmpl src 198.51.100.2 dst 198.51.100.1 proto esp reqid $reqid mode tunnel
+		xfrm policy add dir in src $net dst $any \
+			tmpl src 198.51.100.1 dst 198.51.100.2 proto esp reqid $reqid mode tunnel
+	IP
 }
 
 set_up()
@@ -77,58 +69,82 @@ set_up()
 		one_end $((0x1002)) $((0x2002)) fd00:64::5 fd00:64::1 host fd00:1::10 alias fd00:64:1::1 &&
 		policies 0.0.0.0/0 100.64.0.0/24 $((0x1001)) &&
 		policies ::/0 fd00:64::/32 $((0x1002)) || return
-	ip netns exec "$cloud" python3 "$here/encap_hold.py" 4500 &
-	within in_ns "$cloud" grep -q ':1194 ' /proc/net/udp # 4500
+	ask start "$cloud" "$TMP/holder" "$here/encap_hold.py" 4500
+	within started "$TMP/holder"
 }
 
-# spi_of NAME: which of the two tunnels a packet goes through
-spi_of()
+# tunnel_of NAME: which of the two tunnels a packet goes through, in order of their SPIs
+tunnel_of()
 {
 	case $1 in
-	ipv6-*) echo $((0x1002)) ;;
-	*) echo $((0x1001)) ;;
+	ipv6-*) TUNNEL=1 ;;
+	*) TUNNEL=0 ;;
 	esac
 }
 
-drops_are()
+both_tunnels_are()
 {
-	tunnel_is "$gw" "$1" "$2 == $3"
+	is "$1" shunt -n "$gw" -j tunnel show dev shunt0
 }
 
-# dropped NAME REASON: the packet is counted as that, exactly once, and does not come out
+# How many packets each tunnel has dropped for each reason so far
+declare -A DROPPED
+
+# came_out LEAST MOST: so many packets since the last time
+came_out()
+{
+	local rc=0
+	ask tapped || rc=$?
+	echo "came out: $ANSWER"
+	[ "$rc" -eq 0 ] && [ "$ANSWER" -ge "$1" ] && [ "$ANSWER" -le "$2" ]
+}
+
+# dropped NAME REASON: the packet is counted as that, exactly once and as nothing else, and does not come out
 dropped()
 {
-	local name=$1 reason=$2 spi before count
-	spi=$(spi_of "$name")
-	before=$(delivered)
-	count=$(tunnel_value "$gw" "$spi" ".rx.drops.$reason")
-	in_ns "$cloud" python3 "$here/inner.py" "$name" || return
-	within drops_are "$spi" ".rx.drops.$reason" $((count + 1)) || {
-		shunt -n "$gw" -s tunnel show dev shunt0 spi-in "$spi"
+	local name=$1 reason=$2 key expr
+	tunnel_of "$name"
+	DROPPED[$TUNNEL.$reason]=$((${DROPPED[$TUNNEL.$reason]:-0} + 1))
+	SENT=$((${SENT:-0} + 1))
+	expr="sum(sum(t.rx.drops.values()) for t in it) == $SENT"
+	for key in "${!DROPPED[@]}"; do
+		expr+=" and it[${key%.*}].rx.drops.${key#*.} == ${DROPPED[$key]}"
+	done
+	ask tapped
+	py "$cloud" inner.py "$name" || return
+	within both_tunnels_are "$expr" || {
+		both_tunnels_are "$expr"
 		return 1
 	}
-	[ "$(delivered)" = "$before" ]
+	came_out 0 0
+}
+
+# After pings of both families: what is allowed comes out, and the judge sees it
+judge_sees()
+{
+	came_out 6 1000
 }
 
 # On the way back: what the LAN sends from elsewhere than the listed port is not the tunnel's
 back_dropped()
 {
 	local source=$1 port=$2 proto=$3 count
-	count=$(tunnel_value "$gw" $((0x1001)) .tx.drops.scope)
+	count=$(tunnel_value "$gw" $((0x1001)) tx.drops.scope)
 	echo hello | in_ns "$dev" socat -T 1 - "$proto:100.65.0.1:9,bind=$source:$port" 2>/dev/null
 	within more_drops "$count"
 }
 
 more_drops()
 {
-	[ "$(tunnel_value "$gw" $((0x1001)) .tx.drops.scope)" -gt "$1" ]
+	[ "$(tunnel_value "$gw" $((0x1001)) tx.drops.scope)" -gt "$1" ]
 }
 
 check "tunnels to a cloud of the kernel's own" set_up
 check "ping is allowed, IPv4" pings "$cloud" 100.64.0.5
 check "ping is allowed, IPv6" pings "$cloud" fd00:64::5
+check "what is allowed comes out, and is seen to" judge_sees
 check "the listed port is allowed" tcp_copy "$dev" "$cloud" 100.64.0.5 631 20000
-check "the allowed is not counted as dropped" drops_are $((0x1001)) '[.rx.drops[]] | add' 0
+check "the allowed is not counted as dropped" both_tunnels_are 'sum(sum(t.rx.drops.values()) for t in it) == 0'
 for packet in "${packets[@]}"; do
 	# shellcheck disable=SC2086 # name and reason
 	check "dropped: ${packet/ /, counted as }" dropped $packet

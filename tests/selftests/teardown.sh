@@ -9,7 +9,7 @@
 
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
-need socat python3
+need python3
 ROUNDS=${ROUNDS:-2}
 TUNNELS=${TUNNELS:-4}
 begin $((2 * ROUNDS + 9))
@@ -36,24 +36,25 @@ while True:
 # Build it all, with traffic both ways
 world()
 {
-	local i near=() far=()
+	local i near=() far=() on_gw='' on_cloud=''
 	setup_ns gw cloud
 	join_wan "$gw" "$cloud"
 	near_link "$gw"
-	ip -n "$cloud" link add shunt0 type shunt
-	ip -n "$cloud" link set shunt0 up
-	ip -n "$cloud" route add 100.64.0.0/10 dev shunt0
+	batch "$cloud" <<-IP
+		link add shunt0 type shunt
+		link set shunt0 up
+		route add 100.64.0.0/10 dev shunt0
+	IP
 	for ((i = 1; i <= TUNNELS; i++)); do
-		ip -n "$gw" addr add "100.64.0.$i/32" dev lo
-		ip -n "$cloud" addr add "100.64.1.$i/32" dev lo
-		pair "$gw" "$cloud" "$i" aes-gcm-256 "100.64.0.$i" "100.64.1.$i" idle 1h keepalive 1s || return
 		near+=("100.64.0.$i")
 		far+=("100.64.1.$i")
+		# the source must be the tunnel's: one route each
+		on_gw+="addr add 100.64.0.$i/32 dev lo"$'\n'"route add 100.64.1.$i dev shunt0 src 100.64.0.$i"$'\n'
+		on_cloud+="addr add 100.64.1.$i/32 dev lo"$'\n'"route add 100.64.0.$i dev shunt0 src 100.64.1.$i"$'\n'
 	done
-	# the source must be the tunnel's: one route each
+	batch "$gw" <<<"$on_gw" && batch "$cloud" <<<"$on_cloud" || return
 	for ((i = 1; i <= TUNNELS; i++)); do
-		ip -n "$gw" route add "100.64.1.$i" dev shunt0 src "100.64.0.$i"
-		ip -n "$cloud" route add "100.64.0.$i" dev shunt0 src "100.64.1.$i"
+		pair "$gw" "$cloud" "$i" aes-gcm-256 "100.64.0.$i" "100.64.1.$i" idle 1h keepalive 1s || return
 	done
 	SENDERS=()
 	busy "$gw" "${far[@]}"
@@ -65,8 +66,8 @@ world()
 
 carried()
 {
-	shunt -n "$1" -j tunnel show dev shunt0 | jq -e \
-		"length == $TUNNELS and all(.[]; .rx.packets > 20 and .tx.packets > 20)"
+	is "len(it) == $TUNNELS and all(t.rx.packets > 20 and t.tx.packets > 20 for t in it)" \
+		shunt -n "$1" -j tunnel show dev shunt0
 }
 
 still()
@@ -94,7 +95,7 @@ carries_on()
 # What was given to the cloud's device, sent or, now that the link is gone with its other end, dropped
 sent()
 {
-	shunt -n "$cloud" -j load show dev shunt0 | jq '.[0].tx | .packets + ([.drops[]] | add)'
+	ask value 'tx.packets + sum(tx.drops.values())' shunt -n "$cloud" -j load show dev shunt0 && printf '%s' "$ANSWER"
 }
 
 sent_more()
@@ -122,7 +123,7 @@ clean_up()
 
 tell_deleted()
 {
-	[ "$(jq -s '[.[] | select(.event == "del" and .reason == "netdev")] | length' "$TMP/events")" = "$TUNNELS" ]
+	events "$TMP/events" "sum(e.event == 'del' and e.reason == 'netdev' for e in it) == $TUNNELS"
 }
 
 no_leaks()
@@ -153,7 +154,7 @@ modprobe shunt
 check "again under traffic" world
 shunt -n "$gw" -j monitor tunnels >"$TMP/events" &
 monitor=$!
-within grep -q ready "$TMP/events"
+within started "$TMP/events"
 check "both devices deleted" device_goes
 check "each tunnel's end was told, with the reason" within tell_deleted
 kill "$monitor"

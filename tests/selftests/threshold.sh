@@ -38,28 +38,28 @@ set_marks()
 # crossed COUNT WORD: so many events of that kind so far
 crossed()
 {
-	[ "$(jq -s "[.[] | select(.event == \"threshold\" and .crossed == \"$2\")] | length" "$TMP/load")" = "$1" ]
+	events "$TMP/load" "sum(e.event == 'threshold' and e.crossed == '$2' for e in it) == $1"
 }
 
 # tunnel_event COUNT KIND
 tunnel_event()
 {
-	[ "$(jq -s "[.[] | select(.event == \"$2\")] | length" "$TMP/tunnels")" = "$1" ]
+	events "$TMP/tunnels" "sum(e.event == '$2' for e in it) == $1"
 }
 
 last_del()
 {
-	jq -se "[.[] | select(.event == \"del\")] | last | $1" "$TMP/tunnels"
+	events "$TMP/tunnels" "[$1 for e in it if e.event == 'del'][-1]"
 }
 
 shunt -n "$ns" -j monitor load >"$TMP/load" &
 shunt -n "$ns" -j monitor tunnels >"$TMP/tunnels" &
-within grep -q ready "$TMP/load"
-within grep -q ready "$TMP/tunnels"
+within started "$TMP/load"
+within started "$TMP/tunnels"
 
 check "set marks" set_marks tunnels-high 3 tunnels-low 1
-check "they are shown" eval "shunt -n $ns -j load show dev shunt0 |
-	jq -e '.[0].thresholds | .tunnels_high == 3 and .tunnels_low == 1'"
+check "they are shown" is 'thresholds.tunnels_high == 3 and thresholds.tunnels_low == 1' \
+	shunt -n "$ns" -j load show dev shunt0
 check "first tunnel" add 1
 check "second tunnel" add 2
 check "two are not many" crossed 0 tunnels-high
@@ -77,6 +77,6 @@ check "a mark already reached is said at once" eval 'set_marks tunnels-high 0 &&
 check "an event for each new tunnel" within tunnel_event 7 new
 check "an event for each that ended" within tunnel_event 4 del
 check "with its cookie, reason and counters" last_del \
-	'.cookie == "job-2" and .reason == "user" and (.rx | has("cpu_ns")) and (.tx.drops | has("noroute"))'
+	'e.cookie == "job-2" and e.reason == "user" and "cpu_ns" in e.rx and "noroute" in e.tx.drops'
 check "off" eval 'set_marks tunnels-high 0 && add 8 && crossed 3 tunnels-high'
 ktap_finished

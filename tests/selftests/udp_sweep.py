@@ -1,51 +1,51 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every payload size there and back.
+"""udp_sweep SERVER-NS CLIENT-NS ADDRESS PORT FIRST LAST: every payload size from client to server and back.
 
-udp_sweep serve ADDRESS PORT                echo until killed
-udp_sweep sweep ADDRESS PORT FIRST LAST     send each size, expect it back unchanged
+One process holds both ends: what is measured is the tunnel between the two namespaces, not the scheduler.
 """
 import os
 import socket
 import sys
 
+import netns
+
 TRIES = 5
 TIMEOUT = 10.0
 
 
-def family(address):
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
-
-
-def serve(address, port):
-    sock = socket.socket(family(address), socket.SOCK_DGRAM)
-    sock.bind((address, port))
+def receive(sock, size):
+    """The datagram of that size and who sent it; answers to earlier sizes that came late are passed over."""
     while True:
         data, peer = sock.recvfrom(65536)
-        sock.sendto(data, peer)
+        if len(data) == size:
+            return data, peer
 
 
-def exchange(sock, data):
-    """The answer to data; answers to earlier sizes that came late are passed over."""
+def exchange(client, server, data):
     for _ in range(TRIES):
-        sock.send(data)
+        client.send(data)
         try:
-            while True:
-                answer = sock.recv(65536)
-                if len(answer) == len(data):
-                    return answer
+            echo, peer = receive(server, len(data))
+            if echo != data:
+                return echo
+            server.sendto(echo, peer)
+            return receive(client, len(data))[0]
         except socket.timeout:
             pass
     return None
 
 
-def sweep(address, port, first, last):
-    sock = socket.socket(family(address), socket.SOCK_DGRAM)
-    sock.settimeout(TIMEOUT)
-    sock.connect((address, port))
+def sweep(server_ns, client_ns, address, port, first, last):
+    server = netns.make_socket(server_ns, netns.family(address), socket.SOCK_DGRAM)
+    server.settimeout(TIMEOUT)
+    server.bind((address, port))
+    client = netns.make_socket(client_ns, netns.family(address), socket.SOCK_DGRAM)
+    client.settimeout(TIMEOUT)
+    client.connect((address, port))
     for size in range(first, last + 1):
         data = os.urandom(size)
-        answer = exchange(sock, data)
+        answer = exchange(client, server, data)
         if answer is None:
             sys.exit(f"{size} octets: no answer")
         if answer != data:
@@ -53,7 +53,4 @@ def sweep(address, port, first, last):
     print(f"{first} to {last} octets: {last - first + 1} sizes")
 
 
-if sys.argv[1] == "serve":
-    serve(sys.argv[2], int(sys.argv[3]))
-else:
-    sweep(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
+sweep(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), int(sys.argv[6]))
