@@ -99,8 +99,11 @@ no_tunnels()
 
 refused_inbound()
 {
-	! in_ns cloud curl -s --connect-timeout 2 http://198.51.100.2:8633/ &&
-		! in_ns inet curl -s --connect-timeout 2 http://192.168.1.15/
+	local gateway
+
+	in_ns cloud curl -s --connect-timeout 2 http://198.51.100.2:8633/ &
+	gateway=$!
+	! in_ns inet curl -s --connect-timeout 2 http://192.168.1.15/ && ! wait "$gateway"
 }
 
 record()
@@ -221,25 +224,33 @@ demo_summary()
 
 demo_world()
 {
+	local servers
+
 	say "== the world: terminal, manager, cloud -- 40 ms -- gateway (NAT, drops inbound) -- mfp, nas"
 	world_module
 	mkdir -p "$WORLD/log"
 	world_internet
 	world_gateway
 	world_lan
-	world_configure
 	say "== servers: ippeveprinter on mfp, lighttpd WebDAV on nas; shunt-manager, shunt-cloud, shuntd, shunt-device"
-	world_servers
+	world_servers &
+	servers=$!
+	world_configure
 	world_daemons
 	world_devices
+	wait "$servers" || die "the servers of the LAN did not start"
 }
 
 scenario_demo()
 {
+	local content
+
 	mkdir -p "$WORLD"
 	: >"$CHECKS"
+	demo_content &		# beside the world: neither needs the other
+	content=$!
 	demo_world
-	demo_content
+	wait "$content" || die "there is nothing to submit"
 	demo_run
 	demo_checks
 	demo_summary

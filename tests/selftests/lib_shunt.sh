@@ -137,7 +137,7 @@ events()
 # started FILE: the monitor that writes it says that it listens
 started()
 {
-	[[ $(<"$1") == *ready* ]]
+	[ -s "$1" ] && [[ $(<"$1") == *ready* ]]
 }
 
 # batch NS: many ip commands from standard input, in one start
