@@ -72,6 +72,7 @@ carried()
 
 still()
 {
+	[ ${#SENDERS[@]} -gt 0 ] || return 0 # wait without a number waits for the resident too
 	kill "${SENDERS[@]}" 2>/dev/null
 	wait "${SENDERS[@]}" 2>/dev/null
 	SENDERS=()
