@@ -212,6 +212,27 @@ static void pauses_after_failures(void **state)
 	assert_int_equal(a->fallbacks, 0); /* nothing was held back */
 }
 
+/* The pause is the device's: another job of its does not ask it either. */
+static void pauses_for_all_jobs(void **state)
+{
+	struct world *w = *state;
+	struct tjob *a, *b;
+
+	w->policy.when = WHEN_ALWAYS;
+	decide(w, 0);
+	w->devices[0].refuse = 502;
+	a = arrive(w, 0, 0, 3, true);
+	b = arrive(w, 0, 0, 3, true);
+	reach(a);
+	reach(b);
+	assert_int_equal(w->devices[0].asked, 1);
+	assert_int_equal(failures(a) + failures(b), 1);
+	w->devices[0].refuse = 0;
+	await_asked(w, &w->devices[0], 2);
+	kit_settle(w->loop);
+	assert_int_equal(a->connected + b->connected, 1);
+}
+
 /* No answer, or an answer that nothing follows, is a failure, too. */
 static void a_device_that_does_not_come(void **state)
 {
@@ -567,6 +588,7 @@ int main(void)
 		T(an_arrival_connects),
 		T(an_arrival_that_fails_to_connect),
 		T(pauses_after_failures),
+		T(pauses_for_all_jobs),
 		T(a_device_that_does_not_come),
 		T(asks_again_after_a_break),
 		T(a_connection_that_breaks),

@@ -271,7 +271,8 @@ static bool pass(struct decider *c, struct scope *s, bool *asked)
 	TAILQ_FOREACH(w, &c->waiting, queue) {
 		if (!in_scope(s, w))
 			continue;
-		if (!ahead || !w->judged || c->conf.direct(w->device, c->conf.arg)) {
+		if (!ahead || !w->judged ||
+		    (w->connectable && c->conf.direct(w->device, c->conf.arg))) {
 			*asked = true;
 			if (settle(c, s, w, ahead))
 				return true;
@@ -296,14 +297,16 @@ static void run_scope(struct decider *c, struct scope *s)
 static void set_wake(struct decider *c)
 {
 	uint64_t now = loop_now(c->conf.loop), first = UINT64_MAX;
+	const struct pause *pause;
 	const struct place *p;
 
 	LIST_FOREACH(p, &c->places, link) {
 		if ((p->move == MOVE_CONNECTED || p->state == PLACE_CUT) && p->deadline < first)
 			first = p->deadline;
-		if (p->state != PLACE_IDLE && p->retry_at > now && p->retry_at < first)
-			first = p->retry_at;
 	}
+	LIST_FOREACH(pause, &c->pauses, link)
+		if (pause->until > now && pause->until < first)
+			first = pause->until;
 	if (first != UINT64_MAX)
 		loop_timer_set(c->wake, first > now ? first - now : 0);
 }
@@ -374,6 +377,7 @@ static void measure(struct decider *c)
 
 static void on_tick(void *arg)
 {
+	pauses_sweep(arg);
 	measure(arg);
 	decider_run(arg);
 }
@@ -543,6 +547,7 @@ int decider_new(const struct decider_conf *conf, struct decider **out)
 	snprintf(c->self, sizeof(c->self), "%s", conf->self);
 	LIST_INIT(&c->gateways);
 	LIST_INIT(&c->places);
+	LIST_INIT(&c->pauses);
 	TAILQ_INIT(&c->waiting);
 	c->all.settings = *conf->policy;
 	c->all.settings.cpu_high = c->all.settings.cpu_low = 0;
@@ -564,10 +569,15 @@ int decider_new(const struct decider_conf *conf, struct decider **out)
 
 void decider_free(struct decider *c)
 {
+	struct pause *pause;
 	struct scope *s;
 
 	if (!c)
 		return;
+	while ((pause = LIST_FIRST(&c->pauses))) {
+		LIST_REMOVE(pause, link);
+		free(pause);
+	}
 	while ((s = LIST_FIRST(&c->gateways))) {
 		LIST_REMOVE(s, link);
 		free(s);

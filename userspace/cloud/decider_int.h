@@ -27,6 +27,14 @@ struct scope {
 	LIST_ENTRY(scope) link;
 };
 
+/* A device that failed to connect, and is not asked for a while. */
+struct pause {
+	char device[NAME_LEN];
+	unsigned int failures;
+	uint64_t until; /* loop time */
+	LIST_ENTRY(pause) link;
+};
+
 enum place_state {
 	PLACE_IDLE,
 	PLACE_WAITING, /* in the queue */
@@ -69,8 +77,6 @@ struct place {
 	struct h2_call *call; /* the connect request */
 	struct h2_call *probe; /* answered after the request arrived */
 	uint64_t deadline; /* loop time: of MOVE_CONNECTED and PLACE_CUT */
-	unsigned int failures; /* of its device to connect for it */
-	uint64_t retry_at; /* loop time */
 	LIST_ENTRY(place) link;
 	TAILQ_ENTRY(place) queue;
 };
@@ -81,6 +87,7 @@ struct decider {
 	struct scope all;
 	LIST_HEAD(, scope) gateways; /* few, and they stay once made */
 	LIST_HEAD(, place) places;
+	LIST_HEAD(, pause) pauses; /* few: devices that failed lately */
 	TAILQ_HEAD(queue, place) waiting; /* higher priority first, then by arrival */
 	size_t n_busy; /* places that are not idle */
 	struct loads *loads;
@@ -111,6 +118,8 @@ void place_hold(struct place *p, const struct policy_decision *d);
 void place_advance(struct place *p);
 /* Nothing is asked for and nobody awaited any more. */
 void place_idle(struct place *p);
+/* Forget failures that are older than their pause and the longest pause together. */
+void pauses_sweep(struct decider *c);
 /* Forget the move in flight. */
 void place_move_clear(struct place *p);
 /* Another failure of its device. */

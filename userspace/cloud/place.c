@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cloud/problem.h"
@@ -29,9 +30,73 @@ struct place_view place_look(const struct place *p)
 	return v;
 }
 
+/* ---- devices that failed ---- */
+
+static struct pause *pause_of(const struct decider *c, const char *device)
+{
+	struct pause *pause;
+
+	LIST_FOREACH(pause, &c->pauses, link)
+		if (!strcmp(pause->device, device))
+			return pause;
+	return NULL;
+}
+
+static void pause_free(struct pause *pause)
+{
+	LIST_REMOVE(pause, link);
+	free(pause);
+}
+
 bool place_is_paused(const struct place *p)
 {
-	return p->retry_at > now(p);
+	const struct pause *pause = pause_of(p->owner, p->device);
+
+	return pause && pause->until > now(p);
+}
+
+void place_leave_alone(struct place *p)
+{
+	const struct decider_conf *conf = &p->owner->conf;
+	struct pause *pause = pause_of(p->owner, p->device);
+	uint64_t ms = conf->retry_min;
+	unsigned int n;
+
+	if (!pause)
+		pause = calloc(1, sizeof(*pause));
+	if (!pause) {
+		log_err("move: %s: out of memory", p->device);
+		return;
+	}
+	if (!pause->failures) {
+		memcpy(pause->device, p->device, sizeof(pause->device));
+		LIST_INSERT_HEAD(&p->owner->pauses, pause, link);
+	}
+	n = ++pause->failures;
+	while (--n && ms < conf->retry_max)
+		ms *= 2;
+	pause->until = now(p) + (ms < conf->retry_max ? ms : conf->retry_max);
+}
+
+/* The device came: its next failure is a first one. */
+static void joined(struct place *p)
+{
+	struct pause *pause = pause_of(p->owner, p->device);
+
+	p->move = MOVE_JOINED;
+	if (pause)
+		pause_free(pause);
+}
+
+void pauses_sweep(struct decider *c)
+{
+	struct pause *pause, *next;
+
+	for (pause = LIST_FIRST(&c->pauses); pause; pause = next) {
+		next = LIST_NEXT(pause, link);
+		if (loop_now(c->conf.loop) > pause->until + c->conf.retry_max)
+			pause_free(pause);
+	}
 }
 
 /* ---- telling ---- */
@@ -94,17 +159,6 @@ void place_move_clear(struct place *p)
 	p->move = MOVE_NONE;
 	p->split = false;
 	p->held = false;
-}
-
-void place_leave_alone(struct place *p)
-{
-	const struct decider_conf *conf = &p->owner->conf;
-	uint64_t ms = conf->retry_min;
-	unsigned int n = ++p->failures;
-
-	while (--n && ms < conf->retry_max)
-		ms *= 2;
-	p->retry_at = now(p) + (ms < conf->retry_max ? ms : conf->retry_max);
 }
 
 static void move_failed(struct place *p, const char *why)
@@ -237,7 +291,7 @@ static void move_join(struct place *p)
 	if (p->move != MOVE_DUE)
 		return;
 	if (place_look(p).direct)
-		p->move = MOVE_JOINED;
+		joined(p);
 	else
 		move_failed(p, "it is connected, but its connection could not be used");
 }
@@ -261,7 +315,7 @@ void place_advance(struct place *p)
 		cut_advance(p, v.direct);
 	} else if (p->move && p->move < MOVE_JOINED && v.direct) {
 		tell_due(p);
-		p->move = MOVE_JOINED;
+		joined(p);
 	} else if (p->move == MOVE_DUE) {
 		/* A job that the agent has not heard of cannot be suspended. */
 		if (p->owner->conf.direct(p->device, p->owner->conf.arg))
