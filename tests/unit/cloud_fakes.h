@@ -156,6 +156,7 @@ static void gateway_grant(struct world *w, struct h2_req *req)
 	t->far = w->last_open.far;
 	addr_parse("100.65.0.1", &t->alias);
 	t->endpoint = w->last_open.endpoint;
+	endpoint_parse("192.168.1.1:8633", &t->log);
 	t->open = true;
 	t->opened = 1;
 	t->rx.packets = 5;
@@ -529,6 +530,7 @@ static void agent_asked(struct h2_req *req, void *arg)
 		h2_problem(req, w->refuse_connect, "connect-failed", "no route to the cloud");
 		return;
 	}
+	assert_int_equal(ask.log.port, 8633);
 	memcpy(w->token, ask.token, ID_LEN);
 	memcpy(w->token_job, ask.job, ID_LEN);
 	w->connecting = req;

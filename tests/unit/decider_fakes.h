@@ -294,6 +294,7 @@ static struct tjob *arrive(struct world *w, unsigned int gateway, unsigned int d
 	j->gateway = conf.gateway;
 	snprintf(j->id, sizeof(j->id), "%032zx", w->n_jobs);
 	j->view.remaining = 100 * MB;
+	endpoint_parse("192.168.1.1:8633", &j->view.log);
 	assert_int_equal(place_new(w->decider, &ops, j, &j->place), 0);
 	assert_int_equal(place_ask(j->place, &conf), 0);
 	kit_settle(w->loop);

@@ -55,6 +55,7 @@ static void at_the_limit(void **state)
 	assert_string_equal(w->devices[1].last.job, b->id);
 	assert_string_equal(w->devices[1].last.cloud, "cloud1");
 	assert_int_equal(w->devices[1].last.address.port, 8443);
+	assert_int_equal(w->devices[1].last.log.port, 8633); /* 7J, #840-#841 */
 	assert_true(tokens_take(w->tokens, b->id, "mfp-2", w->devices[1].last.token));
 	assert_int_equal(b->connected, 1);
 	assert_int_equal(c->opens, 0);

@@ -384,10 +384,12 @@ static void test_tunnel(void **state)
 	(void)state;
 	wake(&w.cloud1, "cloud1");
 	wake(&w.cloud2, "cloud2");
+	endpoint_parse("192.168.1.1:8633", &w.conf.listen);
 	assert_int_equal(request(w.cloud1.gateway, "POST", "/v1/tunnels",
 				 open_body(JOB1, NONCE1, "192.168.1.10"), &a),
 			 201);
 	decode_tunnel(&a, &t);
+	assert_int_equal(t.log.port, 8633); /* for a cloud that asks the device itself */
 	assert_int_equal(kernel.n, 1);
 	assert_int_equal(t.id, kernel.v[0].spec.spi_in);
 	assert_string_equal(t.cloud, "cloud1");

@@ -32,12 +32,14 @@
 #define OPEN                                                                                       \
 	OPEN_HEAD "\"connectable\":true,\"connect\":{\"address\":\"203.0.113.10:8443\","           \
 		  "\"agent_port\":8632,\"token\":" TOKEN "}}"
-#define TUNNEL                                                                                     \
+#define TUNNEL_WITH(log)                                                                           \
 	"{\"id\":\"00001001\",\"job\":" JOB ",\"device\":\"mfp-1\",\"cloud\":\"cloud1\","          \
 	"\"spi\":4097,\"host\":\"192.168.1.10\",\"alias\":\"\",\"near\":\"100.64.0.5\","           \
 	"\"far\":\"100.64.0.1\",\"endpoint\":\"203.0.113.10:4500\",\"priority\":4,"                \
-	"\"opened\":" T1 ",\"state\":\"open\",\"reason\":\"\",\"rx\":" COUNTERS                    \
+	"\"opened\":" T1 ",\"state\":\"open\",\"reason\":\"\"," log "\"rx\":" COUNTERS             \
 	",\"tx\":" COUNTERS "}"
+#define TUNNEL TUNNEL_WITH("")
+#define TUNNEL_LOG TUNNEL_WITH("\"log\":\"192.168.1.1:8633\",")
 #define CONN_LOG                                                                                   \
 	"\"device\":\"mfp-1\",\"job\":" JOB ",\"cloud\":\"cloud1\","                               \
 	"\"address\":\"203.0.113.10:8443\",\"connected\":" T1 ",\"closed\":\"\","                  \
@@ -85,6 +87,7 @@ static const struct sample samples[] = {
 	SAMPLE(tunnel_open, OPEN),
 	SAMPLE(tunnel_open, OPEN_HEAD "\"connectable\":false}"),
 	SAMPLE(tunnel, TUNNEL),
+	SAMPLE(tunnel, TUNNEL_LOG),
 	SAMPLE(tunnel_list, "{\"tunnels\":[" TUNNEL "]}"),
 	SAMPLE(load, "{\"tunnels\":2,\"tunnels_high\":2,\"cpu_permille\":113,"
 		     "\"datapath_permille\":40,\"pps\":812}"),

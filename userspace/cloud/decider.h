@@ -54,6 +54,7 @@ struct decider_conf {
 struct place_view {
 	uint64_t remaining; /* content bytes, or POLICY_REMAINING_UNKNOWN */
 	uint32_t tunnel; /* id, 0: not known yet */
+	struct shunt_endpoint log; /* where the device delivers 7J, at the gateway; unset: nowhere */
 	struct h2 *agent; /* session through the tunnel once the agent answered, else NULL */
 	bool sending; /* content flows through the tunnel */
 	bool direct; /* the direct path is open or opening */

@@ -394,7 +394,10 @@ static void on_look(struct place_view *out, void *arg)
 	struct delivery *d = arg;
 
 	out->remaining = job_row(d->job)->size - transfer_held(d->transfer);
-	out->tunnel = d->tunnel ? ctun_id(d->tunnel) : 0;
+	if (d->tunnel) {
+		out->tunnel = ctun_id(d->tunnel);
+		out->log = *ctun_log(d->tunnel);
+	}
 	out->agent = d->agent;
 	out->sending = leg_sends(&d->via_tunnel);
 	out->direct = d->via_direct.path;

@@ -222,10 +222,10 @@ static void on_probe(const struct h2_reply *reply, void *arg)
 		tell_due(p);
 }
 
-static int post_connect(struct place *p, struct h2 *agent)
+static int post_connect(struct place *p, const struct place_view *v)
 {
 	struct decider_conf *conf = &p->owner->conf;
-	struct sapi_connect body = { .address = conf->public };
+	struct sapi_connect body = { .address = conf->public, .log = v->log };
 	struct h2_request req = {
 		.method = "POST",
 		.path = "/v1/connect",
@@ -245,7 +245,7 @@ static int post_connect(struct place *p, struct h2 *agent)
 	req.body = json.data;
 	req.body_len = json.len;
 	if (!ret)
-		ret = h2_fetch(agent, &req, on_answer, p, &p->call);
+		ret = h2_fetch(v->agent, &req, on_answer, p, &p->call);
 	buf_fini(&json);
 	if (ret)
 		p->call = NULL;
@@ -273,7 +273,7 @@ static void move_ask(struct place *p)
 	if (!v.agent || p->move != MOVE_DUE)
 		return;
 	p->move = MOVE_ASKED;
-	ret = post_connect(p, v.agent);
+	ret = post_connect(p, &v);
 	if (!ret && p->due.cut_early && !p->due_told)
 		ret = h2_fetch(v.agent, &probe, on_probe, p, &p->probe);
 	if (ret) {

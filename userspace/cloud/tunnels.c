@@ -79,6 +79,11 @@ const char *ctun_gateway(const struct ctun *tun)
 	return tun->gateway;
 }
 
+const struct shunt_endpoint *ctun_log(const struct ctun *tun)
+{
+	return &tun->last.log;
+}
+
 const struct shunt_addr *ctun_near(const struct ctun *tun)
 {
 	return &tun->near;

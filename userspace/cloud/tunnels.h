@@ -89,6 +89,8 @@ void tunnels_gone(struct tunnels *t, const char *gateway, uint32_t id, const cha
 
 uint32_t ctun_id(const struct ctun *tun); /* 0 before on_slot */
 const char *ctun_gateway(const struct ctun *tun);
+/* Where the device delivers its connection log (7J); unset before on_slot, or if nowhere. */
+const struct shunt_endpoint *ctun_log(const struct ctun *tun);
 /* Where the LAN device is reached through this tunnel. */
 const struct shunt_addr *ctun_near(const struct ctun *tun);
 

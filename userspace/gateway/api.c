@@ -39,6 +39,9 @@ static void on_opened(const struct gw_tunnel *t, void *arg)
 	o->spi = t->spi;
 	dial_touch(o->g->dial, t->cloud);
 	tunnels_show(t, "", &shown);
+	/* For a cloud that asks the device itself. */
+	if (o->g->conf->listen.port && !addr_is_any(&o->g->conf->listen.addr))
+		shown.log = o->g->conf->listen;
 	memcpy(location, "/v1/tunnels/", 13);
 	tunnel_id_print(t->spi, location + 12);
 	h2_req_set_header(o->req, "location", location);

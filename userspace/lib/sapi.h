@@ -191,6 +191,8 @@ struct sapi_tunnel {
 	int64_t opened;
 	bool open; /* "state": "open" or "closed" */
 	char reason[SAPI_REASON_LEN]; /* why closed, or "" */
+	/* In the answer to a request for it: where devices deliver 7J; optional, unset = nowhere. */
+	struct shunt_endpoint log;
 	struct sapi_counters rx, tx; /* rx = from the cloud */
 };
 SAPI_BODY(tunnel)

@@ -265,6 +265,7 @@ static const struct field tunnel_fields[] = {
 	ROW("opened", sapi_tunnel, opened, F_TIME, F_EMPTY),
 	WORD("state", sapi_tunnel, open, open_names),
 	ROW("reason", sapi_tunnel, reason, F_TEXT, F_OPT),
+	ROW("log", sapi_tunnel, log, F_ENDPOINT, F_OPT | F_OMIT),
 	ROW("rx", sapi_tunnel, rx, F_OBJECT, 0, .sub = &counters_schema),
 	ROW("tx", sapi_tunnel, tx, F_OBJECT, 0, .sub = &counters_schema),
 	END,
