@@ -248,6 +248,8 @@ static void on_event(const struct sapi_gateway_event *ev, void *arg)
 	assert_string_equal(ev->job, j->id);
 	assert_true(j->n_told < EVENTS_MAX);
 	j->told[j->n_told++] = *ev;
+	/* The request has arrived before its tunnel is cut. */
+	assert_true(!ev->cut_early || j->device->asked);
 	if (ev->event != SAPI_GW_DECISION || !j->device->here)
 		return;
 	/* As a delivery does whose device is connected already. */
