@@ -5,6 +5,7 @@
 # draws its hosts, and defines
 #
 #   scenario_world	(optional) sets CLOUDS, GATEWAYS, MFPS, ... and calls conf(); see world.sh
+#   scenario_needs	(optional) says why it cannot run on this kernel, where it cannot
 #   scenario_run	submits jobs, waits for conditions, and calls check for what must hold
 #
 # run_scenario gives it a fresh world (see world_fresh) and a subshell, so that nothing it sets or breaks reaches the next
@@ -224,6 +225,14 @@ alive()
 	done
 }
 
+# The module measures CPU time with the scheduler's clock, which in User-mode Linux counts in jiffies.
+needs_cpu_clock()
+{
+	case $(uname -r) in
+	*-uml) echo "User-mode Linux measures no CPU time shorter than a jiffy; runs on the other kernels" ;;
+	esac
+}
+
 # ---- running ----
 
 # Contents are small and nobody wants to wait, so what is made for megabytes and minutes is made smaller.
@@ -257,8 +266,17 @@ run_scenario()
 		{
 			:
 		}
+		scenario_needs()
+		{
+			:
+		}
 		# shellcheck source=/dev/null
 		. "$SCENARIOS/$name.sh"
+		why=$(scenario_needs)
+		if [ -n "$why" ]; then
+			echo "ok $name # SKIP $why" >>"$CHECKS"
+			exit 0
+		fi
 		scenario_world
 		world_fresh
 		scenario_run

@@ -547,9 +547,10 @@ world_heal()
 {
 	local netns n
 
-	for netns in /run/netns/*; do
-		in_ns "${netns##*/}" nft delete table inet fault 2>/dev/null
-	done
+	[ ! -f "$WORLD/faults" ] || while read -r netns; do
+		in_ns "$netns" nft delete table inet fault 2>/dev/null
+	done <"$WORLD/faults"
+	rm -f "$WORLD/faults"
 	for n in $GATEWAYS; do
 		wan_rate "$WAN_RATE" "$(nth gw "$n")"
 		ip -n "$(nth gw "$n")" link set wan up
@@ -571,8 +572,8 @@ world_fresh()
 	mkdir -p "$WORLD/log"
 	world_network
 	world_heal
-	for netns in /run/netns/*; do
-		ip -n "${netns##*/}" link del shunt0 2>/dev/null
+	for netns in /run/netns/{gw,cloud,mfp}*; do
+		[ ! -e "$netns" ] || ip -n "${netns##*/}" link del shunt0 2>/dev/null
 	done
 	world_configure
 	world_servers

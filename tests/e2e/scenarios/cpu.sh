@@ -7,6 +7,11 @@
 #   job  print 2 MB ──tunnel──▶┆──direct connection────▶ mfp
 #                       busy loop┆
 
+scenario_needs()
+{
+	needs_cpu_clock
+}
+
 scenario_world()
 {
 	TUNNEL_LIMIT=0

@@ -8,6 +8,11 @@
 #   B  ──tunnel, slow──▶ mfp2
 #   C  arrives (limit: 2) ──────▶ nas
 
+scenario_needs()
+{
+	needs_cpu_clock
+}
+
 scenario_world()
 {
 	MFPS="1 2"
