@@ -251,6 +251,16 @@ small_scale()
 	done
 }
 
+# explain NAME FILE: what went wrong, from what was said; the programs' logs stay in the results.
+explain()
+{
+	local log=/results/${1//[^a-z0-9-]/_}.log
+
+	cp "$2" "$log"
+	sed "/^--- /,\$d; s|^|# $1: |" "$2"
+	echo "# $1: logs of all programs: ${log##*/} in the results"
+}
+
 # run_scenario NAME: its checks go to $CHECKS; what it said comes out where it failed.
 run_scenario()
 {
@@ -285,27 +295,14 @@ run_scenario()
 		if [ "$(grep -c '^not ok' "$CHECKS")" -gt "$before" ]; then
 			(die "see above")
 		fi
-		stop_all KILL
 		true
 	) >"$WORLD.out" 2>&1 ||
 		echo "not ok $name: ran to its end" >>"$CHECKS"
-	stop_leftovers
+	stop_all KILL
 	if [ "$(grep -c '^not ok' "$CHECKS")" -gt "$before" ]; then
-		sed "s/^/# $name: /" "$WORLD.out"
+		explain "$name" "$WORLD.out"
 	fi
 	echo "# $name: $((SECONDS - begin)) s"
-}
-
-# A scenario that gave up has left its programs running.
-stop_leftovers()
-{
-	local file
-
-	for file in "$WORLD"/pid/*; do
-		[ -f "$file" ] || continue
-		kill -KILL "$(cat "$file")" 2>/dev/null
-		rm -f "$file"
-	done
 }
 
 # The checks as TAP, for the counts of `make check`.

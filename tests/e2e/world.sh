@@ -402,6 +402,7 @@ start()
 
 	ip netns exec "$host" "${instance%%[0-9]*}" -c "$WORLD/etc/$instance.conf" >>"$WORLD/log/$instance" 2>&1 &
 	echo $! >"$WORLD/pid/$instance"
+	disown $!	# or the shell comments on its being killed
 }
 
 # listening HOST ADDRESS:PORT: true once something accepts connections there.
@@ -525,16 +526,24 @@ world_devices()
 	done
 }
 
+# gone PID
+gone()
+{
+	! kill -0 "$1"
+}
+
 # stop_all SIGNAL: ends all daemons of the project.
 stop_all()
 {
 	local file
 
 	for file in "$WORLD"/pid/*; do
-		[ -f "$file" ] && kill "-$1" "$(cat "$file")" 2>/dev/null
+		[ ! -f "$file" ] || kill "-$1" "$(cat "$file")" 2>/dev/null
+	done
+	for file in "$WORLD"/pid/*; do
+		[ ! -f "$file" ] || within 20 gone "$(cat "$file")"
 		rm -f "$file"
 	done
-	wait
 }
 
 world_stop()
@@ -542,15 +551,24 @@ world_stop()
 	stop_all TERM
 }
 
+# The tables named "fault" of the hosts in $WORLD/faults.
+drop_faults()
+{
+	local host
+
+	[ -f "$WORLD/faults" ] || return 0
+	while read -r host; do
+		in_ns "$host" nft delete table inet fault 2>/dev/null
+	done <"$WORLD/faults"
+	rm -f "$WORLD/faults"
+}
+
 # Undo what tests do to the network: tables named "fault", links that are down, another speed.
 world_heal()
 {
-	local netns n
+	local n
 
-	[ ! -f "$WORLD/faults" ] || while read -r netns; do
-		in_ns "$netns" nft delete table inet fault 2>/dev/null
-	done <"$WORLD/faults"
-	rm -f "$WORLD/faults"
+	drop_faults
 	for n in $GATEWAYS; do
 		wan_rate "$WAN_RATE" "$(nth gw "$n")"
 		ip -n "$(nth gw "$n")" link set wan up
