@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 #
 # The faults of chaos.sh. fault_NAME STAGE breaks something; mend_NAME STAGE mends it, after the stage has let go of the job.
 # allowed FAULT STAGE says which ends other than completion are right, as a regular expression of "STATE:REASON".
@@ -117,11 +117,15 @@ fault_table()
 	echo "$1" >>"$WORLD/faults"
 }
 
-# A NAT in front of the gateway maps the tunnels' packets to another port, as after it has forgotten the flow.
+# A NAT in front of the gateway has forgotten the tunnels' flow: it maps their packets to another port from now on, and what comes
+# to the old one is lost.
 fault_nat-port()
 {
-	fault_table inet "prerouting:ip saddr 203.0.113.10 udp dport 21000 udp dport set 4500" \
-		"postrouting:ip saddr 198.51.100.2 udp sport 4500 udp sport set 21000"
+	fault_table inet "prerouting:ip saddr 203.0.113.10 ip daddr 198.51.100.2 udp dport 4500 drop"
+	in_ns inet nft -f - <<-'END' || die "nft on inet"
+		add chain inet fault nat { type nat hook postrouting priority srcnat; policy accept; }
+		add rule inet fault nat ip saddr 198.51.100.2 udp sport 4500 snat ip to 203.0.113.1:21000
+	END
 }
 mend_nat-port() { :; }
 
@@ -194,10 +198,11 @@ mend_clock-jump() { jump '+1 day'; }
 
 # ---- devices ----
 
-# It accepts the request and never connects; its job stays in the tunnel, and the other one waits for that.
+# It accepts the request and never connects, while the line is slow enough for the other job to need the slot; its job stays in the tunnel, and the other one waits for that.
 fault_no-dial()
 {
 	fault_table gw "prerouting:iifname \"br-lan\" ip daddr 203.0.113.10 tcp dport 8443 drop"
+	wan_rate 300kbit
 	[ "$1" = requested ] || other
 	await_job "$VICTIM" 'any(.timeline[]; .event == "move-failed")' "the move to fail"
 }

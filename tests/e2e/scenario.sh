@@ -131,6 +131,36 @@ went_by()
 	final "$id" "[.paths[] | select(.bytes > 0) | .kind] | unique == $(printf '%s\n' "$@" | jq -Rnc '[inputs] | sort')"
 }
 
+# second_cloud COMMAND...: with the second cloud as the one that `terminal` talks to.
+second_cloud()
+{
+	local before=$TERMINAL status
+
+	TERMINAL=terminal2
+	"$@"
+	status=$?
+	TERMINAL=$before
+	return $status
+}
+
+# A: a print job of the first cloud for mfp-1; while it runs, B: a store job of the second one for nas-1.
+two_clouds()
+{
+	content a.pdf 2M
+	content b.bin 64K
+	wan_rate 4mbit
+	offer A a.pdf print mfp-1
+	await_job "$A" '.delivered > 0' "the first cloud's job to be under way"
+	second_cloud offer B b.bin store nas-1
+	second_cloud finish_jobs "$B"
+	wan_rate 100mbit
+	finish_jobs "$A"
+	check_whole "the first cloud's job" "$A"
+	check_whole "the second cloud's job" "$B"
+	check "printed once, the same" printed mfp a.pdf
+	check "stored, the same" stored nas b.bin
+}
+
 # ---- what hosts did ----
 
 # printed HOST FILE: that printer printed exactly this, once, and nothing else of this name.

@@ -37,6 +37,7 @@ NASES=${NASES:-1}
 MANAGER_HOST=${MANAGER_HOST:-manager}	# or cloud: both on one machine
 MANAGER=203.0.113.20:8443
 PRINTER=${PRINTER:-cups}		# what an MFP prints with: cups (ippeveprinter) or paper (a folder)
+TERMINAL=terminal			# or terminal2: whose configuration the command uses
 declare -A CONF				# "INSTANCE KEY" -> value as written in the file
 
 in_ns()
@@ -386,13 +387,16 @@ configure_device()
 	write_conf "$program"
 }
 
-# configure_person ROLE NAME [CLOUD]: for the command.
+# configure_person ROLE NAME CLOUD: for the command.
 configure_person()
 {
-	identity "$1" "$1" "$2"
-	default "$1" cloud "\"$(cloud_address "${3:-1}"):8443\""
-	default "$1" manager "\"$MANAGER\""
-	write_conf "$1"
+	local who
+
+	who=$(nth "$1" "$3")
+	identity "$who" "$1" "$2"
+	default "$who" cloud "\"$(cloud_address "$3"):8443\""
+	default "$who" manager "\"$MANAGER\""
+	write_conf "$who"
 }
 
 # start HOST INSTANCE: runs a daemon of the project in its namespace and remembers its pid.
@@ -430,8 +434,10 @@ world_configure()
 	for n in $MFPS; do
 		configure_device "$n"
 	done
-	configure_person terminal alice
-	configure_person admin root
+	for n in $CLOUDS; do
+		configure_person terminal alice "$n"
+	done
+	configure_person admin root 1
 }
 
 # One daemon each, and until it listens.
@@ -501,7 +507,7 @@ admin()
 
 terminal()
 {
-	SHUNT_CONFIG=$WORLD/etc/terminal.conf in_ns terminal shunt "$@"
+	SHUNT_CONFIG=$WORLD/etc/$TERMINAL.conf in_ns terminal shunt "$@"
 }
 
 gateway_connected()
