@@ -28,8 +28,8 @@ allowed()
 {
 	case $1/$2 in
 	kill-device/executing | kill-all/executing) echo 'interrupted:.+' ;;
-	disk-cloud/*) echo 'failed:.*(space|full|disk)' ;;
-	disk-device/*) echo 'failed:.*space' ;;
+	disk-cloud/*) echo 'failed:.*(space|room|full|disk)' ;;
+	disk-device/*) echo 'failed:.*(space|room)' ;;
 	*) echo 'never' ;;
 	esac
 }

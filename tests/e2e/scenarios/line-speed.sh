@@ -10,8 +10,8 @@
 scenario_world()
 {
 	TUNNEL_LIMIT=0
-	conf shuntd policy.line-speed-low '"2Mbit"'
-	conf shuntd policy.line-speed-high '"3Mbit"'
+	conf shuntd policy.line-speed-low '"2mbit"'
+	conf shuntd policy.line-speed-high '"3mbit"'
 }
 
 scenario_run()
