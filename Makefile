@@ -54,8 +54,8 @@ fuzz: setup-build ## fuzzers with clang's libFuzzer, in build/libfuzzer/fuzz/
 selftest: setup-check kmod userspace ## the kselftest collection on both kernels (TEST=x.sh for one)
 	@TEST="$(TEST)" tests/run selftest
 
-e2e: setup-check kmod kmod-uml userspace ## the demo's scenario, asserted
-	@tests/run e2e
+e2e: setup-check kmod kmod-uml userspace ## the demo's scenario and the others, asserted (E2E=name for one)
+	@E2E="$(E2E)" tests/run e2e
 
 vm-test: selftest e2e ## everything that runs in the virtual machine
 

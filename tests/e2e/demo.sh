@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 #
 # The main job (seed: second embodiment, #801-#862 with FIG. 16-17): a print job is moved off its tunnel in the middle
-# of its content because a store job arrives whose device cannot connect. Sourced by tests/e2e/run after world.sh.
+# of its content because a store job arrives whose device cannot connect. Sourced by tests/e2e/run after world.sh and
+# scenario.sh.
 #
 #   job 1  store  32 MB ──tunnel──────────────────────────▶ nas
 #   job 2  print  24 MB ──tunnel──▶┆──direct connection────▶ mfp
@@ -10,31 +11,11 @@
 #
 # The gateway's line is slow until job 2 has moved, so that the jobs overlap however fast the processor is, and fast
 # from then on.
-#
-# Each check appends "ok|not ok TEXT" to $CHECKS; the run passes when none is "not ok".
 
 STORE_1=${STORE_1:-32M}
 PRINT_2=${PRINT_2:-24M}
 STORE_3=${STORE_3:-4M}
 JOB_LIMIT=${JOB_LIMIT:-180}	# seconds in which the whole must be over, also on an emulated processor
-
-say()
-{
-	printf '%s\n' "$*"
-}
-
-# check TEXT COMMAND...: records whether COMMAND holds.
-check()
-{
-	local text=$1
-
-	shift
-	if "$@" >/dev/null 2>&1; then
-		echo "ok $text" >>"$CHECKS"
-	else
-		echo "not ok $text" >>"$CHECKS"
-	fi
-}
 
 demo_content()
 {
@@ -43,29 +24,6 @@ demo_content()
 	head -c "$STORE_3" /dev/urandom >"$WORLD/content/archive-2.bin"
 	"$TOP/tests/e2e/mkpdf" --pages 16 --size "$PRINT_2" --seed 1 "$WORLD/content/report.pdf" || die "mkpdf"
 	pdfinfo "$WORLD/content/report.pdf" >"$WORLD/content/report.info" || die "report.pdf is not a PDF"
-}
-
-# submit FILE KIND DEVICE: prints the job's id once the cloud has taken all of it.
-submit()
-{
-	terminal -j job submit "$WORLD/content/$1" --kind "$2" --device "$3" 2>>"$WORLD/log/terminal" | tail -n 1 | jq -re .id
-}
-
-job()
-{
-	terminal -j job show "$1"
-}
-
-# job_is ID FILTER: whether the job's JSON satisfies a jq filter.
-job_is()
-{
-	job "$1" | jq -e "$2"
-}
-
-# ended ID: the job reached a final state.
-ended()
-{
-	job_is "$1" '.state | IN("completed", "failed", "canceled", "interrupted")'
 }
 
 demo_run()
@@ -87,16 +45,6 @@ demo_run()
 	done
 }
 
-tunnels_in()
-{
-	in_ns "$1" shunt -j tunnel show | jq -e 'length'
-}
-
-no_tunnels()
-{
-	[ "$(tunnels_in gw)" = 0 ] && [ "$(tunnels_in cloud)" = 0 ]
-}
-
 refused_inbound()
 {
 	local gateway
@@ -104,11 +52,6 @@ refused_inbound()
 	in_ns cloud curl -s --connect-timeout 2 http://198.51.100.2:8633/ &
 	gateway=$!
 	! in_ns inet curl -s --connect-timeout 2 http://192.168.1.15/ && ! wait "$gateway"
-}
-
-record()
-{
-	jq -es "any(.[]; $1)" "$WORLD/state/gateway/record.log"
 }
 
 printed_identical()
@@ -166,7 +109,7 @@ demo_timeline()
 		"$WORLD/job-$JOB1.json" "$WORLD/job-$JOB2.json" "$WORLD/job-$JOB3.json"
 	say
 	say "Decisions of the gateway"
-	jq -r 'select(.record == "decision") | "  \(.time[11:23])  \(.action)  \(.reason): \(.text)"' "$WORLD/state/gateway/record.log"
+	jq -r 'select(.record == "decision") | "  \(.time[11:23])  \(.action)  \(.reason): \(.text)"' "$WORLD/state/shuntd/record.log"
 }
 
 demo_tunnels()
@@ -176,13 +119,13 @@ demo_tunnels()
 	printf '  %-10s %-8s %10s %10s %10s %10s %8s %8s\n' tunnel device 'in pkts' 'in bytes' 'out pkts' 'out bytes' 'cpu ms' drops
 	jq -r 'select(.record == "7K") | [.tunnel, .device, .rx.packets, .rx.bytes, .tx.packets, .tx.bytes,
 		((.rx.cpu_ns + .tx.cpu_ns) / 1e6 | round), ([.rx.drops[], .tx.drops[]] | add)] | @tsv' \
-		"$WORLD/state/gateway/record.log" |
+		"$WORLD/state/shuntd/record.log" |
 		while IFS=$'\t' read -r id device rp rb tp tb cpu drops; do
 			printf '  %-10s %-8s %10s %10s %10s %10s %8s %8s\n' "$id" "$device" "$rp" "$rb" "$tp" "$tb" "$cpu" "$drops"
 		done
 	say
 	say "Direct connections (7J)"
-	jq -r 'select(.record == "7J") | "  \(.device) -> \(.cloud) \(.address): \(.bytes_in) bytes in, \(.result)"' "$WORLD/state/gateway/record.log"
+	jq -r 'select(.record == "7J") | "  \(.device) -> \(.cloud) \(.address): \(.bytes_in) bytes in, \(.result)"' "$WORLD/state/shuntd/record.log"
 }
 
 demo_json()
@@ -190,7 +133,7 @@ demo_json()
 	local left cpu move
 
 	left=$(($(tunnels_in gw) + $(tunnels_in cloud)))
-	cpu=$(jq -s '[.[] | select(.record == "7K") | .rx.cpu_ns + .tx.cpu_ns] | add / 1e6 * 100 | round / 100' "$WORLD/state/gateway/record.log")
+	cpu=$(jq -s '[.[] | select(.record == "7K") | .rx.cpu_ns + .tx.cpu_ns] | add / 1e6 * 100 | round / 100' "$WORLD/state/shuntd/record.log")
 	move=$(demo_move_ms)
 	jq -cs --argjson left "$left" --argjson cpu "$cpu" --argjson move "$move" --argjson failed "$(grep -c '^not ok' "$CHECKS")" '{
 		jobs: length, done: (map(select(.state == "completed")) | length), moved: (map(select(.moved)) | length),
@@ -229,9 +172,7 @@ demo_world()
 	say "== the world: terminal, manager, cloud -- 40 ms -- gateway (NAT, drops inbound) -- mfp, nas"
 	world_module
 	mkdir -p "$WORLD/log"
-	world_internet
-	world_gateway
-	world_lan
+	world_network
 	say "== servers: ippeveprinter on mfp, lighttpd WebDAV on nas; shunt-manager, shunt-cloud, shuntd, shunt-device"
 	world_servers &
 	servers=$!
@@ -246,7 +187,6 @@ scenario_demo()
 	local content
 
 	mkdir -p "$WORLD"
-	: >"$CHECKS"
 	demo_content &		# beside the world: neither needs the other
 	content=$!
 	demo_world

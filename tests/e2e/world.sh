@@ -6,12 +6,22 @@
 #
 #   terminal 203.0.113.30 ──┐
 #   manager  203.0.113.20 ──┤ inet: bridge + router .1      every host on the internet sends
-#   cloud    203.0.113.10 ──┘   │                           through 20 ms of netem, so any two
-#                               │ WAN_RATE towards gw       of them are 40 ms apart
+#   cloud    203.0.113.10 ──┤   │                           through 20 ms of netem, so any two
+#  (cloud2   203.0.113.12)──┘   │ WAN_RATE towards gw       of them are 40 ms apart
 #              198.51.100.2 ── gw: NAT, drops all inbound, shunt0, shuntd
 #                               │ br-lan 192.168.1.1
-#         mfp 192.168.1.10 ─────┤ shunt-device + ippeveprinter
+#         mfp 192.168.1.10 ─────┤ shunt-device, with a printer
+#       (mfp2 192.168.1.11)─────┤ ...
 #         nas 192.168.1.15 ─────┘ lighttpd with WebDAV, no agent
+#
+#             (198.51.102.2 ── gw2: another home with the same 192.168.1.0/24, and devices of its own)
+#
+# What exists is listed in CLOUDS, GATEWAYS, MFPS and NASES, by numbers; "3@2" is a device numbered 3 behind gateway 2. A
+# host is named by its kind and number, 1 left out: gw, gw2, mfp, mfp3. A program's INSTANCE likewise: shuntd, shuntd2,
+# shunt-device3; its configuration, log and pid are $WORLD/{etc,log,pid}/INSTANCE*. Names in Shunt are cloud1, gw1, mfp-1.
+#
+# world_network and world_identities may be called again after the lists have grown; world_fresh gives all programs a
+# configuration and an empty state and starts them. conf INSTANCE KEY VALUE sets a key of a configuration before that.
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BIN=$TOP/build/userspace
@@ -20,8 +30,15 @@ export PATH=$BIN:$PATH
 WORLD=/run/shunt-world		# configuration, certificates and logs of this run
 HALF_RTT=${HALF_RTT:-20ms}
 WAN_RATE=${WAN_RATE:-8mbit}
-INTERNET_HOSTS="cloud:203.0.113.10 manager:203.0.113.20 terminal:203.0.113.30"
-LAN_HOSTS="mfp:192.168.1.10 nas:192.168.1.15"
+CLOUDS=${CLOUDS:-1}
+GATEWAYS=${GATEWAYS:-1}
+MFPS=${MFPS:-1}
+NASES=${NASES:-1}
+MANAGER_HOST=${MANAGER_HOST:-manager}	# or cloud: both on one machine
+MANAGER=203.0.113.20:8443
+PRINTER=${PRINTER:-cups}		# what an MFP prints with: cups (ippeveprinter) or paper (a folder)
+TERMINAL=terminal			# or terminal2: whose configuration the command uses
+declare -A CONF				# "INSTANCE KEY" -> value as written in the file
 
 in_ns()
 {
@@ -42,14 +59,23 @@ die()
 	exit 1
 }
 
-# await SECONDS WHAT COMMAND...: polls a condition; the only place where these tests wait.
+# await SECONDS WHAT COMMAND...: until the condition holds, or gives up.
 await()
 {
-	local limit=$1 what=$2 begin=$SECONDS
+	local limit=$1 what=$2
 
 	shift 2
+	within "$limit" "$@" || die "waited $limit s in vain for $what"
+}
+
+# within SECONDS COMMAND...: whether the condition comes to hold in that time.
+within()
+{
+	local limit=$1 begin=$SECONDS
+
+	shift
 	until "$@" >/dev/null 2>&1; do
-		[ $((SECONDS - begin)) -lt "$limit" ] || die "waited $limit s in vain for $what"
+		[ $((SECONDS - begin)) -lt "$limit" ] || return 1
 		sleep 0.1
 	done
 }
@@ -76,49 +102,80 @@ distance()
 	tc -n "$host" qdisc add dev "$device" root netem delay "$HALF_RTT" limit 20000 "$@"
 }
 
-# wan_rate RATE: how fast the gateway's line is, towards it. Its queue holds 80 ms at most, or the first job's packets
-# would hold up everybody else's for seconds.
+# wan_rate RATE [GATEWAY]: how fast the gateway's line is, towards it. Its queue holds 80 ms at most, or the first job's
+# packets would hold up everybody else's for seconds.
 wan_rate()
 {
-	tc -n inet qdisc replace dev to-gw root tbf rate "$1" burst 64k latency 80ms
+	tc -n inet qdisc replace dev "to-${2:-gw}" root tbf rate "$1" burst 64k latency 80ms
+}
+
+# nth NAME N: the host or instance NAME of number N.
+nth()
+{
+	local n=${2%@*}
+
+	[ "$n" = 1 ] && n=''
+	echo "$1$n"
+}
+
+# home DEVICE-NUMBER: the number of the gateway that the device is behind.
+home()
+{
+	case $1 in
+	*@*) echo "${1#*@}" ;;
+	*) echo 1 ;;
+	esac
+}
+
+have_host()
+{
+	[ -e "/run/netns/$1" ]
+}
+
+# internet_host HOST ADDRESS: a host on the internet, half a round trip from everybody.
+internet_host()
+{
+	have_host "$1" && return
+	attach "$1" "$2/24" inet br-inet
+	ip -n "$1" route add default via 203.0.113.1
+	distance "$1" eth0
 }
 
 world_internet()
 {
-	local entry
-
+	have_host inet && return
 	ip netns add inet
 	ip -n inet link set lo up
 	ip -n inet link add br-inet type bridge
 	ip -n inet address add 203.0.113.1/24 dev br-inet
 	ip -n inet link set br-inet up
 	in_ns inet sysctl -qw net.ipv4.ip_forward=1
-	for entry in $INTERNET_HOSTS; do
-		attach "${entry%%:*}" "${entry#*:}/24" inet br-inet
-		ip -n "${entry%%:*}" route add default via 203.0.113.1
-		distance "${entry%%:*}" eth0
-	done
 }
 
-# The gateway is an ordinary home router: it masquerades, answers nothing from outside, forwards nothing inward but
+# A gateway is an ordinary home router: it masquerades, answers nothing from outside, forwards nothing inward but
 # replies, and lets decapsulated packets of its tunnels through to the LAN.
-world_gateway()
+gateway_host()
 {
-	ip netns add gw
-	ip -n gw link set lo up
-	ip link add wan netns gw type veth peer name to-gw netns inet
-	ip -n inet address add 198.51.100.1/24 dev to-gw
-	ip -n inet link set to-gw up
-	wan_rate "$WAN_RATE"
-	ip -n gw address add 198.51.100.2/24 dev wan
-	ip -n gw link set wan up
-	ip -n gw route add default via 198.51.100.1
-	distance gw wan
-	ip -n gw link add br-lan type bridge
-	ip -n gw address add 192.168.1.1/24 dev br-lan
-	ip -n gw link set br-lan up
-	in_ns gw sysctl -qw net.ipv4.ip_forward=1
-	in_ns gw nft -f - <<-'EOF'
+	local n=$1 host net
+
+	host=$(nth gw "$n")
+	net=198.51.$((n == 1 ? 100 : 100 + n))
+	have_host "$host" && return
+	ip netns add "$host"
+	ip -n "$host" link set lo up
+	ip link add wan netns "$host" type veth peer name "to-$host" netns inet
+	ip -n inet address add "$net.1/24" dev "to-$host"
+	ip -n inet link set "to-$host" up
+	ip -n "$host" address add "$net.2/24" dev wan
+	ip -n "$host" link set wan up
+	ip -n "$host" route add default via "$net.1"
+	distance "$host" wan
+	wan_rate "$WAN_RATE" "$host"
+	ip -n "$host" link add br-lan type bridge
+	ip -n "$host" address add 192.168.1.1/24 dev br-lan
+	ip -n "$host" link set br-lan up
+	in_ns "$host" sysctl -qw net.ipv4.ip_forward=1
+	in_ns "$host" nft -f - <<-'EOF'
 		table inet router {
 			chain input {
 				type filter hook input priority filter; policy drop;
@@ -140,14 +197,49 @@ world_gateway()
 	EOF
 }
 
-world_lan()
+# lan_host HOST ADDRESS GATEWAY-NUMBER
+lan_host()
 {
-	local entry
+	have_host "$1" && return
+	attach "$1" "$2/24" "$(nth gw "$3")" br-lan
+	ip -n "$1" route add default via 192.168.1.1
+}
 
-	for entry in $LAN_HOSTS; do
-		attach "${entry%%:*}" "${entry#*:}/24" gw br-lan
-		ip -n "${entry%%:*}" route add default via 192.168.1.1
+mfp_address()
+{
+	echo "192.168.1.$((9 + ${1%@*}))"
+}
+
+nas_address()
+{
+	echo "192.168.1.$((14 + ${1%@*}))"
+}
+
+# Whatever of the lists is not there yet.
+world_network()
+{
+	local n
+
+	world_internet
+	for n in $CLOUDS; do
+		internet_host "$(nth cloud "$n")" "$(cloud_address "$n")"
 	done
+	internet_host manager 203.0.113.20
+	internet_host terminal 203.0.113.30
+	for n in $GATEWAYS; do
+		gateway_host "$n"
+	done
+	for n in $MFPS; do
+		lan_host "$(nth mfp "$n")" "$(mfp_address "$n")" "$(home "$n")"
+	done
+	for n in $NASES; do
+		lan_host "$(nth nas "$n")" "$(nas_address "$n")" "$(home "$n")"
+	done
+}
+
+cloud_address()
+{
+	[ "$1" = 1 ] && echo 203.0.113.10 || echo "203.0.113.1$1"
 }
 
 # The module and what it leans on; insmod, as on a router image.
@@ -165,109 +257,156 @@ world_module()
 	"$TOP/scripts/guest" load || die "loading $ko"
 }
 
-# certify DIR ROLE NAME: a certificate of the deployment's CA, as an administrator would make it.
+# certify ROLE NAME: a certificate of the deployment's CA, as an administrator would make it.
 certify()
 {
-	shunt pki issue "$WORLD/pki" --role "$1" --name "$2" >>"$WORLD/log/pki" || die "certificate for $1 $2"
+	[ -f "$WORLD/pki/$1-$2.crt" ] ||
+		shunt pki issue "$WORLD/pki" --role "$1" --name "$2" >>"$WORLD/log/pki" || die "certificate for $1 $2"
 }
 
 world_identities()
 {
-	shunt pki init "$WORLD/pki" >"$WORLD/log/pki" || die "shunt pki init"
-	certify cloud cloud1
+	local n
+
+	[ -f "$WORLD/pki/ca.crt" ] || shunt pki init "$WORLD/pki" >"$WORLD/log/pki" || die "shunt pki init"
 	certify manager manager1
-	certify gateway gw1
-	certify device mfp-1
 	certify terminal alice
 	certify admin root
+	for n in $CLOUDS; do
+		certify cloud "cloud$n"
+	done
+	for n in $GATEWAYS; do
+		certify gateway "gw$n"
+	done
+	for n in $MFPS; do
+		certify device "mfp-${n%@*}"
+	done
 }
 
-# identity ROLE NAME: the configuration lines with which a program says who it is.
+# conf INSTANCE KEY VALUE: sets a key, as it is written in the file, whatever the world would set; "policy.KEY" is one of
+# the policy section.
+conf()
+{
+	CONF["$1 $2"]=$3
+}
+
+# default INSTANCE KEY VALUE: as conf, for what has not been set.
+default()
+{
+	[ -n "${CONF["$1 $2"]+set}" ] || CONF["$1 $2"]=$3
+}
+
+# identity INSTANCE ROLE NAME: the keys with which a program says who it is.
 identity()
 {
-	printf 'ca = "%s"\ncert = "%s"\nkey = "%s"\n' "$WORLD/pki/ca.crt" "$WORLD/pki/$1-$2.crt" "$WORLD/pki/$1-$2.key"
+	default "$1" ca "\"$WORLD/pki/ca.crt\""
+	default "$1" cert "\"$WORLD/pki/$2-$3.crt\""
+	default "$1" key "\"$WORLD/pki/$2-$3.key\""
+}
+
+# settle INSTANCE ROLE NAME: what every daemon has; its state belongs to an ordinary user.
+settle()
+{
+	identity "$@"
+	default "$1" user '"nobody"'
+	default "$1" state "\"$WORLD/state/$1\""
+	mkdir -p "$WORLD/state/$1"
+	chown nobody "$WORLD/state/$1"
+}
+
+# write_conf INSTANCE: its configuration file.
+write_conf()
+{
+	local entry section=''
+
+	for entry in "${!CONF[@]}"; do
+		[ "${entry% *}" = "$1" ] || continue
+		case ${entry#* } in
+		policy.*) section+="	${entry#* policy.} = ${CONF[$entry]}"$'\n' ;;
+		*) echo "${entry#* } = ${CONF[$entry]}" ;;
+		esac
+	done >"$WORLD/etc/$1.conf"
+	[ -z "$section" ] || printf 'policy {\n%s}\n' "$section" >>"$WORLD/etc/$1.conf"
 }
 
 configure_manager()
 {
-	identity manager manager1
-	echo 'user = "nobody"'
-	cat <<-EOF
-		listen = "203.0.113.20:8443"
-		state = "$WORLD/state/manager"
-	EOF
+	settle shunt-manager manager manager1
+	default shunt-manager listen "\"$MANAGER\""
+	write_conf shunt-manager
 }
 
 configure_cloud()
 {
-	identity cloud cloud1
-	echo 'user = "nobody"'
-	cat <<-EOF
-		listen = "203.0.113.10:8443"
-		public = "203.0.113.10:8443"
-		public-tunnel = "203.0.113.10:4500"
-		manager = "203.0.113.20:8443"
-		pool = "100.64.0.0/16"
-		state = "$WORLD/state/cloud"
-	EOF
+	local at program
+
+	at=$(cloud_address "$1")
+	program=$(nth shunt-cloud "$1")
+	settle "$program" cloud "cloud$1"
+	default "$program" listen "\"$at:8443\""
+	default "$program" public "\"$at:8443\""
+	default "$program" public-tunnel "\"$at:4500\""
+	default "$program" manager "\"$MANAGER\""
+	default "$program" pool '"100.64.0.0/16"'
+	write_conf "$program"
 }
 
 configure_gateway()
 {
-	identity gateway gw1
-	echo 'user = "nobody"'
-	cat <<-EOF
-		manager = "203.0.113.20:8443"
-		listen = "192.168.1.1:8633"
-		lan = {"192.168.1.0/24"}
-		alias-pool = "100.65.0.0/16"
-		state = "$WORLD/state/gateway"
-		record-log = "$WORLD/state/gateway/record.log"
-		policy {
-			decide = gateway
-			when = threshold
-			tunnels-high = ${TUNNEL_LIMIT:-2}
-		}
-	EOF
+	local program
+
+	program=$(nth shuntd "$1")
+	settle "$program" gateway "gw$1"
+	default "$program" manager "\"$MANAGER\""
+	default "$program" listen '"192.168.1.1:8633"'
+	default "$program" lan '{"192.168.1.0/24"}'
+	default "$program" alias-pool '"100.65.0.0/16"'
+	default "$program" record-log "\"$WORLD/state/$program/record.log\""
+	default "$program" policy.decide gateway
+	default "$program" policy.when threshold
+	default "$program" policy.tunnels-high "${TUNNEL_LIMIT:-2}"
+	write_conf "$program"
 }
 
 configure_device()
 {
-	identity device mfp-1
-	echo 'user = "nobody"'
-	cat <<-EOF
-		listen = "192.168.1.10:8632"
-		state = "$WORLD/state/device"
-		accept = {"print"}
-		print-command = "$TOP/tests/e2e/hosts/print %f %n"
-	EOF
+	local program host
+
+	program=$(nth shunt-device "$1")
+	host=$(nth mfp "$1")
+	settle "$program" device "mfp-${1%@*}"
+	default "$program" listen "\"$(mfp_address "$1"):8632\""
+	default "$program" accept '{"print"}'
+	if [ "$PRINTER" = cups ]; then
+		default "$program" print-command "\"$TOP/tests/e2e/hosts/print %f %n\""
+	else
+		mkdir -p "$WORLD/$host/printed"
+		chown nobody "$WORLD/$host/printed"
+		default "$program" print-command "\"$TOP/tests/e2e/hosts/paper $WORLD/$host %f %n %j\""
+	fi
+	write_conf "$program"
 }
 
-configure_terminal()
+# configure_person ROLE NAME CLOUD: for the command.
+configure_person()
 {
-	identity terminal alice
-	cat <<-EOF
-		cloud = "203.0.113.10:8443"
-		manager = "203.0.113.20:8443"
-	EOF
+	local who
+
+	who=$(nth "$1" "$3")
+	identity "$who" "$1" "$2"
+	default "$who" cloud "\"$(cloud_address "$3"):8443\""
+	default "$who" manager "\"$MANAGER\""
+	write_conf "$who"
 }
 
-configure_admin()
-{
-	identity admin root
-	cat <<-EOF
-		cloud = "203.0.113.10:8443"
-		manager = "203.0.113.20:8443"
-	EOF
-}
-
-# start HOST PROGRAM: runs a daemon of the project in its namespace and remembers its pid.
+# start HOST INSTANCE: runs a daemon of the project in its namespace and remembers its pid.
 start()
 {
-	local host=$1 program=$2
+	local host=$1 instance=$2
 
-	ip netns exec "$host" "$program" -c "$WORLD/etc/$program.conf" >"$WORLD/log/$program" 2>&1 &
-	echo $! >"$WORLD/pid/$program"
+	ip netns exec "$host" "${instance%%[0-9]*}" -c "$WORLD/etc/$instance.conf" >>"$WORLD/log/$instance" 2>&1 &
+	echo $! >"$WORLD/pid/$instance"
+	disown $!	# or the shell comments on its being killed
 }
 
 # listening HOST ADDRESS:PORT: true once something accepts connections there.
@@ -278,37 +417,87 @@ listening()
 
 world_configure()
 {
-	local role
+	local n
 
-	mkdir -p "$WORLD"/{etc,log,pid,state/{manager,cloud,gateway,device}}
-	chown nobody "$WORLD"/state/*
+	mkdir -p "$WORLD"/{etc,log,pid,state}
 	world_identities
-	configure_manager >"$WORLD/etc/shunt-manager.conf"
-	configure_cloud >"$WORLD/etc/shunt-cloud.conf"
-	configure_gateway >"$WORLD/etc/shuntd.conf"
-	configure_device >"$WORLD/etc/shunt-device.conf"
-	for role in terminal admin; do
-		"configure_$role" >"$WORLD/etc/$role.conf"
+	if [ "$MANAGER_HOST" != manager ]; then
+		MANAGER=203.0.113.10:9443
+	fi
+	configure_manager
+	for n in $CLOUDS; do
+		configure_cloud "$n"
 	done
+	for n in $GATEWAYS; do
+		configure_gateway "$n"
+	done
+	for n in $MFPS; do
+		configure_device "$n"
+	done
+	for n in $CLOUDS; do
+		configure_person terminal alice "$n"
+	done
+	configure_person admin root 1
+}
+
+# One daemon each, and until it listens.
+run_manager()
+{
+	start "$MANAGER_HOST" shunt-manager
+	await 20 "the manager to listen" listening "$MANAGER_HOST" "$MANAGER"
+}
+
+run_cloud()
+{
+	start "$(nth cloud "$1")" "$(nth shunt-cloud "$1")"
+	await 20 "cloud$1 to listen" listening "$(nth cloud "$1")" "$(cloud_address "$1"):8443"
+}
+
+run_gateway()
+{
+	start "$(nth gw "$1")" "$(nth shuntd "$1")"
+	await 20 "gw$1 to listen on its LAN" listening "$(nth gw "$1")" 192.168.1.1:8633
+}
+
+run_device()
+{
+	start "$(nth mfp "$1")" "$(nth shunt-device "$1")"
+	await 20 "the agent of mfp-$1 to listen" listening "$(nth mfp "$1")" "$(mfp_address "$1"):8632"
 }
 
 world_daemons()
 {
-	start manager shunt-manager
-	await 20 "the manager to listen" listening manager 203.0.113.20:8443
-	start cloud shunt-cloud
-	await 20 "the cloud to listen" listening cloud 203.0.113.10:8443
-	start gw shuntd
-	await 20 "the gateway to listen on the LAN" listening gw 192.168.1.1:8633
-	start mfp shunt-device
-	await 20 "the agent to listen" listening mfp 192.168.1.10:8632
+	local n
+
+	run_manager
+	for n in $CLOUDS; do
+		run_cloud "$n"
+	done
+	for n in $GATEWAYS; do
+		run_gateway "$n"
+	done
+	for n in $MFPS; do
+		run_device "$n"
+	done
 }
 
-# The LAN's own servers, which know nothing of Shunt.
+# The LAN's own servers, which know nothing of Shunt and stay for all scenarios.
 world_servers()
 {
-	"$TOP/tests/e2e/hosts/mfp.sh" start mfp "$WORLD/mfp" >"$WORLD/log/ippeveprinter" 2>&1 || die "the printer did not start"
-	"$TOP/tests/e2e/hosts/nas.sh" start nas "$WORLD/nas" >"$WORLD/log/lighttpd" 2>&1 || die "the file server did not start"
+	local n host
+
+	for n in $MFPS; do
+		host=$(nth mfp "$n")
+		[ "$PRINTER" = paper ] || [ -f "$WORLD/$host/pid" ] ||
+			"$TOP/tests/e2e/hosts/mfp.sh" start "$host" "$WORLD/$host" >"$WORLD/log/ippeveprinter" 2>&1 ||
+			die "the printer did not start"
+	done
+	for n in $NASES; do
+		host=$(nth nas "$n")
+		[ -f "$WORLD/$host/pid" ] ||
+			"$TOP/tests/e2e/hosts/nas.sh" start "$host" "$WORLD/$host" >"$WORLD/log/lighttpd" 2>&1 ||
+			die "the file server did not start"
+	done
 }
 
 admin()
@@ -318,29 +507,100 @@ admin()
 
 terminal()
 {
-	SHUNT_CONFIG=$WORLD/etc/terminal.conf in_ns terminal shunt "$@"
+	SHUNT_CONFIG=$WORLD/etc/$TERMINAL.conf in_ns terminal shunt "$@"
 }
 
 gateway_connected()
 {
-	admin -j gateway list | jq -e '.gateways[] | select(.name == "gw1" and .connected)'
+	admin -j gateway list | jq -e --arg gw "gw$1" '.gateways[] | select(.name == $gw and .connected)'
 }
 
 world_devices()
 {
-	admin device add mfp-1 --gateway gw1 --address 192.168.1.10 --connectable \
-		--service agent:8632:tls >"$WORLD/log/registry" || die "registering mfp-1"
-	admin device add nas-1 --gateway gw1 --address 192.168.1.15 \
-		--service webdav:80:/ >>"$WORLD/log/registry" || die "registering nas-1"
-	await 30 "the gateway to reach the manager" gateway_connected
+	local n
+
+	for n in $MFPS; do
+		admin device add "mfp-${n%@*}" --gateway "gw$(home "$n")" --address "$(mfp_address "$n")" --connectable \
+			--service agent:8632:tls >>"$WORLD/log/registry" || die "registering mfp-$n"
+	done
+	for n in $NASES; do
+		admin device add "nas-${n%@*}" --gateway "gw$(home "$n")" --address "$(nas_address "$n")" \
+			--service webdav:80:/ >>"$WORLD/log/registry" || die "registering nas-$n"
+	done
+	for n in $GATEWAYS; do
+		await 30 "gw$n to reach the manager" gateway_connected "$n"
+	done
 }
 
-world_stop()
+# gone PID
+gone()
+{
+	! kill -0 "$1"
+}
+
+# stop_all SIGNAL: ends all daemons of the project.
+stop_all()
 {
 	local file
 
 	for file in "$WORLD"/pid/*; do
-		[ -f "$file" ] && kill "$(cat "$file")" 2>/dev/null
+		[ ! -f "$file" ] || kill "-$1" "$(cat "$file")" 2>/dev/null
 	done
-	wait
+	for file in "$WORLD"/pid/*; do
+		[ ! -f "$file" ] || within 20 gone "$(cat "$file")"
+		rm -f "$file"
+	done
+}
+
+world_stop()
+{
+	stop_all TERM
+}
+
+# The tables named "fault" of the hosts in $WORLD/faults.
+drop_faults()
+{
+	local host
+
+	[ -f "$WORLD/faults" ] || return 0
+	while read -r host; do
+		in_ns "$host" nft delete table inet fault 2>/dev/null
+	done <"$WORLD/faults"
+	rm -f "$WORLD/faults"
+}
+
+# Undo what tests do to the network: tables named "fault", links that are down, another speed.
+world_heal()
+{
+	local n
+
+	drop_faults
+	for n in $GATEWAYS; do
+		wan_rate "$WAN_RATE" "$(nth gw "$n")"
+		ip -n "$(nth gw "$n")" link set wan up
+		ip -n "$(nth gw "$n")" route replace default via "198.51.$((n == 1 ? 100 : 100 + n)).1"
+	done
+	for n in $MFPS; do
+		tc -n "$(nth gw "$(home "$n")")" qdisc del dev "to-$(nth mfp "$n")" root 2>/dev/null
+		ip -n "$(nth gw "$(home "$n")")" link set "to-$(nth mfp "$n")" up
+	done
+}
+
+# A world as if it had just been set up: the hosts and their own servers stay, all else is new.
+world_fresh()
+{
+	local netns
+
+	stop_all KILL
+	rm -rf "${WORLD:?}"/{etc,log,state} "$WORLD"/mfp*/{printed,hold} "$WORLD"/nas*/files/*
+	mkdir -p "$WORLD/log"
+	world_network
+	world_heal
+	for netns in /run/netns/{gw,cloud,mfp}*; do
+		[ ! -e "$netns" ] || ip -n "${netns##*/}" link del shunt0 2>/dev/null
+	done
+	world_configure
+	world_servers
+	world_daemons
+	world_devices
 }

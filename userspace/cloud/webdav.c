@@ -16,6 +16,7 @@
 #define URL_MAX 4096
 #define REPLY_MAX ((size_t)64 << 10) /* octets of an answer's body that are borne */
 #define UPLOAD_BUFFER (256L << 10)
+#define CA_MAX ((size_t)1 << 20)
 
 enum step {
 	STEP_PUT,
@@ -26,7 +27,8 @@ enum step {
 
 struct webdav {
 	struct loop *loop;
-	char *ca;
+	char *ca; /* the file's text, as whoever the program becomes may not be able to read it */
+	size_t ca_len;
 };
 
 /*
@@ -303,6 +305,8 @@ static size_t discard(char *data, size_t size, size_t n, void *arg)
 
 static int set_common(struct webdav_put *put)
 {
+	struct curl_blob ca = { put->webdav->ca, put->webdav->ca_len, CURL_BLOB_NOCOPY };
+
 	SET(CURLOPT_ERRORBUFFER, put->curl_why);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -314,7 +318,7 @@ static int set_common(struct webdav_put *put)
 	SET(CURLOPT_WRITEDATA, put);
 	SET(CURLOPT_SSL_VERIFYHOST, 0L);
 	if (put->webdav->ca)
-		SET(CURLOPT_CAINFO, put->webdav->ca);
+		SET(CURLOPT_CAINFO_BLOB, &ca);
 	/* Else the directory that libcurl was built with is trusted beside the file. */
 	SET(CURLOPT_CAPATH, (char *)NULL);
 	if (put->source[0])
@@ -602,19 +606,43 @@ void webdav_put_free(struct webdav_put *put)
 
 /* ---- all of it ---- */
 
+static int read_ca(const char *file, struct webdav *w, struct err *e)
+{
+	FILE *in = fopen(file, "re");
+	int ret = 0;
+
+	if (!in)
+		return err_sys(e, -errno, "%s", file);
+	w->ca = malloc(CA_MAX);
+	if (!w->ca)
+		ret = err_sys(e, -ENOMEM, "%s", file);
+	else
+		w->ca_len = fread(w->ca, 1, CA_MAX, in);
+	if (!ret && ferror(in))
+		ret = err_sys(e, -EIO, "%s", file);
+	else if (!ret && w->ca_len == CA_MAX)
+		ret = err_sys(e, -EFBIG, "%s", file);
+	fclose(in);
+	return ret;
+}
+
 int webdav_new(struct loop *loop, const char *ca, struct webdav **out, struct err *e)
 {
 	struct webdav *w = calloc(1, sizeof(*w));
+	int ret = 0;
 
 	if (!w)
 		return err_sys(e, -ENOMEM, "webdav");
 	w->loop = loop;
-	w->ca = ca ? strdup(ca) : NULL;
+	if (ca)
+		ret = read_ca(ca, w, e);
 	/* Counted by libcurl; undone by webdav_free(). */
-	if ((ca && !w->ca) || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+	if (!ret && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		ret = err_sys(e, -ENOMEM, "webdav");
+	if (ret) {
 		free(w->ca);
 		free(w);
-		return err_sys(e, -ENOMEM, "webdav");
+		return ret;
 	}
 	*out = w;
 	return 0;

@@ -28,8 +28,8 @@ struct webdav_put;
 #define WEBDAV_PROGRESS_MS 200
 
 /*
- * @ca: PEM file that certificates of https servers must come from; their names are not checked,
- * since a server is reached under an address of the tunnel.
+ * @ca: PEM file, read now, that certificates of https servers must come from; their names are not
+ * checked, since a server is reached under an address of the tunnel.
  */
 int webdav_new(struct loop *loop, const char *ca, struct webdav **out, struct err *e);
 void webdav_free(struct webdav *w); /* after its puts; NULL is allowed */

@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# What scenarios are made of. A scenario is a file scenarios/NAME.sh: it quotes the passage of the patent that it judges,
+# draws its hosts, and defines
+#
+#   scenario_world	(optional) sets CLOUDS, GATEWAYS, MFPS, ... and calls conf(); see world.sh
+#   scenario_needs	(optional) says why it cannot run on this kernel, where it cannot
+#   scenario_run	submits jobs, waits for conditions, and calls check for what must hold
+#
+# run_scenario gives it a fresh world (see world_fresh) and a subshell, so that nothing it sets or breaks reaches the next
+# one. Every scenario also fails when a tunnel is left or a daemon has died.
+#
+# Each check appends "ok|not ok TEXT" to $CHECKS; a run passes when none is "not ok".
+
+SCENARIOS=$TOP/tests/e2e/scenarios
+
+say()
+{
+	printf '%s\n' "$*"
+}
+
+# check TEXT COMMAND...: records whether COMMAND holds.
+check()
+{
+	local text=$1
+
+	shift
+	if "$@" >/dev/null 2>&1; then
+		echo "ok $PREFIX$text" >>"$CHECKS"
+	else
+		echo "not ok $PREFIX$text" >>"$CHECKS"
+		say "did not hold: $text: $*"
+	fi
+}
+
+# ---- content and jobs ----
+
+# content NAME SIZE: a file to submit, of random bytes.
+content()
+{
+	mkdir -p "$WORLD/content"
+	head -c "$2" /dev/urandom >"$WORLD/content/$1"
+}
+
+# submit FILE KIND DEVICE [OPTION...]: prints the job's id once the cloud has taken all of it.
+submit()
+{
+	local file=$1 kind=$2 device=$3
+
+	shift 3
+	terminal -j job submit "$WORLD/content/$file" --kind "$kind" --device "$device" "$@" 2>>"$WORLD/log/terminal" |
+		tail -n 1 | jq -re .id
+}
+
+# offer VARIABLE FILE KIND DEVICE [OPTION...]: submits, and leaves the id in VARIABLE.
+offer()
+{
+	local -n id_of=$1
+
+	shift
+	# shellcheck disable=SC2034 # a reference
+	id_of=$(submit "$@") || die "the job was refused: $*"
+}
+
+job()
+{
+	terminal -j job show "$1"
+}
+
+# job_is ID FILTER: whether the job's JSON satisfies a jq filter.
+job_is()
+{
+	job "$1" | jq -e "$2"
+}
+
+# ended ID: the job reached a final state.
+ended()
+{
+	job_is "$1" '.state | IN("completed", "failed", "canceled", "interrupted")'
+}
+
+# await_job ID FILTER WHAT: until the job's JSON satisfies the filter; gives up at once when it has ended otherwise.
+await_job()
+{
+	local begin=$SECONDS shown
+
+	until shown=$(job "$1") && jq -e "$2" <<<"$shown" >/dev/null; do
+		if jq -e '.state | IN("completed", "failed", "canceled", "interrupted")' <<<"$shown" >/dev/null 2>&1; then
+			jq . <<<"$shown" >&2
+			die "$3: job $1 has ended before that"
+		fi
+		[ $((SECONDS - begin)) -lt "${LIMIT:-60}" ] || {
+			jq . <<<"$shown" >&2
+			die "waited ${LIMIT:-60} s in vain: $3"
+		}
+		sleep 0.05
+	done
+}
+
+# finish_jobs ID...: waits until all have ended, and leaves their last words in $WORLD/job-ID.json.
+finish_jobs()
+{
+	local id
+
+	for id; do
+		await "${LIMIT:-60}" "job $id to end" ended "$id"
+		job "$id" >"$WORLD/job-$id.json"
+	done
+}
+
+# final ID FILTER: of a finished job.
+final()
+{
+	jq -e "$2" "$WORLD/job-$1.json"
+}
+
+# check_whole WHAT ID: completed, all of it, nothing twice.
+check_whole()
+{
+	check "$1 completed" final "$2" '.state == "completed"'
+	check "$1: no byte of content sent twice" final "$2" '.resent == 0 and .delivered == .size'
+}
+
+# went_by ID KIND...: the kinds of path that carried content, sorted.
+went_by()
+{
+	local id=$1
+
+	shift
+	final "$id" "[.paths[] | select(.bytes > 0) | .kind] | unique == $(printf '%s\n' "$@" | jq -Rnc '[inputs] | sort')"
+}
+
+# second_cloud COMMAND...: with the second cloud as the one that `terminal` talks to.
+second_cloud()
+{
+	local before=$TERMINAL status
+
+	TERMINAL=terminal2
+	"$@"
+	status=$?
+	TERMINAL=$before
+	return $status
+}
+
+# A: a print job of the first cloud for mfp-1; while it runs, B: a store job of the second one for nas-1.
+two_clouds()
+{
+	content a.pdf 2M
+	content b.bin 64K
+	wan_rate 4mbit
+	offer A a.pdf print mfp-1
+	await_job "$A" '.delivered > 0' "the first cloud's job to be under way"
+	second_cloud offer B b.bin store nas-1
+	second_cloud finish_jobs "$B"
+	wan_rate 100mbit
+	finish_jobs "$A"
+	check_whole "the first cloud's job" "$A"
+	check_whole "the second cloud's job" "$B"
+	check "printed once, the same" printed mfp a.pdf
+	check "stored, the same" stored nas b.bin
+}
+
+# ---- what hosts did ----
+
+# printed HOST FILE: that printer printed exactly this, once, and nothing else of this name.
+printed()
+{
+	[ "$(find "$WORLD/$1/printed" -type f -name "*.$2" | wc -l)" = 1 ] &&
+		cmp "$WORLD/content/$2" "$(find "$WORLD/$1/printed" -type f -name "*.$2")"
+}
+
+# printed_never HOST FILE
+printed_never()
+{
+	[ "$(find "$WORLD/$1/printed" -type f -name "*.$2" | wc -l)" = 0 ]
+}
+
+stored()
+{
+	cmp "$WORLD/content/$2" "$WORLD/$1/files/$2"
+}
+
+# hold_paper HOST, release_paper HOST: the printer takes its time in between.
+hold_paper()
+{
+	touch "$WORLD/$1/hold"
+}
+
+release_paper()
+{
+	rm -f "$WORLD/$1/hold"
+}
+
+# ---- tunnels and records ----
+
+tunnels_in()
+{
+	in_ns "$1" shunt -j tunnel show | jq -e 'length'
+}
+
+tunnels_are()
+{
+	[ "$(tunnels_in "$1")" = "$2" ]
+}
+
+no_tunnels()
+{
+	local n host
+
+	for n in $GATEWAYS; do
+		tunnels_are "$(nth gw "$n")" 0 || return
+	done
+	for n in $CLOUDS; do
+		host=$(nth cloud "$n")
+		! in_ns "$host" test -e /sys/class/net/shunt0 || tunnels_are "$host" 0 || return
+	done
+}
+
+# record FILTER [INSTANCE]: whether a gateway's log has such a record.
+record()
+{
+	jq -es "any(.[]; $1)" "$WORLD/state/${2:-shuntd}/record.log"
+}
+
+# decided ID ACTION REASON [INSTANCE]: whether the gateway decided so about that job.
+decided()
+{
+	record ".record == \"decision\" and .job == \"$1\" and .action == \"$2\" and .reason == \"$3\"" "${4:-shuntd}"
+}
+
+# first_moved [INSTANCE]: the job of the first move.
+first_moved()
+{
+	jq -res '[.[] | select(.record == "decision" and .action == "move")][0].job' "$WORLD/state/${1:-shuntd}/record.log"
+}
+
+# connected HOST CLOUD: whether the host itself has a connection to the cloud.
+connected()
+{
+	in_ns "$1" ss -Htn state established "dst $(cloud_address "$2"):8443" | grep -q .
+}
+
+not()
+{
+	! "$@"
+}
+
+alive()
+{
+	local file
+
+	for file in "$WORLD"/pid/*; do
+		kill -0 "$(cat "$file")" || return
+	done
+}
+
+# The module measures CPU time with the scheduler's clock, which in User-mode Linux counts in jiffies.
+needs_cpu_clock()
+{
+	case $(uname -r) in
+	*-uml) echo "User-mode Linux measures no CPU time shorter than a jiffy; runs on the other kernels" ;;
+	esac
+}
+
+# ---- running ----
+
+# Contents are small and nobody wants to wait, so what is made for megabytes and minutes is made smaller.
+small_scale()
+{
+	local n
+
+	for n in 1 2; do
+		conf "$(nth shuntd $n)" policy.min-remaining 0
+		conf "$(nth shuntd $n)" policy.connect-timeout 3s
+		conf "$(nth shuntd $n)" drain-timeout 5s
+		conf "$(nth shuntd $n)" retry-min 500ms
+		conf "$(nth shuntd $n)" retry-max 2s
+		conf "$(nth shunt-cloud $n)" segment 32K
+		conf "$(nth shunt-cloud $n)" direct-linger 500ms
+	done
+}
+
+# explain NAME FILE: what went wrong, from what was said; the programs' logs stay in the results.
+explain()
+{
+	local log=/results/${1//[^a-z0-9-]/_}.log
+
+	cp "$2" "$log"
+	sed "/^--- /,\$d; s|^|# $1: |" "$2"
+	echo "# $1: logs of all programs: ${log##*/} in the results"
+}
+
+# run_scenario NAME: its checks go to $CHECKS; what it said comes out where it failed.
+run_scenario()
+{
+	local name=$1 begin=$SECONDS before
+
+	before=$(grep -c '^not ok' "$CHECKS")
+	(
+		PREFIX="$name: "
+		# shellcheck disable=SC2034 # world.sh reads it
+		PRINTER=paper
+		small_scale
+		scenario_world()
+		{
+			:
+		}
+		scenario_needs()
+		{
+			:
+		}
+		# shellcheck source=/dev/null
+		. "$SCENARIOS/$name.sh"
+		why=$(scenario_needs)
+		if [ -n "$why" ]; then
+			echo "ok $name # SKIP $why" >>"$CHECKS"
+			exit 0
+		fi
+		scenario_world
+		world_fresh
+		scenario_run
+		check "no tunnel is left" within 30 no_tunnels
+		check "every program is alive" alive
+		if [ "$(grep -c '^not ok' "$CHECKS")" -gt "$before" ]; then
+			(die "see above")
+		fi
+		true
+	) >"$WORLD.out" 2>&1 ||
+		echo "not ok $name: ran to its end" >>"$CHECKS"
+	stop_all KILL
+	if [ "$(grep -c '^not ok' "$CHECKS")" -gt "$before" ]; then
+		explain "$name" "$WORLD.out"
+	fi
+	echo "# $name: $((SECONDS - begin)) s"
+}
+
+# The checks as TAP, for the counts of `make check`.
+tap()
+{
+	awk '{ sub(/^(not )?ok /, "&" NR " - "); print } END { print "1.." NR }' "$CHECKS"
+}

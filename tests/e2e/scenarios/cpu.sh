@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2034
+#
+# "Alternatively, it may be performed when the usage rate of the CPU 16a becomes equal to or more than a predetermined value":
+# the gateway's processors are kept busy by something else, and the running job is moved although tunnels are few.
+#
+#   job  print 2 MB ──tunnel──▶┆──direct connection────▶ mfp
+#                       busy loop┆
+
+scenario_needs()
+{
+	needs_cpu_clock
+}
+
+scenario_world()
+{
+	TUNNEL_LIMIT=0
+	conf shuntd policy.cpu-high 970
+	conf shuntd policy.cpu-low 900
+}
+
+burn()
+{
+	while :; do
+		:
+	done
+}
+
+scenario_run()
+{
+	local id cpu
+	local -a burning=()
+
+	content a.pdf 2M
+	wan_rate 2mbit
+	offer id a.pdf print mfp-1
+	await_job "$id" '.delivered > 0' "the job to be under way"
+	for cpu in $(seq "$(nproc)"); do
+		burn &
+		burning+=($!)
+	done
+	LIMIT=120 await_job "$id" '.moved or any(.paths[]; .kind == "direct")' "the job to move"
+	kill "${burning[@]}"
+	wan_rate 100mbit
+	finish_jobs "$id"
+	check_whole "the job" "$id"
+	check "it was moved because of the processor's use" decided "$id" move cpu-limit
+	check "the reason has the figures" record '.action == "move" and (.text | test("^cpu [0-9]+ >= 9[07]0 permille"))'
+	check "printed once, the same" printed mfp a.pdf
+}
