@@ -377,8 +377,10 @@ static void on_path_active(struct path *p, void *arg)
 	d->active_at = loop_now(d->cloud->loop);
 	delivery_path_state(d, leg->idx, PATH_ACTIVE, "");
 	job_event(d->job, "path-active", path_get_kind(p), split ? "split" : "",
-		  "the agent holds %llu of %llu bytes%s", (unsigned long long)row->delivered,
-		  (unsigned long long)row->size, split ? "; tunnel and connection share" : "");
+		  "the agent holds %llu of %llu bytes%s%s", (unsigned long long)row->delivered,
+		  (unsigned long long)row->size,
+		  d->device_job.pull ? " and asks for the others" : "",
+		  split ? "; tunnel and connection share" : "");
 	if (row->state != JOB_EXECUTING && d->move.hold == HOLD_NONE)
 		job_set_state(d->job, JOB_RUNNING, path_get_kind(p), "", "sending");
 	if (leg == &d->via_direct)

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2034
+#
+# Second embodiment with the switching necessity determination unit 281 in the cloud server: #804-#805 (below the number, the
+# tunnel is used), #806-#809 (another job's tunnel would pass it), #813 (the request goes through the tunnel), #814-#816.
+#
+#   job 1  print 2 MB ──tunnel──▶┆──direct connection──▶ mfp
+#   job 2  store 256 KB          ┆(limit: 1)──tunnel───▶ nas
+
+scenario_world()
+{
+	conf shuntd policy.decide cloud
+	conf shunt-cloud policy.decide cloud
+	conf shunt-cloud policy.tunnels-high 1
+	conf shunt-cloud policy.min-remaining '"64K"'
+}
+
+# told ID ACTION REASON: whether the cloud decided so, as the job's timeline tells.
+told()
+{
+	final "$1" "any(.timeline[]; .event == \"decision\" and .action == \"$2\" and .reason == \"$3\")"
+}
+
+scenario_run()
+{
+	local print store
+
+	content a.pdf 2M
+	content b.bin 256K
+	wan_rate 4mbit
+	offer print a.pdf print mfp-1
+	await_job "$print" '.delivered > 0' "the printer to hold the beginning"
+	offer store b.bin store nas-1
+	await_job "$print" '.moved' "the print job to move"
+	wan_rate 100mbit
+	finish_jobs "$print" "$store"
+	check_whole "the print job" "$print"
+	check_whole "the store job" "$store"
+	check "below the number its tunnel was opened (#805)" told "$print" open below-limit
+	check "the cloud moved it for the sake of the limit (#809)" told "$print" move tunnel-limit
+	check "the other job waited for the slot" told "$store" wait tunnel-limit
+	check "in the middle of its content (#816)" went_by "$print" direct tunnel
+	check "the gateway decided nothing" not record '.record == "decision" and (.action | IN("move", "wait", "direct", "refuse"))'
+	check "the gateway has the connection's log (#840-#841)" within 15 record ".record == \"7J\" and .job == \"$print\""
+	check "printed once, the same" printed mfp a.pdf
+	check "stored, the same" stored nas b.bin
+}

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2034
+#
+# FIG. 18-19, pull: the device is told of the job through the tunnel (#607, #634-#635, #641), requests the data over the
+# connection once there is one (#645), and the cloud sends what was requested (#611-#612). Until then it pulls by the tunnel.
+#
+#   A  print 2 MB ──tunnel: told, pulls──▶┆──direct connection: pulls the rest──▶ mfp
+#   B  store 64 KB                        ┆(limit: 1)──tunnel───────────────────▶ nas
+#   C  print 64 KB, later ──tunnel: told, pulls────────────────────────────────▶ mfp
+
+scenario_world()
+{
+	TUNNEL_LIMIT=1
+	conf shunt-cloud policy.delivery pull
+	conf shunt-device linger 0
+}
+
+# asked ID PATH: the device asked for content when that path came up.
+asked()
+{
+	final "$1" "any(.timeline[]; .event == \"path-active\" and .path == \"$2\" and (.text | test(\"asks\")))"
+}
+
+scenario_run()
+{
+	local a b c
+
+	content a.pdf 2M
+	content b.bin 64K
+	content c.pdf 64K
+	wan_rate 4mbit
+	offer a a.pdf print mfp-1
+	await_job "$a" '.delivered > 0' "the printer to have pulled the beginning"
+	offer b b.bin store nas-1
+	await_job "$a" '.moved' "the print job to move"
+	wan_rate 100mbit
+	finish_jobs "$a" "$b"
+	await 20 "the connection to be closed" not connected mfp 1
+	offer c c.pdf print mfp-1
+	finish_jobs "$c"
+	check_whole "the job that moved" "$a"
+	check_whole "the job that arrived" "$b"
+	check_whole "the job in its tunnel" "$c"
+	check "the device was told through the tunnel, and asked (#641)" asked "$a" tunnel
+	check "it asked for the rest over the connection (#645)" asked "$a" direct
+	check "and got it there (#611-#612)" went_by "$a" direct tunnel
+	check "the later job was pulled through its tunnel" went_by "$c" tunnel
+	check "the first was printed once, the same" printed mfp a.pdf
+	check "the later was printed once, the same" printed mfp c.pdf
+}
