@@ -15,7 +15,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/shunt
 lock = mkdir -p build && flock build/.$(1).lock
 vm = scripts/vm --results build/results/$(1)
 
-.PHONY: all help kmod kmod-uml userspace unit fuzz fuzz-replay demo check selftest e2e lint format \
+.PHONY: all help kmod kmod-uml userspace unit fuzz fuzz-replay demo check selftest e2e chaos lint format \
 	vm-test vm-shell install clean distclean setup-build setup-demo setup-check
 .DEFAULT_GOAL := all
 
@@ -56,6 +56,9 @@ selftest: setup-check kmod userspace ## the kselftest collection on both kernels
 
 e2e: setup-check kmod kmod-uml userspace ## the demo's scenario and the others, asserted (E2E=name for one)
 	@E2E="$(E2E)" tests/run e2e
+
+chaos: setup-check kmod-uml userspace ## faults at every stage of a job (CASES="kill-cloud direct nat-port/tunnel", SEED=n repeats a run)
+	@CASES="$(CASES)" SEED="$(SEED)" tests/run chaos
 
 vm-test: selftest e2e ## everything that runs in the virtual machine
 

@@ -9,7 +9,7 @@
 #   A  store, the other job ──────tunnel──▶ nas-1
 #   B  print, the victim ──tunnel──▶┆──direct connection──▶ mfp-1	(limit: 1)
 #
-# Order and instants come from SEED, which every run prints. Scaled: contents are about 1 MB, pauses after failures 0.5 to 2 s
+# Order and instants come from SEED, which every run prints. Scaled: contents are 3 MB at most, pauses after failures 0.5 to 2 s
 # instead of 30 s to 10 min, a device may take 3 s to connect instead of 10. Outages that the programs are not to notice last
 # 3 s; those that they must (a silent peer is asked after 15 s and given up 10 s later) last 40 s.
 
@@ -244,9 +244,9 @@ chaos_world()
 	PRINTER=paper TUNNEL_LIMIT=1
 	small_scale
 	conf shunt-cloud attempts 40
-	content first.bin 1500K
+	content first.bin 3M
 	content other.bin 64K
-	content victim.pdf 1200K
+	content victim.pdf 3M
 	chaos_disks
 	world_fresh
 }

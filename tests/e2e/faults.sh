@@ -121,23 +121,24 @@ fault_table()
 # to the old one is lost.
 fault_nat-port()
 {
-	fault_table inet "prerouting:ip saddr 203.0.113.10 ip daddr 198.51.100.2 udp dport 4500 drop"
+	fault_table inet "prerouting:ip saddr 203.0.113.10 ip daddr 198.51.100.0/24 udp dport 4500 drop"
 	in_ns inet nft -f - <<-'END' || die "nft on inet"
 		add chain inet fault nat { type nat hook postrouting priority srcnat; policy accept; }
-		add rule inet fault nat ip saddr 198.51.100.2 udp sport 4500 snat ip to 203.0.113.1:21000
+		add rule inet fault nat ip saddr 198.51.100.0/24 udp sport 4500 snat ip to 203.0.113.1:21000
 	END
 }
 mend_nat-port() { :; }
 
 # The provider gives the gateway another address: every connection through the NAT dies in silence, tunnels follow.
-gateway_address()
+fault_nat-address()
 {
-	ip -n gw address del "$1/24" dev wan
-	ip -n gw address add "$2/24" dev wan
+	local old=2 new=3
+
+	ip -n gw address show dev wan | grep -q 198.51.100.2/ || { old=3 new=2; }
+	ip -n gw address del "198.51.100.$old/24" dev wan
+	ip -n gw address add "198.51.100.$new/24" dev wan
 	ip -n gw route replace default via 198.51.100.1
 }
-
-fault_nat-address() { gateway_address 198.51.100.2 198.51.100.3; }
 mend_nat-address() { :; }
 
 # ---- disks ----

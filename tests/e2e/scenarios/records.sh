@@ -23,6 +23,16 @@ one_record()
 	log_show --record "$2" --job "$1" | jq -es "flatten | length == 1 and all(.[]; $3)"
 }
 
+reasons()
+{
+	log_show --record decision --job "$1" | jq -es 'flatten | length > 1 and all(.[]; .reason != "" and .text != "")'
+}
+
+as_text()
+{
+	in_ns gw shunt log show "$WORLD/state/shuntd/record.log" | grep -q "$1"
+}
+
 scenario_run()
 {
 	local print store
@@ -41,6 +51,6 @@ scenario_run()
 	check "7J of the print job: its connection, and how it ended" within 20 one_record "$print" 7J \
 		'.device == "mfp-1" and .cloud == "cloud1" and .result == "completed" and .bytes_in > 0'
 	check "no 7J where there was no connection" test "$(log_show --record 7J --job "$store" | jq -s 'flatten | length')" = 0
-	check "decisions are there, each with its reason" eval 'log_show --record decision --job "$print" | jq -es "flatten | length > 1 and all(.[]; .reason != \"\" and .text != \"\")"'
-	check "and as text" eval 'in_ns gw shunt log show "$WORLD/state/shuntd/record.log" | grep -q "$print"'
+	check "decisions are there, each with its reason" reasons "$print"
+	check "and as text" as_text "$print"
 }
