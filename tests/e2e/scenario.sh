@@ -209,7 +209,7 @@ no_tunnels()
 	local n host
 
 	for n in $GATEWAYS; do
-		tunnels_are "$(nth gw "$n")" 0 || return
+		tunnels_are "$(gateway_at "$n")" 0 || return
 	done
 	for n in $CLOUDS; do
 		host=$(nth cloud "$n")

@@ -36,6 +36,7 @@ MFPS=${MFPS:-1}
 NASES=${NASES:-1}
 MANAGER_HOST=${MANAGER_HOST:-manager}	# or cloud: both on one machine
 MANAGER=203.0.113.20:8443
+GATEWAY_HOST=''			# or mfp: shuntd1 runs on the device, and gw is an ordinary router
 PRINTER=${PRINTER:-cups}		# what an MFP prints with: cups (ippeveprinter) or paper (a folder)
 TERMINAL=terminal			# or terminal2: whose configuration the command uses
 declare -A CONF				# "INSTANCE KEY" -> value as written in the file
@@ -116,6 +117,16 @@ nth()
 
 	[ "$n" = 1 ] && n=''
 	echo "$1$n"
+}
+
+# gateway_at N: the host that shuntd N runs on.
+gateway_at()
+{
+	if [ "$1" = 1 ] && [ -n "$GATEWAY_HOST" ]; then
+		echo "$GATEWAY_HOST"
+	else
+		nth gw "$1"
+	fi
 }
 
 # home DEVICE-NUMBER: the number of the gateway that the device is behind.
@@ -455,8 +466,13 @@ run_cloud()
 
 run_gateway()
 {
-	start "$(nth gw "$1")" "$(nth shuntd "$1")"
-	await 20 "gw$1 to listen on its LAN" listening "$(nth gw "$1")" 192.168.1.1:8633
+	local program host listen
+
+	program=$(nth shuntd "$1")
+	host=$(gateway_at "$1")
+	listen=${CONF["$program listen"]//\"/}
+	start "$host" "$program"
+	await 20 "gw$1 to listen on its LAN" listening "$host" "$listen"
 }
 
 run_device()

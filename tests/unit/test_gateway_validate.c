@@ -47,6 +47,7 @@ struct row {
 	int n_scope; /* -1: as in good() */
 	uint16_t port;
 	bool any;
+	const char *own; /* own-address */
 	int status;
 	const char *code;
 };
@@ -57,6 +58,12 @@ static const struct row rows[] = {
 	{ "elsewhere", "192.168.2.10", .n_scope = -1, .status = 403, .code = "host-not-allowed" },
 	{ "the internet", "8.8.8.8", .n_scope = -1, .status = 403, .code = "host-not-allowed" },
 	{ "the router", "192.168.1.1", .n_scope = -1, .status = 403, .code = "host-not-allowed" },
+	{ "the router, a device too", "192.168.1.1", .own = "192.168.1.1", .n_scope = -1,
+	  .status = 0 },
+	{ "another of the router's", "192.168.1.1", .own = "192.168.1.2", .n_scope = -1,
+	  .status = 403, .code = "host-not-allowed" },
+	{ "own, but elsewhere", "192.168.2.1", .own = "192.168.2.1", .n_scope = -1, .status = 403,
+	  .code = "host-not-allowed" },
 	{ "loopback", "127.0.0.1", .n_scope = -1, .status = 422, .code = "bad-address" },
 	{ "multicast", "224.0.0.1", .n_scope = -1, .status = 422, .code = "bad-address" },
 	{ "any", "0.0.0.0", .n_scope = -1, .status = 422, .code = "bad-address" },
@@ -114,6 +121,7 @@ static void test_table(void **state)
 
 		apply(&rows[i], &o);
 		conf.endpoint_any = rows[i].any;
+		conf.own_address = rows[i].own ? addr(rows[i].own) : (struct shunt_addr){ 0 };
 		rc = validate_open(&conf, &env, &o, &why);
 		if ((rc < 0 ? why.status : 0) != rows[i].status)
 			fail_msg("%s: %d %s", rows[i].what, why.status, why.text);

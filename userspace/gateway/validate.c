@@ -49,6 +49,9 @@ static int check_host(const struct check *c)
 	if (!in_lan(c->conf, host))
 		return refuse(c, 403, "host-not-allowed", "host: %s is not on this gateway's LAN",
 			      addr_print(host, text));
+	/* Unless the router is the device itself, which is for its administrator to say (variants). */
+	if (addr_is_set(&c->conf->own_address) && addr_equal(host, &c->conf->own_address))
+		return 0;
 	if (c->env->is_local(c->env->arg, host))
 		return refuse(c, 403, "host-not-allowed", "host: %s is the gateway itself",
 			      addr_print(host, text));
