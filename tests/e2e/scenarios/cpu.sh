@@ -7,10 +7,6 @@
 #   job  print 2 MB ──tunnel──▶┆──direct connection────▶ mfp
 #                       busy loop┆
 
-scenario_needs()
-{
-	needs_cpu_clock
-}
 
 scenario_world()
 {

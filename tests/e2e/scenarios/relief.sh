@@ -8,10 +8,6 @@
 #   B  ──tunnel, slow──▶ mfp2
 #   C  arrives (limit: 2) ──────▶ nas
 
-scenario_needs()
-{
-	needs_cpu_clock
-}
 
 scenario_world()
 {
