@@ -191,6 +191,59 @@ static void survives_between_done_and_completed(void **state)
 	sapi_job_fini(&job);
 }
 
+/* The device holds the job while it moves (7L), and goes on giving over the connection. */
+static void suspended_while_it_moves(void **state)
+{
+	struct sapi_gateway_event ev = { .time = 1,
+					 .event = SAPI_GW_DECISION,
+					 .action = SAPI_GW_MOVE,
+					 .reason = "tunnels-high",
+					 .suspend = true };
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->hold = true;
+	submit_fetch(w, "a.bin", id);
+	KIT_UNTIL(w->loop, w->n_held == 2);
+	memcpy(ev.job, id, ID_LEN);
+	ev.tunnel = w->tunnels[0].id;
+	gateway_say(w, &ev);
+	KIT_UNTIL(w->loop,
+		  ((struct delivery *)job_delivery(jobs_find(w->cloud.jobs, id)))->move.hold);
+	w->hold = false;
+	agent_release(w);
+	KIT_UNTIL(w->loop, state_of(w, id) == JOB_SUSPENDED);
+	assert_int_equal(w->suspends, 1);
+	agent_connect(w);
+	await_end(w, id, &job);
+	assert_fetched_once(w, &job);
+	assert_int_equal(w->resumes, 1);
+	assert_true(job.paths[0].bytes > 0 && job.paths[1].bytes > 0);
+	sapi_job_fini(&job);
+}
+
+/* Tunnel and connection give together (claims 2-3). */
+static void split_over_both(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->hold = true;
+	submit_fetch(w, "a.bin", id);
+	KIT_UNTIL(w->loop, w->n_held == 2);
+	gateway_decides(w, SAPI_GW_SPLIT, "always");
+	agent_connect(w);
+	KIT_UNTIL(w->loop, w->direct && held_on(w, w->direct) > 0);
+	w->hold = false;
+	agent_release(w);
+	await_end(w, id, &job);
+	assert_fetched_once(w, &job);
+	assert_true(job.paths[0].bytes > 2 * SEGMENT && job.paths[1].bytes > 0);
+	sapi_job_fini(&job);
+}
+
 /* Nobody can be told any more, but the content is here: that is what was asked for. */
 static void completes_without_the_device(void **state)
 {
@@ -301,12 +354,20 @@ int main(void)
 {
 #define TEST(x) cmocka_unit_test_setup_teardown(x, world_setup, world_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(through_the_tunnel),	    TEST(moves_in_the_middle),
-		TEST(a_scan_takes_its_time),	    TEST(resumes_where_it_was),
-		TEST(survives_the_cloud),	    TEST(survives_between_done_and_completed),
-		TEST(completes_without_the_device), TEST(a_forgotten_job_is_not_made_again),
-		TEST(wrong_content_is_not_kept),    TEST(refusals_and_limits),
-		TEST(nothing_is_a_content_too),	    TEST(canceled_at_the_device_too),
+		TEST(through_the_tunnel),
+		TEST(moves_in_the_middle),
+		TEST(a_scan_takes_its_time),
+		TEST(resumes_where_it_was),
+		TEST(survives_the_cloud),
+		TEST(suspended_while_it_moves),
+		TEST(split_over_both),
+		TEST(survives_between_done_and_completed),
+		TEST(completes_without_the_device),
+		TEST(a_forgotten_job_is_not_made_again),
+		TEST(wrong_content_is_not_kept),
+		TEST(refusals_and_limits),
+		TEST(nothing_is_a_content_too),
+		TEST(canceled_at_the_device_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,10 +25,15 @@ bool outward_is_here(const struct delivery *d)
 int outward_begin(struct delivery *d)
 {
 	struct spool_file *content = job_content(d->job);
+	uint64_t delivered = job_row(d->job)->delivered, held;
 
-	/* What the store says is on disk, of a run before this one. */
-	return outward_is(d) && content ? transfer_learn(d->transfer, spool_held(content), true) :
-					  0;
+	if (!outward_is(d) || !content)
+		return 0;
+	/* What was not flushed when a run before this one died has to cross again. */
+	held = ranges_total(spool_held(content));
+	if (delivered > held)
+		d->resent += delivered - held;
+	return transfer_learn(d->transfer, spool_held(content), true);
 }
 
 void outward_end(struct delivery *d)
