@@ -50,6 +50,9 @@ static void times_and_ranges(const char *s)
 		must(!content_range_parse(content_range_print(&r, text), &r2) &&
 		     r.from == r2.from && r.to == r2.to && r.size == r2.size);
 	}
+	if (!range_request_parse(s, 1000, &r.from, &r.to))
+		must(r.from < r.to && r.to <= 1000);
+	must(range_request_parse(s, 0, &r.from, &r.to));
 }
 
 static void names(const char *s, size_t n)

@@ -9,6 +9,7 @@
 #define SHUNT_TESTS_CLOUD_FAKES_H
 
 #include <errno.h>
+#include <sys/mman.h>
 
 #include "cloud_kernel.h"
 
@@ -83,6 +84,16 @@ struct world {
 	int refuse_connect; /* HTTP status, 0: do it */
 	bool mute_connect; /* no answer, and no connection either */
 	struct h2_req *connecting;
+
+	/* agent: a fetch job */
+	struct {
+		int fd; /* the content */
+		char path[SAPI_PATH_LEN]; /* "": none was put */
+		bool slow; /* makes the content until agent_becomes(JOB_RUNNING) */
+		bool refuse, lie, empty, deaf; /* deaf: hears of no end */
+		unsigned int made, dones;
+		uint64_t given; /* bytes of content */
+	} fetch;
 };
 
 /* ---- manager ---- */
@@ -329,6 +340,8 @@ static void agent_becomes(struct world *w, enum job_state state)
 			agent_say(w, w->followers[i]);
 }
 
+#include "cloud_fetch.h"
+
 static void agent_hello(struct h2_req *req, void *arg)
 {
 	struct world *w = arg;
@@ -353,6 +366,10 @@ static void agent_put(struct h2_req *req, void *arg)
 
 	if (body_decode(req, &sapi_device_job_schema, &job))
 		return;
+	if (job.kind == JOB_FETCH) {
+		agent_put_fetch(w, req, &job);
+		return;
+	}
 	assert_int_equal(job.size, CONTENT);
 	assert_int_equal(job.pull, w->conf.policy.delivery == DELIVERY_PULL);
 	if (!w->known)
@@ -366,6 +383,13 @@ static void agent_get(struct h2_req *req, void *arg)
 	struct world *w = arg;
 	struct sapi_device_job_status status = { .state = w->job_state };
 
+	if (w->fetch.path[0]) {
+		if (w->known)
+			agent_offer(w, req, 200);
+		else
+			h2_problem(req, 404, "unknown-job", "there is no such job");
+		return;
+	}
 	strcpy(status.job.name, "x");
 	strcpy(status.job.media_type, "text/plain");
 	status.job.size = CONTENT;
@@ -417,12 +441,20 @@ static void held_closed(struct h2_req *req, int err, void *arg)
 		}
 }
 
+static void agent_pass(struct world *w, struct h2_req *req)
+{
+	if (!strcmp(h2_req_method(req), "GET"))
+		agent_give(w, req);
+	else
+		agent_take(w, req);
+}
+
 static void agent_content(struct h2_req *req, void *arg)
 {
 	struct world *w = arg;
 
 	if (!w->hold) {
-		agent_take(w, req);
+		agent_pass(w, req);
 		return;
 	}
 	assert_true(w->n_held < HELD_MAX);
@@ -439,7 +471,7 @@ static inline void agent_release(struct world *w)
 	memcpy(list, w->held, sizeof(list));
 	w->n_held = 0;
 	for (i = 0; i < n; i++)
-		agent_take(w, list[i]);
+		agent_pass(w, list[i]);
 }
 
 static void follower_gone(struct h2_req *req, int err, void *arg)
@@ -500,7 +532,7 @@ static void agent_resume(struct h2_req *req, void *arg)
 		return;
 	}
 	if (w->job_state == JOB_SUSPENDED)
-		agent_becomes(w, JOB_RECEIVING);
+		agent_becomes(w, w->fetch.path[0] ? JOB_RUNNING : JOB_RECEIVING);
 	h2_respond(req, 204, NULL, NULL, 0);
 }
 
@@ -545,6 +577,8 @@ static const struct h2_route agent_table[] = {
 	{ "GET", "/v1/jobs/{id}", ROLE_BIT(ROLE_CLOUD), 0, 0, agent_get },
 	{ "DELETE", "/v1/jobs/{id}", ROLE_BIT(ROLE_CLOUD), 0, 0, agent_delete },
 	{ "PUT", "/v1/jobs/{id}/content", ROLE_BIT(ROLE_CLOUD), CONTENT, 0, agent_content },
+	{ "GET", "/v1/jobs/{id}/content", ROLE_BIT(ROLE_CLOUD), 0, 0, agent_content },
+	{ "POST", "/v1/jobs/{id}/done", ROLE_BIT(ROLE_CLOUD), 0, 0, agent_done },
 	{ "GET", "/v1/jobs/{id}/events", ROLE_BIT(ROLE_CLOUD), 0, 0, agent_events },
 	{ "POST", "/v1/jobs/{id}/suspend", ROLE_BIT(ROLE_CLOUD), SAPI_MAX, 0, agent_suspend },
 	{ "POST", "/v1/jobs/{id}/resume", ROLE_BIT(ROLE_CLOUD), SAPI_MAX, 0, agent_resume },
@@ -732,6 +766,8 @@ static int world_setup(void **state)
 	w->terminal_tls = kit_ctx(w->pki, ROLE_TERMINAL, "alice");
 	for (i = 0; i < CONTENT; i++)
 		w->data[i] = (uint8_t)(i * 31 + i / 4096);
+	w->fetch.fd = memfd_create("content", MFD_CLOEXEC);
+	assert_int_equal(write(w->fetch.fd, w->data, CONTENT), CONTENT);
 	start_manager(w);
 	start_agent(w);
 	configure(w);
@@ -757,6 +793,7 @@ static int world_teardown(void **state)
 	tls_ctx_free(w->terminal_tls);
 	conf_free(cloud_conf_table, &w->conf);
 	ranges_fini(&w->received);
+	close(w->fetch.fd);
 	loop_free(w->loop);
 	snprintf(path, sizeof(path), "%s/spool", w->state);
 	kit_dir_free(strdup(path));

@@ -97,9 +97,10 @@ static inline void configure(struct world *w)
 		"ca = \"%s/ca.crt\"\ncert = \"%s/device-mfp-1.crt\"\nkey = \"%s/device-mfp-1.key\"\n"
 		"listen = \"127.0.0.1:0\"\nstate = \"%s/state\"\nstore-dir = \"%s/store\"\n"
 		"print-command = \"/bin/cp %%f %s/printed\"\nclouds = {\"cloud1\", \"cloud2\"}\n"
+		"scan-command = \"/bin/cp %s/share/a %%f\"\nfetch-dir = \"%s/share\"\n"
 		"linger = \"1s\"\nconnect-timeout = \"2s\"\nmax-bytes = \"10M\"\n"
 		"pull-ahead = \"200K\"\n",
-		w->pki, w->pki, w->pki, w->top, w->top, w->top);
+		w->pki, w->pki, w->pki, w->top, w->top, w->top, w->top, w->top);
 	if (conf_parse("test", w->text, strlen(w->text), device_conf_table, &w->conf, &e))
 		fail_msg("%s", e.text);
 	assert_int_equal(device_conf_check(&w->conf, &e), 0);
@@ -222,6 +223,8 @@ static inline int setup(void **state)
 	snprintf(path, sizeof(path), "%s/state", w->top);
 	assert_int_equal(mkdir(path, 0700), 0);
 	snprintf(path, sizeof(path), "%s/store", w->top);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/share", w->top);
 	assert_int_equal(mkdir(path, 0700), 0);
 	tls_ctx_free(identity(w, ROLE_DEVICE, "mfp-1"));
 	w->cloud_tls = identity(w, ROLE_CLOUD, "cloud1");

@@ -6,16 +6,19 @@
 #include "netkit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 
 #include "cli/cli.h"
 #include "lib/body.h"
+#include "lib/digest.h"
 #include "lib/h2.h"
 #include "lib/peer.h"
 #include "lib/sapi.h"
 
 #define JOB "0123456789abcdef0123456789abcdef"
+#define FETCHED "fedcba9876543210fedcba9876543210"
 #define CONTENT_SIZE 300000
 #define WORDS_MAX 40
 
@@ -48,6 +51,40 @@ static void respond_job(struct h2_req *req, int status, enum job_state state, ui
 	body_respond(req, status, &sapi_job_schema, &job);
 }
 
+/* What was fetched is what otherwise is submitted. */
+static void respond_fetched(struct h2_req *req, int status)
+{
+	uint8_t bytes[CONTENT_SIZE], digest[SHA256_LEN];
+	struct sapi_job job;
+	size_t i;
+
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7);
+	fill_job(&job, JOB_COMPLETED, CONTENT_SIZE);
+	strcpy(job.id, FETCHED);
+	job.kind = JOB_FETCH;
+	sha256_once(bytes, sizeof(bytes), digest);
+	sha256_hex(digest, job.sha256);
+	body_respond(req, status, &sapi_job_schema, &job);
+}
+
+static void get_content(struct h2_req *req, void *arg)
+{
+	struct body_content c = { .size = CONTENT_SIZE, .type = "a/b", .sha256 = "" };
+	const char *if_range = h2_req_header(req, "if-range");
+	char sha256[SHA256_STR_LEN];
+
+	(void)arg;
+	/* Whatever it is compared with is right. */
+	if (if_range && strlen(if_range) == SHA256_STR_LEN + 1) {
+		snprintf(sha256, sizeof(sha256), "%.64s", if_range + 1);
+		c.sha256 = sha256;
+	}
+	c.fd = open(content, O_RDONLY | O_CLOEXEC);
+	body_respond_content(req, &c, NULL);
+	close(c.fd);
+}
+
 static void post_job(struct h2_req *req, void *arg)
 {
 	struct sapi_job_submit submit;
@@ -55,7 +92,9 @@ static void post_job(struct h2_req *req, void *arg)
 	(void)arg;
 	if (body_decode(req, &sapi_job_submit_schema, &submit))
 		return;
-	if (strcmp(submit.device, "mfp-1"))
+	if (submit.kind == JOB_FETCH && !strcmp(submit.path, "in/content.pdf"))
+		respond_fetched(req, 201);
+	else if (strcmp(submit.device, "mfp-1"))
 		h2_problem(req, 404, "unknown-device", "device %s is not registered",
 			   submit.device);
 	else if (!id_ok(h2_req_header(req, "idempotency-key")) || submit.size != CONTENT_SIZE ||
@@ -85,7 +124,9 @@ static void put_content(struct h2_req *req, void *arg)
 static void get_job(struct h2_req *req, void *arg)
 {
 	(void)arg;
-	if (strcmp(h2_req_param(req, "id"), JOB))
+	if (!strcmp(h2_req_param(req, "id"), FETCHED))
+		respond_fetched(req, 200);
+	else if (strcmp(h2_req_param(req, "id"), JOB))
 		h2_problem(req, 404, "unknown-job", "no job %s", h2_req_param(req, "id"));
 	else
 		respond_job(req, 200, JOB_COMPLETED, CONTENT_SIZE);
@@ -134,6 +175,7 @@ static const struct h2_route routes[] = {
 	{ "GET", "/v1/jobs", 0, 0, 0, get_jobs },
 	{ "PUT", "/v1/jobs/{id}/content", 0, 1 << 20, 0, put_content },
 	{ "GET", "/v1/jobs/{id}", 0, 0, 0, get_job },
+	{ "GET", "/v1/jobs/{id}/content", 0, 0, 0, get_content },
 	{ "GET", "/v1/jobs/{id}/events", 0, 0, 0, get_events },
 	{ "GET", "/v1/gateways", 0, 0, 0, get_gateways },
 };
@@ -206,6 +248,7 @@ static int teardown(void **state)
 /* ---- the command ---- */
 
 static char printed[4096], errors[4096];
+static size_t printed_size; /* of all that was printed */
 
 /* Run @words with the credentials of @who in @from against @address. */
 static int run_as(const char *from, const char *who, const char *address, unsigned int flags,
@@ -238,6 +281,7 @@ static int run_as(const char *from, const char *who, const char *address, unsign
 	assert_int_equal(out_free(c.out), 0);
 	fclose(c.output);
 	snprintf(printed, sizeof(printed), "%s", out);
+	printed_size = out_size;
 	free(out);
 	rewind(c.errors);
 	err_size = fread(errors, 1, sizeof(errors) - 1, c.errors);
@@ -283,6 +327,65 @@ static void submit(void **state)
 	assert_non_null(strstr(printed, "{\"id\":\"" JOB "\""));
 	assert_null(strchr(printed, '\n')[1] ? printed : NULL); /* one line */
 	assert_string_equal(errors, "");
+}
+
+static void assert_same_file(const char *path)
+{
+	char command[2 * PATH_MAX + 100];
+
+	snprintf(command, sizeof(command), "cmp %s %s", content, path);
+	assert_int_equal(system(command), 0);
+}
+
+static void put_part(const char *path, const char *bytes, size_t len)
+{
+	char part[PATH_MAX + 100];
+	FILE *f;
+
+	snprintf(part, sizeof(part), "%s." FETCHED ".part", path);
+	f = fopen(part, "w");
+	assert_non_null(f);
+	assert_int_equal(fwrite(bytes, 1, len, f), len);
+	fclose(f);
+}
+
+static void fetching(void **state)
+{
+	char words[PATH_MAX + 200], path[PATH_MAX + 32], begin[1000];
+	size_t i;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/fetched", dir);
+	snprintf(words, sizeof(words),
+		 "submit --kind fetch --path in/content.pdf --device mfp-1 -o %s", path);
+	assert_int_equal(run(0, cmd_job, words), CLI_OK);
+	assert_same_file(path);
+	assert_non_null(strstr(printed, FETCHED " fetch completed"));
+	assert_non_null(strstr(errors, "100% of 293K received"));
+	unlink(path);
+	/* What is there already is not asked for again. */
+	for (i = 0; i < sizeof(begin); i++)
+		begin[i] = (char)(i * 7);
+	put_part(path, begin, sizeof(begin));
+	snprintf(words, sizeof(words), "content " FETCHED " -o %s", path);
+	assert_int_equal(run(0, cmd_job, words), CLI_OK);
+	assert_same_file(path);
+	unlink(path);
+	/* And what came has to be right in the end. */
+	begin[5]++;
+	put_part(path, begin, sizeof(begin));
+	assert_int_equal(run(0, cmd_job, words), CLI_REFUSED);
+	assert_non_null(strstr(errors, "Error: "));
+	assert_non_null(strstr(errors, "another SHA-256"));
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(run(0, cmd_job, words), CLI_OK);
+	assert_same_file(path);
+	unlink(path);
+	assert_int_equal(run(0, cmd_job, "content " FETCHED), CLI_OK);
+	assert_int_equal(printed_size, CONTENT_SIZE);
+	/* Only fetch jobs have something to give. */
+	assert_int_equal(run(0, cmd_job, "content 00000000000000000000000000000000"), CLI_REFUSED);
+	expect_error("unknown-job");
 }
 
 static void refused_by_the_server(void **state)
@@ -357,6 +460,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(submit),
+		cmocka_unit_test(fetching),
 		cmocka_unit_test(refused_by_the_server),
 		cmocka_unit_test(events),
 		cmocka_unit_test(wrong_role),

@@ -184,6 +184,78 @@ static void submissions(void **state)
 	assert_code(&a, "unsupported-kind");
 }
 
+static void on_content(const struct h2_reply *reply, void *arg)
+{
+	struct answer *a = arg;
+	const char *text;
+
+	on_reply(reply, a);
+	text = h2_call_header(reply->call, "content-range");
+	snprintf(a->location, sizeof(a->location), "%s", text ? text : "");
+}
+
+/* A range of the content of the job at @path; the Content-Range is in @a->location. */
+static int take(struct client *c, struct h2 *h2, const char *path, const char *range,
+		struct answer *a)
+{
+	struct h2_header h = { "range", range };
+	char content[192];
+	struct h2_request req = { .method = "GET",
+				  .path = content,
+				  .headers = &h,
+				  .header_count = range ? 1 : 0,
+				  .timeout_ms = 20000,
+				  .max_reply = 2 * CONTENT };
+
+	snprintf(content, sizeof(content), "%s/content", path);
+	memset(a, 0, sizeof(*a));
+	assert_int_equal(h2_fetch(h2, &req, on_content, a, NULL), 0);
+	KIT_UNTIL(c->w->loop, a->done);
+	return a->status;
+}
+
+static void fetched_content(void **state)
+{
+	static const char fetch[] = "{\"kind\":\"fetch\",\"device\":\"mfp-1\",\"path\":\"%s\"}";
+	struct client *c = *state;
+	char path[160], order[256], id[ID_LEN];
+	struct answer a;
+
+	snprintf(order, sizeof(order), fetch, "../a.bin");
+	assert_int_equal(ask(c, c->alice, "POST", "/v1/jobs", NULL, order, &a), 422);
+	assert_code(&a, "bad-path");
+	memset(c->w->data, 'x', CONTENT); /* answers here are text */
+	assert_int_equal(pwrite(c->w->fetch.fd, c->w->data, CONTENT, 0), CONTENT);
+	c->w->fetch.slow = true;
+	snprintf(order, sizeof(order), fetch, "scan:flatbed");
+	assert_int_equal(ask(c, c->alice, "POST", "/v1/jobs", NULL, order, &a), 201);
+	assert_non_null(strstr(a.body, "\"state\":\"queued\""));
+	assert_null(strstr(a.body, "\"size\""));
+	strcpy(path, a.location);
+	snprintf(id, sizeof(id), "%.32s", path + 9);
+	assert_int_equal(take(c, c->alice, path, NULL, &a), 409);
+	assert_code(&a, "not-complete");
+	KIT_UNTIL(c->w->loop, c->w->followers[0]);
+	agent_becomes(c->w, JOB_RUNNING);
+	KIT_UNTIL(c->w->loop, !jobs_find(c->w->cloud.jobs, id));
+	assert_int_equal(take(c, c->alice, path, NULL, &a), 200);
+	assert_int_equal(take(c, c->alice, path, "bytes=10-19", &a), 206);
+	assert_string_equal(a.body, "xxxxxxxxxx");
+	snprintf(order, sizeof(order), "bytes 10-19/%d", CONTENT);
+	assert_string_equal(a.location, order);
+	assert_int_equal(take(c, c->alice, path, "bytes=99999999-", &a), 416);
+	assert_int_equal(take(c, c->bob, path, NULL, &a), 404);
+	assert_int_equal(ask(c, c->bob, "DELETE", path, NULL, NULL, &a), 404);
+	assert_int_equal(take(c, c->root, path, "bytes=-1", &a), 206);
+	/* Removing it leaves the job; a second time there is nothing left to remove. */
+	assert_int_equal(ask(c, c->alice, "DELETE", path, NULL, NULL, &a), 200);
+	assert_non_null(strstr(a.body, "\"state\":\"completed\""));
+	assert_int_equal(take(c, c->alice, path, NULL, &a), 410);
+	assert_code(&a, "content-removed");
+	assert_int_equal(ask(c, c->alice, "DELETE", path, NULL, NULL, &a), 409);
+	assert_code(&a, "job-ended");
+}
+
 static void refused_when_full(void **state)
 {
 	struct client *c = *state;
@@ -282,10 +354,8 @@ static void events(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(submissions),
-		TEST(refused_when_full),
-		TEST(uploads),
-		TEST(events),
+		TEST(submissions), TEST(fetched_content), TEST(refused_when_full),
+		TEST(uploads),	   TEST(events),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

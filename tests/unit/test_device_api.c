@@ -13,7 +13,7 @@ static void hello_says_who_it_is(void **state)
 	EXPECT(a, 200);
 	assert_int_equal(sapi_hello_decode(a.body, a.len, &hello, &e), 0);
 	assert_string_equal(hello.name, "mfp-1");
-	assert_int_equal(hello.services, 1u << JOB_PRINT | 1u << JOB_STORE);
+	assert_int_equal(hello.services, 1u << JOB_PRINT | 1u << JOB_STORE | 1u << JOB_FETCH);
 	assert_int_equal(hello.n_tokens, 0);
 	sapi_hello_fini(&hello);
 }
@@ -372,6 +372,82 @@ static void connecting_fails_with_a_reason(void **state)
 	EXPECT(post_connect(w, w->cloud, "cloud1", port), 200);
 }
 
+struct range_answer {
+	struct answer a;
+	char *field; /* Content-Range */
+	size_t size;
+};
+
+static void on_range(const struct h2_reply *reply, void *arg)
+{
+	struct range_answer *r = arg;
+	const char *text = reply->call ? h2_call_header(reply->call, "content-range") : NULL;
+
+	snprintf(r->field, r->size, "%s", text ? text : "");
+	on_reply(reply, &r->a);
+}
+
+static struct answer get_range(struct world *w, struct h2 *h2, const char *range, char *field,
+			       size_t size)
+{
+	struct h2_header headers[] = { { "range", range } };
+	struct h2_request request = { .method = "GET",
+				      .path = "/v1/jobs/" JOB "/content",
+				      .headers = headers,
+				      .header_count = range ? 1 : 0,
+				      .timeout_ms = 20000 };
+	struct range_answer r = { .field = field, .size = size };
+
+	field[0] = '\0';
+	assert_int_equal(h2_fetch(h2, &request, on_range, &r, NULL), 0);
+	AWAIT(w, r.a.done);
+	return r.a;
+}
+
+static void content_is_fetched_by_ranges(void **state)
+{
+	static const char fetch[] = "{\"kind\":\"fetch\",\"name\":\"a\",\"media_type\":\"a/b\","
+				    "\"path\":\"%s\"}";
+	struct world *w = *state;
+	struct sapi_device_job_status s;
+	char body[256], path[128], field[64];
+	struct answer a;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/share/a", w->top);
+	file = fopen(path, "wb");
+	assert_int_equal(fwrite(w->data, 1, 10000, file), 10000);
+	fclose(file);
+	snprintf(body, sizeof(body), fetch, "../state/lock");
+	EXPECT(ask(w, w->cloud, "PUT", "/v1/jobs/" JOB, body, strlen(body), NULL), 422);
+	snprintf(body, sizeof(body), fetch, "scan:x");
+	EXPECT(ask(w, w->cloud, "PUT", "/v1/jobs/" JOB, body, strlen(body), NULL), 201);
+	await_state(w, w->cloud, JOB_RUNNING);
+	s = status_of(w, w->cloud);
+	assert_int_equal(s.job.size, 10000);
+	assert_true(sha256_str_ok(s.job.sha256));
+	sapi_device_job_status_fini(&s);
+	a = get_range(w, w->cloud, "bytes=100-4099", field, sizeof(field));
+	EXPECT(a, 206);
+	assert_string_equal(field, "bytes 100-4099/10000");
+	assert_int_equal(a.len, 4000);
+	assert_memory_equal(a.body, w->data + 100, 4000);
+	a = get_range(w, w->cloud, NULL, field, sizeof(field));
+	EXPECT(a, 200);
+	assert_int_equal(a.len, 10000);
+	EXPECT(get_range(w, w->cloud, "bytes=10000-", field, sizeof(field)), 416);
+	assert_string_equal(field, "bytes */10000");
+	EXPECT(get(w, w->cloud2, "/v1/jobs/" JOB "/content"), 404);
+	EXPECT(get(w, w->gateway, "/v1/jobs/" JOB "/content"), 403);
+	EXPECT(put_range(w, w->cloud, 0, 10), 409);
+	EXPECT(ask(w, w->cloud, "POST", "/v1/jobs/" JOB "/done", NULL, 0, NULL), 204);
+	EXPECT(ask(w, w->cloud, "POST", "/v1/jobs/" JOB "/done", NULL, 0, NULL), 204);
+	EXPECT(get(w, w->cloud, "/v1/jobs/" JOB "/content"), 409);
+	/* The record is kept, so the same job does not scan again. */
+	EXPECT(ask(w, w->cloud, "PUT", "/v1/jobs/" JOB, body, strlen(body), NULL), 200);
+	await_state(w, w->cloud, JOB_COMPLETED);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -388,6 +464,7 @@ int main(void)
 		TEST(a_broken_connection_is_dialled_again),
 		TEST(an_agent_ends_in_the_middle_of_uploads),
 		TEST(connecting_fails_with_a_reason),
+		TEST(content_is_fetched_by_ranges),
 	};
 
 	if (getenv("SHUNT_TEST_LOG"))

@@ -683,9 +683,11 @@ static void the_table_of_transitions(void **state)
 				assert_false(job_state_may(all[i], all[k]));
 		}
 	}
-	assert_int_equal(allowed, 11);
+	assert_int_equal(allowed, 11 + 8); /* inward, and what fetch jobs need beside */
 	assert_true(job_state_may(JOB_RECEIVING, JOB_EXECUTING));
 	assert_false(job_state_may(JOB_SUSPENDED, JOB_EXECUTING));
+	assert_true(job_state_may(JOB_RUNNING, JOB_COMPLETED));
+	assert_false(job_state_may(JOB_RUNNING, JOB_EXECUTING));
 	assert_false(job_state_may(JOB_RECEIVING, JOB_COMPLETED));
 	assert_false(job_state_may(JOB_EXECUTING, JOB_RECEIVING));
 }

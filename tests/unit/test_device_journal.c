@@ -328,6 +328,42 @@ static void want_of_memory_cuts_nothing(void **state)
 	assert_int_equal(after.st_size, before.st_size);
 }
 
+/* A fetch job's path goes with it; its size and digest come later. */
+static void a_content_to_offer_is_remembered(void **state)
+{
+	struct fixture *f = *state;
+	struct job_meta fetch = meta;
+	struct journal_replay r;
+	struct journal *j;
+	struct err e = { 0 };
+
+	fetch.job.kind = JOB_FETCH;
+	fetch.job.size = CONTENT_SIZE_UNKNOWN;
+	memset(fetch.job.sha256, 0, sizeof(fetch.job.sha256));
+	memset(fetch.job.path, 'p', sizeof(fetch.job.path) - 1);
+	memset(fetch.job.name, 'n', sizeof(fetch.job.name) - 1);
+	assert_int_equal(journal_create(f->fd, FILE_NAME, &fetch, &j), 0);
+	journal_close(j);
+	assert_int_equal(journal_open(f->fd, FILE_NAME, &r, &j, &e), 0);
+	assert_memory_equal(&r.meta, &fetch, sizeof(fetch));
+	journal_replay_fini(&r);
+	/* Running without a content is no state. */
+	assert_int_equal(journal_state(j, JOB_RUNNING, "", 5), 0);
+	journal_close(j);
+	assert_int_equal(journal_open(f->fd, FILE_NAME, &r, &j, &e), 0);
+	assert_int_equal(r.state, JOB_RECEIVING);
+	journal_replay_fini(&r);
+	assert_int_equal(journal_content(j, 77, meta.job.sha256), 0);
+	assert_int_equal(journal_state(j, JOB_RUNNING, "", 5), 0);
+	journal_close(j);
+	assert_int_equal(journal_open(f->fd, FILE_NAME, &r, &j, &e), 0);
+	assert_int_equal(r.state, JOB_RUNNING);
+	assert_int_equal(r.meta.job.size, 77);
+	assert_string_equal(r.meta.job.sha256, meta.job.sha256);
+	journal_replay_fini(&r);
+	journal_close(j);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -341,6 +377,7 @@ int main(void)
 		TEST(many_ranges_hide_no_state),
 		TEST(want_of_memory_cuts_nothing),
 		TEST(compaction_keeps_what_counts),
+		TEST(a_content_to_offer_is_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

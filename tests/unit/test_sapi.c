@@ -48,6 +48,12 @@
 	"\"kind\":\"print\",\"name\":\"report.pdf\",\"media_type\":\"application/pdf\","           \
 	"\"size\":10,\"sha256\":\"00112233445566778899aabbccddeeff"                                \
 	"00112233445566778899aabbccddeeff\""
+#define FETCH_JOB                                                                                  \
+	"{\"kind\":\"fetch\",\"name\":\"a.bin\",\"media_type\":\"a/b\",\"path\":\"in/a.bin\""
+#define FETCH_TOLD                                                                                 \
+	"{\"kind\":\"fetch\",\"name\":\"a.bin\",\"media_type\":\"a/b\",\"size\":10,"               \
+	"\"sha256\":\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\","         \
+	"\"path\":\"in/a.bin\""
 #define EVENT                                                                                      \
 	"{\"time\":" T1 ",\"event\":\"decision\",\"text\":\"t\",\"path\":\"tunnel\","              \
 	"\"reason\":\"r\",\"action\":\"move\"}"
@@ -118,6 +124,11 @@ static const struct sample samples[] = {
 	SAMPLE(device_job, "{" DEVICE_JOB ",\"pull\":true}"),
 	SAMPLE(device_job_status, "{" DEVICE_JOB ",\"id\":" JOB ",\"state\":\"receiving\","
 				  "\"reason\":\"\",\"received\":[[0,4],[6,10]]}"),
+	SAMPLE(device_job, FETCH_JOB "}"),
+	SAMPLE(device_job_status, FETCH_JOB ",\"id\":" JOB ",\"state\":\"executing\","
+					    "\"reason\":\"\",\"received\":[]}"),
+	SAMPLE(device_job_status, FETCH_TOLD ",\"id\":" JOB ",\"state\":\"running\","
+					     "\"reason\":\"\",\"received\":[]}"),
 	SAMPLE(content_reply, "{\"duplicate\":0}"),
 	SAMPLE(state_event, "{\"time\":" T1 ",\"state\":\"completed\",\"reason\":\"printed\"}"),
 	SAMPLE(state_event, "{\"time\":" T1 ",\"state\":\"receiving\",\"reason\":\"\","
@@ -130,6 +141,9 @@ static const struct sample samples[] = {
 			   "\"priority\":0,\"path\":\"x/y\"}"),
 	SAMPLE(job_submit, "{\"kind\":\"print\",\"device\":\"mfp\",\"name\":\"a\","
 			   "\"media_type\":\"a/b\",\"size\":9007199254740991}"),
+	SAMPLE(job_submit, "{\"kind\":\"fetch\",\"device\":\"mfp\",\"path\":\"scan:flatbed\"}"),
+	SAMPLE(job_submit, "{\"kind\":\"fetch\",\"device\":\"nas\",\"name\":\"a.bin\","
+			   "\"media_type\":\"a/b\",\"priority\":1,\"path\":\"in/a.bin\"}"),
 	SAMPLE(job_event, EVENT),
 	SAMPLE(job, JOB_BRIEF ",\"timeline\":[" EVENT "," EVENT "]}"),
 	SAMPLE(job_list, "{\"jobs\":[" JOB_BRIEF "}," JOB_BRIEF "}]}"),
@@ -234,6 +248,10 @@ static void test_values(void **state)
 	snprintf(body, sizeof(body), "{\"status\":500,\"title\":\"%.62s\xe2\x82\xac tail\"}", text);
 	must(&sapi_problem_schema, body, &p);
 	assert_int_equal(strlen(p.title), 62);
+
+	must(&sapi_job_submit_schema, "{\"kind\":\"fetch\",\"device\":\"m\",\"path\":\"a/b\"}", &s);
+	assert_true(s.size == CONTENT_SIZE_UNKNOWN);
+	assert_string_equal(s.name, "");
 
 	/* Ranges in any order are merged. */
 	must(&sapi_device_job_status_schema,
@@ -343,8 +361,23 @@ static void test_refused(void **state)
 	refuse_edit(status, st, "[]", "[3]",
 		    "received[0]: must be a pair of integers [from, to), from < to");
 	refuse_edit(status, st, "receiving", "queued",
-		    "state: must be receiving, suspended, executing, completed, failed, "
+		    "state: must be receiving, running, suspended, executing, completed, failed, "
 		    "interrupted or canceled");
+	/* What each kind needs, and what a fetch job's submitter cannot know. */
+	refuse(&sapi_job_submit_schema,
+	       "{\"kind\":\"print\",\"device\":\"m\",\"name\":\"a\",\"media_type\":\"a/b\"}",
+	       "size: is missing");
+	refuse(&sapi_job_submit_schema, "{\"kind\":\"store\",\"device\":\"m\",\"size\":1}",
+	       "name: is missing");
+	refuse(&sapi_job_submit_schema, "{\"kind\":\"fetch\",\"device\":\"m\"}",
+	       "path: is missing");
+	refuse(&sapi_job_submit_schema,
+	       "{\"kind\":\"fetch\",\"device\":\"m\",\"path\":\"a\",\"size\":1}",
+	       "size: only the device knows what a fetch job's is");
+	refuse_edit(&sapi_device_job_schema, FETCH_JOB "}", "in/a.bin", "",
+		    "path: must not be empty");
+	refuse_edit(&sapi_device_job_schema, "{" DEVICE_JOB "}", "\"size\":10,", "",
+		    "size: is missing");
 	refuse_edit(&sapi_record_7j_schema, "{\"record\":\"7K\",\"time\":" T2 "," CONN_LOG,
 		    "\"7K\"", "\"7X\"", "record: is another kind of record");
 	refuse_edit(&sapi_tunnel_schema, TUNNEL, "4097", "4098", "spi: must be id as a number");

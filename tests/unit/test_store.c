@@ -183,6 +183,13 @@ static void test_jobs(void **state)
 	j.size = 1000;
 	assert_memory_equal(&got, &j, sizeof(j));
 
+	assert_int_equal(store_job_size_put(s, ID3, CONTENT_SIZE_UNKNOWN), 0);
+	assert_int_equal(store_job_get(s, ID3, &got), 0);
+	assert_true(got.size == CONTENT_SIZE_UNKNOWN);
+	assert_int_equal(store_job_size_put(s, ID3, 7), 0);
+	assert_int_equal(store_job_get(s, ID3, &got), 0);
+	assert_int_equal(got.size, 7);
+
 	expect_list(s, (struct store_job_filter){ 0 }, "012");
 	expect_list(s, (struct store_job_filter){ .owner = "bob" }, "12");
 	expect_list(s, (struct store_job_filter){ .device = "nas" }, "");
@@ -198,6 +205,7 @@ static void test_jobs(void **state)
 	assert_int_equal(store_job_del(s, ID3), 0);
 	assert_int_equal(store_job_del(s, ID3), -ENOENT);
 	assert_int_equal(store_job_update(s, &j), -ENOENT);
+	assert_int_equal(store_job_size_put(s, ID3, 1), -ENOENT);
 	assert_int_equal(store_job_get(s, ID3, &got), -ENOENT);
 	assert_string_equal(err_text(store_err(s)), "job " ID3 " is not known");
 	store_close(s);

@@ -4,6 +4,7 @@
 
 #include "lib/err.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -223,13 +224,53 @@ static void test_content_range(void **state)
 	assert_non_null(strstr(content_range_print(&r, s), "/*"));
 }
 
+static void test_range_request(void **state)
+{
+	static const struct {
+		const char *s;
+		uint64_t size;
+		int ret;
+		uint64_t from, to;
+	} cases[] = {
+		{ "bytes=0-499", 1000, 0, 0, 500 },
+		{ "Bytes=500-", 1000, 0, 500, 1000 },
+		{ "bytes=990-2000", 1000, 0, 990, 1000 },
+		{ "bytes=999-9007199254740991", 1000, 0, 999, 1000 },
+		{ "bytes=-1", 1000, 0, 999, 1000 },
+		{ "bytes=-5000", 1000, 0, 0, 1000 },
+		{ "bytes=1000-", 1000, -ERANGE, 0, 0 },
+		{ "bytes=-0", 1000, -ERANGE, 0, 0 },
+		{ "bytes=0-", 0, -ERANGE, 0, 0 },
+		{ "bytes=-1", 0, -ERANGE, 0, 0 },
+		{ "", 1000, -SHUNT_EPARSE, 0, 0 },
+		{ "bytes=", 1000, -SHUNT_EPARSE, 0, 0 },
+		{ "bytes=-", 1000, -SHUNT_EPARSE, 0, 0 },
+		{ "bytes=5-4", 1000, -SHUNT_EPARSE, 0, 0 },
+		{ "bytes=0-1,5-6", 1000, -SHUNT_EPARSE, 0, 0 },
+		{ "bytes 0-1/1000", 1000, -SHUNT_EPARSE, 0, 0 },
+		{ "lines=0-1", 1000, -SHUNT_EPARSE, 0, 0 },
+		{ "bytes=0-1 ", 1000, -SHUNT_EPARSE, 0, 0 },
+		{ "bytes=99999999999999999999-", 1000, -SHUNT_EPARSE, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t from = 0, to = 0;
+
+		assert_int_equal(range_request_parse(cases[i].s, cases[i].size, &from, &to),
+				 cases[i].ret);
+		assert_int_equal(from, cases[i].from);
+		assert_int_equal(to, cases[i].to);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),	      cmocka_unit_test(test_names),
 		cmocka_unit_test(test_ids),	      cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_text),	      cmocka_unit_test(test_party),
-		cmocka_unit_test(test_content_range),
+		cmocka_unit_test(test_content_range), cmocka_unit_test(test_range_request),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/jobcontent.h"
 #include "cli/jobshow.h"
 #include "cli/param.h"
 #include "cli/progress.h"
@@ -21,13 +23,19 @@ static const char usage_text[] =
 	"Usage: shunt job submit FILE --device CODE [ --kind { print | store } ] [ --name NAME ]\n"
 	"                        [ --media-type TYPE/SUBTYPE ] [ --priority 0..7 ]\n"
 	"                        [ --path PATH ] [ --wait ]\n"
+	"       shunt job submit --kind fetch --path { PATH | scan:NAME } --device CODE\n"
+	"                        [ --name NAME ] [ --media-type TYPE/SUBTYPE ] [ --priority 0..7 ]\n"
+	"                        [ --wait ] [ -o FILE ]\n"
+	"       shunt job content ID [ -o FILE ]\n"
 	"       shunt job [ list ] [ --state STATE ]\n"
 	"       shunt job show ID\n"
 	"       shunt job events ID          past ones, then live until the job has ended\n"
 	"       shunt job cancel ID\n"
 	"\n"
 	"--wait ends when the job has ended, with exit status 0 only if it was completed.\n"
-	"--path is the destination on the device, for --kind store.\n"
+	"--path is the destination on the device, for --kind store, or what to fetch from it.\n"
+	"-o waits for what is fetched and takes it into FILE; without, job content writes it to\n"
+	"standard output. A download that broke off goes on when it is asked for again.\n"
 	"With -j the last line of standard output is the job.\n";
 
 /* ---- submit ---- */
@@ -39,7 +47,7 @@ enum {
 };
 
 struct submit_args {
-	const char *device, *name, *type, *path;
+	const char *device, *name, *type, *path, *output;
 	enum job_kind kind;
 	uint8_t priority;
 	bool wait;
@@ -55,6 +63,8 @@ static const struct param submit_params[] = {
 	      HAS_PRIORITY),
 	PARAM("--path", PARAM_STRING, struct submit_args, path, 1, SAPI_PATH_LEN - 1, 0),
 	PARAM("--wait", PARAM_FLAG, struct submit_args, wait, 0, 0, 0),
+	PARAM("-o", PARAM_STRING, struct submit_args, output, 1, PATH_MAX - 1, 0),
+	PARAM("--output", PARAM_STRING, struct submit_args, output, 1, PATH_MAX - 1, 0),
 	{ 0 },
 };
 
@@ -93,6 +103,22 @@ static int open_content(struct cli *c, const char *file, uint64_t *size, int *fd
 	return CLI_OK;
 }
 
+/* What is fetched is named by its path, unless somebody says otherwise. */
+static int fill_fetch(struct cli *c, const struct submit_args *args, uint32_t seen,
+		      struct sapi_job_submit *out)
+{
+	snprintf(out->device, sizeof(out->device), "%s", args->device);
+	snprintf(out->name, sizeof(out->name), "%s", args->name ? args->name : "");
+	snprintf(out->media_type, sizeof(out->media_type), "%s", args->type ? args->type : "");
+	snprintf(out->path, sizeof(out->path), "%s", args->path);
+	if (args->type && !media_type_ok(args->type))
+		return cli_usage(c, "--media-type \"%s\": allowed is TYPE/SUBTYPE", args->type);
+	out->kind = JOB_FETCH;
+	out->size = CONTENT_SIZE_UNKNOWN;
+	out->priority = seen & HAS_PRIORITY ? args->priority : SAPI_PRIORITY_UNSET;
+	return CLI_OK;
+}
+
 /* From the arguments to the body; @file only gives the name where none was given. */
 static int fill_submit(struct cli *c, const struct submit_args *args, uint32_t seen,
 		       const char *file, uint64_t size, struct sapi_job_submit *out)
@@ -101,6 +127,8 @@ static int fill_submit(struct cli *c, const struct submit_args *args, uint32_t s
 	const char *name = args->name;
 
 	memset(out, 0, sizeof(*out));
+	if (args->kind == JOB_FETCH)
+		return fill_fetch(c, args, seen, out);
 	if (!name) {
 		copy = strdup(file);
 		name = copy ? basename(copy) : file;
@@ -116,7 +144,7 @@ static int fill_submit(struct cli *c, const struct submit_args *args, uint32_t s
 		return cli_usage(c, "--media-type \"%s\": allowed is TYPE/SUBTYPE",
 				 out->media_type);
 	if (args->path && args->kind != JOB_STORE)
-		return cli_usage(c, "--path is for --kind store only");
+		return cli_usage(c, "--path is for --kind store and fetch only");
 	snprintf(out->path, sizeof(out->path), "%s", args->path ? args->path : "");
 	out->kind = args->kind;
 	out->size = size;
@@ -134,15 +162,20 @@ static int take_submit(struct cli *c, struct args *a, struct submit_args *args, 
 	status = params_parse(c, a, submit_params, args, seen, file);
 	if (status)
 		return status;
-	if (!*file)
+	if (args->kind == JOB_FETCH && *file)
+		return cli_usage(c, "\"%s\": a fetch job takes no FILE; what to fetch is --path",
+				 *file);
+	if (args->kind == JOB_FETCH && !args->path)
+		return cli_usage(c, "--path is missing: what is to be fetched?");
+	if (args->kind != JOB_FETCH && args->output)
+		return cli_usage(c, "-o is for --kind fetch only");
+	if (args->kind != JOB_FETCH && !*file)
 		return cli_usage(c, "FILE is missing, try \"shunt job help\"");
 	if (!args->device)
 		return cli_usage(c, "--device is missing, try \"shunt job help\"");
 	if (!name_ok(args->device))
 		return cli_usage(c, "--device \"%s\": allowed are 1 to 63 of A-Z a-z 0-9 . _ -",
 				 args->device);
-	if (args->kind != JOB_PRINT && args->kind != JOB_STORE)
-		return cli_usage(c, "--kind %s cannot be submitted", job_kind_str(args->kind));
 	return CLI_OK;
 }
 
@@ -280,9 +313,39 @@ static int show_reply(struct cli *c, const struct buf *reply, bool full, enum jo
 	return err;
 }
 
-static int submit_to(struct cli *c, struct remote *cloud, const struct sapi_job_submit *submit,
-		     int fd, bool wait, enum job_state *state, struct err *e)
+/* Until the job has ended; @reply gets its last state. */
+static int await_job(struct cli *c, struct remote *cloud, const char *id, struct buf *reply,
+		     struct err *e)
 {
+	int err;
+
+	/* Nobody should have to wait for the end to learn the id. */
+	if (!c->json)
+		out_str(c->out, NULL, "job %s\n", id);
+	out_flush(c->out);
+	err = follow(c, cloud, id, !c->json, e);
+	return err ? err : fetch(cloud, "GET", id, reply, e);
+}
+
+/* The content of the job that @reply shows, if it was completed. */
+static int take_content(struct cli *c, struct remote *cloud, const struct buf *reply,
+			const char *output, struct err *e)
+{
+	struct sapi_job job;
+	int err = sapi_job_decode(reply->data, reply->len, &job, e);
+
+	if (err)
+		return err;
+	if (job.state == JOB_COMPLETED)
+		err = jobcontent_get(c, cloud, &job, output, e);
+	sapi_job_fini(&job);
+	return err;
+}
+
+static int submit_to(struct cli *c, struct remote *cloud, const struct sapi_job_submit *submit,
+		     int fd, const struct submit_args *args, enum job_state *state, struct err *e)
+{
+	bool wait = args->wait || args->output;
 	struct buf reply = BUF_INIT;
 	struct sapi_job job;
 	int err;
@@ -290,16 +353,14 @@ static int submit_to(struct cli *c, struct remote *cloud, const struct sapi_job_
 	err = announce(cloud, submit, &job, e);
 	if (err)
 		return err;
-	err = upload(c, cloud, &job, fd, &reply, e);
-	if (!err && wait) {
-		/* Nobody should have to wait for the end to learn the id. */
-		if (!c->json)
-			out_str(c->out, NULL, "job %s\n", job.id);
-		out_flush(c->out);
-		err = follow(c, cloud, job.id, !c->json, e);
-		if (!err)
-			err = fetch(cloud, "GET", job.id, &reply, e);
-	}
+	if (submit->kind == JOB_FETCH)
+		err = wait ? 0 : fetch(cloud, "GET", job.id, &reply, e);
+	else
+		err = upload(c, cloud, &job, fd, &reply, e);
+	if (!err && wait)
+		err = await_job(c, cloud, job.id, &reply, e);
+	if (!err && args->output)
+		err = take_content(c, cloud, &reply, args->output, e);
 	if (!err)
 		err = show_reply(c, &reply, false, state, e);
 	sapi_job_fini(&job);
@@ -320,16 +381,16 @@ static int job_submit(struct cli *c, struct args *a)
 	int status, fd = -1;
 
 	status = take_submit(c, a, &args, &seen, &file);
-	if (!status)
+	if (!status && args.kind != JOB_FETCH)
 		status = open_content(c, file, &size, &fd);
 	if (!status)
 		status = fill_submit(c, &args, seen, file, size, &submit);
 	if (status)
 		goto out;
 	if (remote_open(&cloud, c, ROLE_CLOUD, &e) ||
-	    submit_to(c, cloud, &submit, fd, args.wait, &state, &e))
+	    submit_to(c, cloud, &submit, fd, &args, &state, &e))
 		status = cli_refused(c, &e);
-	else if (args.wait && state != JOB_COMPLETED)
+	else if ((args.wait || args.output) && state != JOB_COMPLETED)
 		status = CLI_REFUSED;
 out:
 	remote_close(cloud);
@@ -393,13 +454,13 @@ static int job_list(struct cli *c, struct args *a)
 	return status;
 }
 
-static int take_id(struct cli *c, struct args *a, const char **id)
+static int take_id_and(struct cli *c, struct args *a, const struct param *table, void *target,
+		       const char **id)
 {
-	static const struct param none[] = { { 0 } };
 	int status;
 
 	*id = NULL;
-	status = params_parse(c, a, none, NULL, NULL, id);
+	status = params_parse(c, a, table, target, NULL, id);
 	if (status)
 		return status;
 	if (!*id)
@@ -407,6 +468,13 @@ static int take_id(struct cli *c, struct args *a, const char **id)
 	if (!id_ok(*id))
 		return cli_usage(c, "\"%s\" is not a job's ID (32 lower-case hex digits)", *id);
 	return CLI_OK;
+}
+
+static int take_id(struct cli *c, struct args *a, const char **id)
+{
+	static const struct param none[] = { { 0 } };
+
+	return take_id_and(c, a, none, NULL, id);
 }
 
 static int one_job(struct cli *c, struct args *a, const char *method, bool full)
@@ -462,12 +530,51 @@ static int job_events(struct cli *c, struct args *a)
 	return status;
 }
 
+struct content_args {
+	const char *output;
+};
+
+static const struct param content_params[] = {
+	PARAM("-o", PARAM_STRING, struct content_args, output, 1, PATH_MAX - 1, 0),
+	PARAM("--output", PARAM_STRING, struct content_args, output, 1, PATH_MAX - 1, 0),
+	{ 0 },
+};
+
+static int job_content(struct cli *c, struct args *a)
+{
+	struct content_args args = { 0 };
+	struct buf reply = BUF_INIT;
+	struct remote *cloud = NULL;
+	struct sapi_job job;
+	struct err e = { 0 };
+	const char *id;
+	int status, err;
+
+	status = take_id_and(c, a, content_params, &args, &id);
+	if (status)
+		return status;
+	err = remote_open(&cloud, c, ROLE_CLOUD, &e);
+	if (!err)
+		err = fetch(cloud, "GET", id, &reply, &e);
+	if (!err)
+		err = sapi_job_decode(reply.data, reply.len, &job, &e);
+	if (!err) {
+		err = jobcontent_get(c, cloud, &job, args.output, &e);
+		sapi_job_fini(&job);
+	}
+	if (err)
+		status = cli_refused(c, &e);
+	remote_close(cloud);
+	buf_fini(&reply);
+	return status;
+}
+
 int cmd_job(struct cli *c, struct args *a)
 {
 	static const struct cli_command commands[] = {
 		{ "list", job_list },	  { "submit", job_submit }, { "show", job_show },
-		{ "events", job_events }, { "cancel", job_cancel }, { "ls", job_list },
-		{ NULL, NULL },
+		{ "events", job_events }, { "cancel", job_cancel }, { "content", job_content },
+		{ "ls", job_list },	  { NULL, NULL },
 	};
 
 	return cli_dispatch(c, a, "job", commands, job_list, usage_text);

@@ -9,7 +9,8 @@ void jobshow_line(const struct cli *c, const struct sapi_job *job)
 	out_str(c->out, NULL, " %s", job_kind_str(job->kind));
 	out_str(c->out, NULL, " %s", job_state_str(job->state));
 	out_str(c->out, NULL, " device %s", job->device);
-	out_uint(c->out, NULL, " size %" PRIu64, job->size);
+	if (job->size != CONTENT_SIZE_UNKNOWN)
+		out_uint(c->out, NULL, " size %" PRIu64, job->size);
 	out_uint(c->out, NULL, " delivered %" PRIu64, job->delivered);
 	out_text(c->out, "%s", job->moved ? " moved" : "");
 	out_str(c->out, NULL, " name \"%s\"", job->name);
@@ -68,6 +69,8 @@ void jobshow_full(const struct cli *c, const struct sapi_job *job)
 	out_str(c->out, NULL, " owner %s", job->owner);
 	out_uint(c->out, NULL, " uploaded %" PRIu64, job->uploaded);
 	out_uint(c->out, NULL, " resent %" PRIu64, job->resent);
+	if (job->sha256[0])
+		out_str(c->out, NULL, " sha256 %s", job->sha256);
 	out_str(c->out, NULL, " created %s", clock_print(job->created, text));
 	if (job->finished)
 		out_str(c->out, NULL, " finished %s", clock_print(job->finished, text));

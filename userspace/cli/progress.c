@@ -16,6 +16,7 @@ void progress_init(struct progress *p, FILE *f, bool terminal, const char *what,
 	memset(p, 0, sizeof(*p));
 	p->f = f;
 	p->what = what;
+	p->verb = "sent";
 	p->total = total;
 	p->terminal = terminal;
 	p->drawn_permille = -1;
@@ -45,8 +46,8 @@ static void draw(const struct progress *p, uint64_t done, uint64_t now_ms, int p
 	err_escape(name, sizeof(name), p->what, strlen(p->what));
 	octets(ms ? done * 1000 / ms : 0, rate, sizeof(rate));
 	if (!p->terminal) {
-		fprintf(p->f, "%s: %d%% of %s sent, %s/s\n", name, permille / 10,
-			octets(p->total, size, sizeof(size)), rate);
+		fprintf(p->f, "%s: %d%% of %s %s, %s/s\n", name, permille / 10,
+			octets(p->total, size, sizeof(size)), p->verb, rate);
 		return;
 	}
 	memset(bar, '#', (size_t)full);

@@ -12,6 +12,7 @@
 struct progress {
 	FILE *f;
 	const char *what; /* "report.pdf"; cleaned before it is drawn */
+	const char *verb; /* "sent", or what the caller changes it to */
 	uint64_t total; /* octets */
 	bool terminal;
 	uint64_t start_ms, drawn_ms;

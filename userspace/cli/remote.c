@@ -183,12 +183,17 @@ struct answer {
 	struct buf body; /* an unfinished line, or the whole of it */
 	int (*on_line)(void *arg, const char *line, size_t len);
 	void *arg;
+	const struct remote_download *download;
+	uint64_t offset; /* of the next byte of it */
 };
 
 static void on_headers(struct h2_call *call, int status, void *arg)
 {
+	struct answer *a = arg;
+
 	(void)call;
-	((struct answer *)arg)->status = status;
+	a->status = status;
+	a->offset = a->download && status == 206 ? a->download->from : 0;
 }
 
 static int take_lines(struct answer *a)
@@ -211,9 +216,15 @@ static int take_lines(struct answer *a)
 static int on_data(struct h2_call *call, const void *data, size_t len, void *arg)
 {
 	struct answer *a = arg;
-	int err = buf_put(&a->body, data, len);
+	int err;
 
 	(void)call;
+	if (a->download && a->status / 100 == 2) {
+		err = a->download->on_data(a->download->arg, a->offset, data, len);
+		a->offset += len;
+		return err;
+	}
+	err = buf_put(&a->body, data, len);
 	if (!err && a->on_line && a->status == 200)
 		err = take_lines(a);
 	return err;
@@ -304,6 +315,26 @@ int remote_call(struct remote *r, const struct remote_request *request, struct b
 		request->on_sent(request->arg, request->size);
 	if (!err && reply && buf_put(reply, a.body.data, a.body.len))
 		err = err_sys(e, reply->error, "%s", r->name);
+	buf_fini(&a.body);
+	return err;
+}
+
+int remote_download(struct remote *r, const struct remote_download *d, struct err *e)
+{
+	char range[48];
+	struct h2_header headers[] = { { "range", range }, { "if-range", d->etag } };
+	struct h2_request h = {
+		.method = "GET",
+		.path = d->path,
+		.headers = headers,
+		.header_count = d->from ? 2 : 0,
+	};
+	struct answer a = { .download = d };
+	int err;
+
+	snprintf(range, sizeof(range), "bytes=%" PRIu64 "-", d->from);
+	buf_init_max(&a.body, SAPI_MAX);
+	err = perform(r, &h, NULL, &a, e);
 	buf_fini(&a.body);
 	return err;
 }

@@ -46,6 +46,18 @@ struct remote_request {
 int remote_call(struct remote *r, const struct remote_request *request, struct buf *reply,
 		struct err *e);
 
+struct remote_download {
+	const char *path;
+	uint64_t from; /* where to begin */
+	const char *etag; /* of what is there before @from: another content comes from its start */
+	/* Bytes that belong at @offset; a negative value ends it and is returned. */
+	int (*on_data)(void *arg, uint64_t offset, const void *data, size_t len);
+	void *arg;
+};
+
+/* GET a content, or the rest of it. */
+int remote_download(struct remote *r, const struct remote_download *d, struct err *e);
+
 /*
  * GET @path and hand over each line of the answer without its newline until the server ends it; a
  * negative value of @on_line ends it and is returned.

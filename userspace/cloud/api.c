@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cloud/cloud.h"
 #include "cloud/delivery.h"
@@ -189,11 +190,23 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 	}
 }
 
+/* Whether there is such a file, or scan, only the device knows. */
+static bool fetchable(struct h2_req *req, const char *path)
+{
+	if (!strncmp(path, SAPI_SCAN_PREFIX, strlen(SAPI_SCAN_PREFIX)) || webdav_name_ok(path))
+		return true;
+	h2_problem(req, 422, "bad-path",
+		   "path: neither a relative path of plain segments nor scan:NAME");
+	return false;
+}
+
 /* What can be told without asking anybody; answers itself. */
 static bool acceptable(struct cloud *c, struct h2_req *req, const struct sapi_job_submit *body)
 {
 	const char *name = body->path[0] ? body->path : body->name;
 
+	if (body->kind == JOB_FETCH)
+		return fetchable(req, body->path);
 	if (body->size > c->conf->max_size) {
 		h2_problem(req, 413, "too-large", "size: %llu bytes, at most %llu are taken",
 			   (unsigned long long)body->size, (unsigned long long)c->conf->max_size);
@@ -382,6 +395,11 @@ static void put_content(struct h2_req *req, void *arg)
 
 	if (!job)
 		return;
+	if (job_row(job)->kind == JOB_FETCH) {
+		h2_problem(req, 409, "wrong-direction",
+			   "the content of a fetch job comes from the device");
+		return;
+	}
 	if (job_row(job)->state != JOB_RECEIVING) {
 		h2_problem(req, 409, "content-complete", "all of the content is here already");
 		return;
@@ -399,6 +417,47 @@ static void put_content(struct h2_req *req, void *arg)
 	}
 	h2_req_on_close(req, upload_close, u);
 	h2_req_stream(req, &ops, u);
+}
+
+/* ---- GET /v1/jobs/{id}/content ---- */
+
+static void send_content(struct h2_req *req, const struct sapi_job *job, int fd)
+{
+	struct body_content content = {
+		.fd = fd,
+		.size = job->size,
+		.type = job->media_type,
+		.sha256 = job->sha256,
+	};
+
+	body_respond_content(req, &content, NULL);
+}
+
+static void get_content(struct h2_req *req, void *arg)
+{
+	struct cloud *c = arg;
+	struct sapi_job job;
+	int fd, ret;
+
+	if (show(c, req, false, &job))
+		return;
+	ret = jobs_open_fetched(c->jobs, job.id, &fd);
+	if (!ret) {
+		send_content(req, &job, fd);
+		close(fd);
+	} else if (job.kind != JOB_FETCH) {
+		h2_problem(req, 409, "wrong-direction",
+			   "only the content of fetch jobs is given back");
+	} else if (ret == -ENOENT) {
+		h2_problem(req, 410, "content-removed", "the content was removed");
+	} else if (ret == -EBUSY) {
+		h2_problem(req, 409, job_state_final(job.state) ? "job-ended" : "not-complete",
+			   "the job is %s", job_state_str(job.state));
+	} else {
+		h2_problem(req, 500, "spool-failed", "the content cannot be read: %s",
+			   shunt_strerror(ret));
+	}
+	sapi_job_fini(&job);
 }
 
 /* ---- GET /v1/jobs, /v1/jobs/{id}; DELETE ---- */
@@ -439,12 +498,33 @@ static void get_job(struct h2_req *req, void *arg)
 	sapi_job_fini(&job);
 }
 
+/* A fetch job that was completed has its content to lose still; true when answered. */
+static bool drop_content(struct cloud *c, struct h2_req *req)
+{
+	const char *id = h2_req_param(req, "id");
+	struct sapi_job job;
+	bool dropped = false;
+
+	/* One that closes its paths still is in memory, and answered by its state in the store. */
+	if (jobs_show(c->jobs, id, false, &job))
+		return false;
+	if (may_see(req, job.owner) && !jobs_drop_fetched(c->jobs, id)) {
+		respond_job(c, req, 200, id);
+		dropped = true;
+	}
+	sapi_job_fini(&job);
+	return dropped;
+}
+
 static void delete_job(struct h2_req *req, void *arg)
 {
 	struct cloud *c = arg;
-	struct job *job = find_own(c, req);
+	struct job *job;
 	char id[ID_LEN];
 
+	if (drop_content(c, req))
+		return;
+	job = find_own(c, req);
 	if (!job)
 		return;
 	memcpy(id, job_row(job)->id, ID_LEN);
@@ -582,6 +662,7 @@ static const struct h2_route routes[] = {
 	{ "GET", "/v1/jobs/{id}", CLIENTS, 0, 0, get_job },
 	{ "DELETE", "/v1/jobs/{id}", CLIENTS, 0, 0, delete_job },
 	{ "PUT", "/v1/jobs/{id}/content", CLIENTS, CONTENT_SIZE_MAX, H2_STREAM_BODY, put_content },
+	{ "GET", "/v1/jobs/{id}/content", CLIENTS, 0, 0, get_content },
 	{ "GET", "/v1/jobs/{id}/events", CLIENTS, 0, 0, get_events },
 	{ "GET", "/v1/metrics", ROLE_BIT(ROLE_ADMIN), 0, 0, get_metrics },
 };

@@ -11,6 +11,7 @@
 #include "cloud/gateways.h"
 #include "cloud/jobs.h"
 #include "cloud/move.h"
+#include "cloud/outward.h"
 #include "cloud/path.h"
 #include "cloud/registry.h"
 #include "cloud/token.h"
@@ -307,6 +308,8 @@ static void on_tunnel_end(struct ctun *tun, const struct ctun_end *end, void *ar
 		  end->text[0] ? end->text : "the tunnel is closed");
 	if (d->step == STEP_CLOSING) {
 		release_if_closed(d);
+	} else if (d->ending && d->outward == OUTWARD_CHECKING) {
+		/* The device has nothing more to say; the digest decides. */
 	} else if (d->ending && !(leg_sends(&d->via_direct) && transfer_taken(d->transfer))) {
 		/* No acknowledgement will come any more that could end the job. */
 		delivery_finish(d, d->ending, d->ending == JOB_COMPLETED ? "" : "device",
@@ -316,6 +319,17 @@ static void on_tunnel_end(struct ctun *tun, const struct ctun_end *end, void *ar
 	} else if (!move_without_tunnel(d)) {
 		delivery_try_failed(d, end->fatal, end->reason, end->text);
 	}
+}
+
+/* Bytes that are still to cross; of a fetch job nobody knows before the device has told. */
+static uint64_t remaining(const struct delivery *d)
+{
+	uint64_t size = job_row(d->job)->size;
+
+	_Static_assert(CONTENT_SIZE_UNKNOWN == POLICY_REMAINING_UNKNOWN, "the gateway's policy");
+	if (size == CONTENT_SIZE_UNKNOWN || !delivery_is_agent(d))
+		return size;
+	return size - transfer_held(d->transfer);
 }
 
 /* What the gateway is told, apart from what tunnels.c fills in. */
@@ -332,7 +346,7 @@ static int describe(struct delivery *d, struct sapi_tunnel_open *open)
 	open->scope[0].port = d->service->port;
 	open->n_scope = 1;
 	open->priority = row->priority;
-	open->remaining = row->size - (delivery_is_agent(d) ? transfer_held(d->transfer) : 0);
+	open->remaining = remaining(d);
 	/* Where this cloud decides, the gateway is not to ask the device, and cannot. */
 	open->connectable = d->dev.connectable && delivery_is_agent(d) && !d->place;
 	if (!open->connectable)
@@ -393,7 +407,7 @@ static void on_look(struct place_view *out, void *arg)
 {
 	struct delivery *d = arg;
 
-	out->remaining = job_row(d->job)->size - transfer_held(d->transfer);
+	out->remaining = remaining(d);
 	if (d->tunnel) {
 		out->tunnel = ctun_id(d->tunnel);
 		out->log = *ctun_log(d->tunnel);
@@ -556,6 +570,12 @@ void delivery_try_failed(struct delivery *d, bool fatal, const char *code, const
 	/* Nor is waiting one: whoever was only too busy will have room some day. */
 	if (!is_busy(code))
 		d->tries++;
+	if ((fatal || d->tries >= d->cloud->conf->attempts) && outward_is_here(d)) {
+		job_event(d->job, "device-not-told", PATH_NONE, code,
+			  "the device may keep its copy: %.400s", text);
+		outward_done(d);
+		return;
+	}
 	if (fatal || d->tries >= d->cloud->conf->attempts) {
 		if (!fatal)
 			snprintf(text, sizeof(text), "gave up after %u tries: %.400s", d->tries,
@@ -591,6 +611,7 @@ static void on_timer(void *arg)
 
 void delivery_free(struct delivery *d)
 {
+	outward_end(d);
 	job_set_delivery(d->job, NULL);
 	registry_cancel(d->lookup);
 	gateways_want_cancel(d->want);
@@ -638,6 +659,7 @@ static int prepare(struct delivery *d)
 {
 	const struct store_job *row = job_row(d->job);
 	struct sapi_device_job *dj = &d->device_job;
+	int ret;
 
 	dj->kind = row->kind;
 	snprintf(dj->name, sizeof(dj->name), "%.255s", row->path[0] ? row->path : row->name);
@@ -646,7 +668,14 @@ static int prepare(struct delivery *d)
 	memcpy(dj->sha256, row->sha256, sizeof(dj->sha256));
 	dj->pull = d->cloud->conf->policy.delivery == DELIVERY_PULL;
 	d->resent = row->resent;
-	return transfer_new(&d->transfer, row->size, (uint32_t)d->cloud->conf->segment);
+	if (row->kind == JOB_FETCH) {
+		snprintf(dj->name, sizeof(dj->name), "%s", row->name);
+		snprintf(dj->path, sizeof(dj->path), "%s", row->path);
+		dj->pull = false; /* it is the cloud that asks */
+	}
+	ret = transfer_new(&d->transfer, row->size == CONTENT_SIZE_UNKNOWN ? 0 : row->size,
+			   (uint32_t)d->cloud->conf->segment);
+	return ret ? ret : outward_begin(d);
 }
 
 int delivery_new(struct deliveries *ds, struct job *job)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * delivery: bringing one queued job's content to its device (seed: #702-#712, #801-#818).
+ * delivery: bringing one queued job's content to its device, or from it (seed: #702-#712,
+ * #801-#818).
  *
  *	look the device up ─▶ directly connected? ─────────────▶ send ─▶ (device executes) ─▶ end
  *	                      └▶ gateway ─▶ tunnel ─▶ agent or ──▶ ┘  ▲

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * delivery_int: what delivery.c (one delivery), move.c (its paths) and deliveries.c (all of them)
- * share.
+ * delivery_int: what delivery.c (one delivery), move.c (its paths), outward.c (what is particular to
+ * fetch jobs) and deliveries.c (all of them) share.
  */
 #ifndef SHUNT_CLOUD_DELIVERY_INT_H
 #define SHUNT_CLOUD_DELIVERY_INT_H
@@ -56,6 +56,13 @@ struct move {
 	bool counted; /* as moved */
 };
 
+/* Of a fetch job: how far its content is. */
+enum outward {
+	OUTWARD_COMING,
+	OUTWARD_CHECKING, /* all of it is here, its digest is being made */
+	OUTWARD_HERE, /* and is right */
+};
+
 struct delivery {
 	struct deliveries *all;
 	struct cloud *cloud;
@@ -79,6 +86,7 @@ struct delivery {
 	uint64_t put_best; /* most that a PUT got acknowledged */
 	struct leg via_tunnel, via_direct;
 	struct move move;
+	enum outward outward;
 	bool using_direct; /* counted with directs_use() */
 	struct loop_timer *timer;
 	bool parked; /* waits for a slot or for its next try: does not count as running */

@@ -1,54 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cloud/jobs.h"
+#include "cloud/jobs_int.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
+#include <unistd.h>
 
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
-#define BUCKETS 4096 /* three hex digits of the id, which is random */
-#define DIGEST_STEP ((uint64_t)4 << 20) /* bytes hashed in one pass of the loop */
 #define SAVE_MS 5000 /* progress reaches the store at least so often while there is any */
-#define ABANDON_CHECK_MS 60000 /* how late an abandoned upload may be noticed */
 #define PURGE_MS ((uint64_t)3600 * 1000)
 #define PURGE_BATCH 1000 /* jobs deleted in one pass of the loop */
 #define PURGE_MORE_MS 100 /* between batches, for others to be served */
-
-struct job {
-	struct store_job row;
-	struct spool_file *content;
-	struct sapi_job_path *paths;
-	size_t n_paths;
-	void *delivery;
-	struct job_watch *watches;
-	struct jobs *jobs;
-	bool digesting;
-	bool ready; /* in jobs->ready: queued, and nobody delivers it */
-	uint64_t touched; /* loop time of the last bytes of the upload */
-	uint64_t saved_at; /* loop time of the last writing to the store */
-	LIST_ENTRY(job) bucket;
-	TAILQ_ENTRY(job) order; /* by creation */
-	TAILQ_ENTRY(job) turn; /* in jobs->ready */
-};
-
-struct jobs {
-	struct jobs_conf conf;
-	LIST_HEAD(, job) buckets[BUCKETS];
-	TAILQ_HEAD(, job) all;
-	TAILQ_HEAD(, job) ready[SAPI_PRIORITY_MAX + 1]; /* by priority; the longest queued first */
-	size_t count;
-	uint64_t ended[JOB_CANCELED + 1];
-	struct loop_defer *work; /* digests, and telling that a job is queued */
-	struct loop_timer *purge;
-	struct loop_timer *abandon;
-	bool queued; /* on_queued is due */
-};
 
 static size_t bucket_of(const char *id)
 {
@@ -116,7 +83,7 @@ static void job_remove(struct job *job)
 }
 
 /* The job goes on in memory when the store fails; see jobs.h. */
-static void store_failed(const struct job *job, const char *what)
+void jobs_store_failed(const struct job *job, const char *what)
 {
 	log_limited("store", LOG_LVL_ERR, "jobs: %s: %s not stored: %s", job->row.id, what,
 		    err_text(store_err(job->jobs->conf.store)));
@@ -149,7 +116,7 @@ static void record(struct job *job, const struct sapi_job_event *ev)
 	else
 		store_rollback(store);
 	if (ret)
-		store_failed(job, ev->event);
+		jobs_store_failed(job, ev->event);
 	log_info("job: %s: %s%s%s%s%s", job->row.id, ev->event, ev->reason[0] ? ": " : "",
 		 ev->reason, ev->text[0] ? ": " : "", ev->text);
 	tell_watches(job, ev);
@@ -258,7 +225,7 @@ void job_progress(struct job *job, uint64_t delivered, uint64_t resent)
 		return;
 	job->saved_at = now;
 	if (store_job_update(job->jobs->conf.store, &job->row))
-		store_failed(job, "progress");
+		jobs_store_failed(job, "progress");
 	for (i = 0; i < job->n_paths; i++)
 		if (job->paths[i].state != PATH_CLOSED)
 			job_path_save(job, (int)i);
@@ -311,7 +278,7 @@ struct sapi_job_path *job_path(struct job *job, int idx)
 void job_path_save(struct job *job, int idx)
 {
 	if (store_path_put(job->jobs->conf.store, job->row.id, (uint32_t)idx, &job->paths[idx]))
-		store_failed(job, "path");
+		jobs_store_failed(job, "path");
 }
 
 /* ---- watching ---- */
@@ -337,6 +304,12 @@ void job_unwatch(struct job_watch *watch)
 	watch->job = NULL;
 }
 
+/* Is the content there for the terminal, now that the job has ended? */
+static bool is_fetched(const struct store_job *row)
+{
+	return row->kind == JOB_FETCH && row->state == JOB_COMPLETED;
+}
+
 void job_release(struct job *job)
 {
 	struct jobs *jobs = job->jobs;
@@ -349,129 +322,25 @@ void job_release(struct job *job)
 	}
 	/*
 	 * Final in the store by now, so a file that stays behind is an orphan the next start
-	 * sweeps.
+	 * sweeps. What was fetched waits for whoever wanted it.
 	 */
-	if (spool_remove(jobs->conf.spool, job->row.id))
+	if (!is_fetched(&job->row) && spool_remove(jobs->conf.spool, job->row.id))
 		log_warn("jobs: %s: content not removed from the spool", job->row.id);
 	job_free(job);
 }
 
-/* ---- upload ---- */
-
-static void work_later(struct jobs *jobs)
-{
-	loop_defer_call(jobs->work);
-}
-
-int job_upload(struct job *job, uint64_t offset, const void *data, size_t len)
-{
-	int ret;
-
-	if (job->row.state != JOB_RECEIVING || job->digesting)
-		return -EALREADY;
-	job->touched = loop_now(job->jobs->conf.loop);
-	ret = spool_write(job->content, offset, data, len);
-	if (!ret && spool_wants_flush(job->content))
-		ret = job_upload_end(job);
-	return ret;
-}
-
-int job_upload_end(struct job *job)
-{
-	char hex[SHA256_STR_LEN];
-	int ret;
-
-	if (job->row.state != JOB_RECEIVING || job->digesting)
-		return 0;
-	ret = spool_flush(job->content);
-	if (ret)
-		return ret;
-	ret = store_ranges_put(job->jobs->conf.store, job->row.id, STORE_UPLOADED,
-			       spool_held(job->content));
-	if (ret) {
-		store_failed(job, "upload");
-		return ret;
-	}
-	if (spool_complete(job->content)) {
-		job->digesting = true;
-		work_later(job->jobs);
-	} else {
-		/* Hash along with the upload, while the bytes are still in the page cache. */
-		ret = spool_digest(job->content, SPOOL_FLUSH, hex);
-	}
-	return ret < 0 ? ret : 0;
-}
-
-static void abandon_later(struct jobs *jobs)
-{
-	uint64_t ms = jobs->conf.upload_timeout;
-
-	if (ms)
-		loop_timer_set(jobs->abandon, ms < ABANDON_CHECK_MS ? ms : ABANDON_CHECK_MS);
-}
-
-/* Uploads that nobody goes on with would keep their space, and count as jobs, for ever. */
-static void on_abandon(void *arg)
-{
-	struct jobs *jobs = arg;
-	uint64_t now = loop_now(jobs->conf.loop);
-	struct job *job, *next;
-
-	for (job = TAILQ_FIRST(&jobs->all); job; job = next) {
-		next = TAILQ_NEXT(job, order);
-		if (job->row.state != JOB_RECEIVING || job->digesting ||
-		    now - job->touched < jobs->conf.upload_timeout)
-			continue;
-		job_set_state(job, JOB_FAILED, PATH_NONE, "upload-abandoned",
-			      "no content came for %llu s",
-			      (unsigned long long)((now - job->touched) / 1000));
-		job_release(job);
-	}
-	abandon_later(jobs);
-}
-
-/* One step of the digest of a complete content. */
-static void digest_step(struct job *job)
-{
-	int ret = spool_digest(job->content, DIGEST_STEP, job->row.sha256);
-
-	if (!ret)
-		return;
-	job->digesting = false;
-	if (ret < 0) {
-		job->row.sha256[0] = '\0';
-		job_set_state(job, JOB_FAILED, PATH_NONE, "spool-failed",
-			      "the content cannot be read back: %s", shunt_strerror(ret));
-		job_release(job);
-		return;
-	}
-	job_set_state(job, JOB_QUEUED, PATH_NONE, "", "%llu bytes, all of it here",
-		      (unsigned long long)job->row.size);
-	job->jobs->queued = true;
-}
-
-static void on_work(void *arg)
-{
-	struct jobs *jobs = arg;
-	struct job *job, *next;
-	bool again = false;
-
-	for (job = TAILQ_FIRST(&jobs->all); job; job = next) {
-		next = TAILQ_NEXT(job, order);
-		if (!job->digesting)
-			continue;
-		digest_step(job);
-		again = true; /* the next pass finds out whether anything is left */
-	}
-	if (again)
-		work_later(jobs);
-	if (jobs->queued) {
-		jobs->queued = false;
-		jobs->conf.on_queued(jobs->conf.arg);
-	}
-}
-
 /* ---- submission ---- */
+
+/* What a fetched file is called when nobody says: the last segment of its path, or the scan. */
+static const char *last_part(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = strlen(SAPI_SCAN_PREFIX);
+
+	if (!strncmp(path, SAPI_SCAN_PREFIX, n) && path[n])
+		return path + n;
+	return slash && slash[1] ? slash + 1 : path;
+}
 
 static int make_row(const struct job_order *order, struct store_job *row)
 {
@@ -480,8 +349,9 @@ static int make_row(const struct job_order *order, struct store_job *row)
 	memset(row, 0, sizeof(*row));
 	row->kind = s->kind;
 	snprintf(row->device, sizeof(row->device), "%s", s->device);
-	snprintf(row->name, sizeof(row->name), "%s", s->name);
-	snprintf(row->media_type, sizeof(row->media_type), "%s", s->media_type);
+	snprintf(row->name, sizeof(row->name), "%.255s", s->name[0] ? s->name : last_part(s->path));
+	snprintf(row->media_type, sizeof(row->media_type), "%s",
+		 s->media_type[0] ? s->media_type : "application/octet-stream");
 	row->size = s->size;
 	row->priority = order->priority;
 	snprintf(row->owner, sizeof(row->owner), "%s", order->owner);
@@ -522,6 +392,25 @@ static int check_key(struct jobs *jobs, const struct job_order *order, char id[I
 	return strcmp(hash, order->key_hash) ? -EEXIST : 1;
 }
 
+static void received(struct job *job)
+{
+	const struct store_job *row = &job->row;
+
+	if (row->kind != JOB_FETCH) {
+		job_event(job, "received", PATH_NONE, "",
+			  "%s %s for %s from %s, %llu bytes, priority %u", job_kind_str(row->kind),
+			  row->name, row->device, row->owner, (unsigned long long)row->size,
+			  row->priority);
+		job_upload_end(job); /* empty content is complete at once */
+		return;
+	}
+	job_event(job, "received", PATH_NONE, "", "fetch of %.255s from %s for %s, priority %u",
+		  row->path, row->device, row->owner, row->priority);
+	job_set_state(job, JOB_QUEUED, PATH_NONE, "", "the device has the content");
+	job->jobs->queued = true;
+	jobs_work_later(job->jobs);
+}
+
 int jobs_submit(struct jobs *jobs, const struct job_order *order, char id[ID_LEN], struct err *e)
 {
 	struct job *job;
@@ -537,7 +426,7 @@ int jobs_submit(struct jobs *jobs, const struct job_order *order, char id[ID_LEN
 	if (!job)
 		return err_sys(e, -ENOMEM, "new job");
 	ret = make_row(order, &job->row);
-	if (!ret)
+	if (!ret && job->row.kind != JOB_FETCH)
 		ret = spool_file_new(jobs->conf.spool, job->row.id, job->row.size, &job->content);
 	if (ret) {
 		err_sys(e, ret, "space for %llu bytes of content",
@@ -552,10 +441,7 @@ int jobs_submit(struct jobs *jobs, const struct job_order *order, char id[ID_LEN
 	}
 	insert(jobs, job);
 	memcpy(id, job->row.id, ID_LEN);
-	job_event(job, "received", PATH_NONE, "", "%s %s for %s from %s, %llu bytes, priority %u",
-		  job_kind_str(job->row.kind), job->row.name, job->row.device, job->row.owner,
-		  (unsigned long long)job->row.size, job->row.priority);
-	job_upload_end(job); /* empty content is complete at once */
+	received(job);
 	return 0;
 fail:
 	job_free(job);
@@ -608,7 +494,7 @@ static int overlay(const struct job *job, struct sapi_job *out)
 	free(out->paths);
 	out->paths = paths;
 	out->n_paths = job->n_paths;
-	out->uploaded = ranges_total(spool_held(job->content));
+	out->uploaded = job->content ? ranges_total(spool_held(job->content)) : 0;
 	out->delivered = job->row.delivered;
 	out->resent = job->row.resent;
 	out->moved = job->row.moved;
@@ -713,7 +599,7 @@ static void close_old_paths(struct job *job)
 static void resume(struct job *job)
 {
 	close_old_paths(job);
-	if (job->row.state != JOB_RECEIVING) {
+	if (job->row.state != JOB_RECEIVING || job->row.kind == JOB_FETCH) {
 		job_set_state(job, JOB_QUEUED, PATH_NONE, "cloud-restarted",
 			      "the cloud was restarted; the receiver will be asked what it holds");
 		job->jobs->queued = true;
@@ -742,7 +628,8 @@ static int load_job(struct jobs *jobs, const char *id)
 		return ret;
 	}
 	insert(jobs, job);
-	ret = spool_file_open(jobs->conf.spool, id, job->row.size, &held, &job->content);
+	if (job->row.size != CONTENT_SIZE_UNKNOWN)
+		ret = spool_file_open(jobs->conf.spool, id, job->row.size, &held, &job->content);
 	ranges_fini(&held);
 	if (ret) {
 		job_set_state(job, JOB_FAILED, PATH_NONE, "spool-failed",
@@ -776,7 +663,41 @@ static int load_all(struct jobs *jobs)
 
 static bool known_id(const char *id, void *arg)
 {
-	return jobs_find(arg, id);
+	struct jobs *jobs = arg;
+	struct store_job row;
+
+	return jobs_find(jobs, id) ||
+	       (!store_job_get(jobs->conf.store, id, &row) && is_fetched(&row));
+}
+
+int jobs_open_fetched(struct jobs *jobs, const char *id, int *fd)
+{
+	struct store_job row;
+	int ret = store_job_get(jobs->conf.store, id, &row);
+
+	if (ret)
+		return ret;
+	return is_fetched(&row) ? spool_open_read(jobs->conf.spool, id, fd) : -EBUSY;
+}
+
+int jobs_drop_fetched(struct jobs *jobs, const char *id)
+{
+	int fd, ret = jobs_open_fetched(jobs, id, &fd);
+
+	if (ret)
+		return ret;
+	close(fd);
+	log_info("jobs: %s: content removed as its owner wishes", id);
+	return spool_remove(jobs->conf.spool, id);
+}
+
+/* The file last: without its job it would be swept at the next start. */
+static bool forget(struct jobs *jobs, const char *id)
+{
+	if (store_job_del(jobs->conf.store, id))
+		return false;
+	spool_remove(jobs->conf.spool, id);
+	return true;
 }
 
 static void on_purge(void *arg)
@@ -792,7 +713,7 @@ static void on_purge(void *arg)
 
 	if (!store_job_list(jobs->conf.store, &filter, collect_id, &ids))
 		for (i = 0; i < ids.n; i++)
-			gone += !store_job_del(jobs->conf.store, ids.v[i]);
+			gone += forget(jobs, ids.v[i]);
 	if (gone)
 		log_info("jobs: -: %zu finished jobs forgotten: older than keep", gone);
 	free(ids.v);
@@ -812,11 +733,11 @@ int jobs_open(const struct jobs_conf *conf, struct jobs **out, struct err *e)
 	TAILQ_INIT(&jobs->all);
 	for (i = 0; i <= SAPI_PRIORITY_MAX; i++)
 		TAILQ_INIT(&jobs->ready[i]);
-	ret = loop_defer_new(conf->loop, on_work, jobs, &jobs->work);
+	ret = loop_defer_new(conf->loop, jobs_on_work, jobs, &jobs->work);
 	if (!ret)
 		ret = loop_timer_new(conf->loop, on_purge, jobs, &jobs->purge);
 	if (!ret)
-		ret = loop_timer_new(conf->loop, on_abandon, jobs, &jobs->abandon);
+		ret = loop_timer_new(conf->loop, jobs_on_abandon, jobs, &jobs->abandon);
 	if (!ret)
 		ret = load_all(jobs);
 	if (!ret)
@@ -828,9 +749,9 @@ int jobs_open(const struct jobs_conf *conf, struct jobs **out, struct err *e)
 	}
 	if (conf->keep)
 		loop_timer_set(jobs->purge, PURGE_MS);
-	abandon_later(jobs);
+	jobs_abandon_later(jobs);
 	if (jobs->queued)
-		work_later(jobs);
+		jobs_work_later(jobs);
 	*out = jobs;
 	return 0;
 }

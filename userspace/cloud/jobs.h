@@ -5,6 +5,11 @@
  *	receiving -> queued -> (waiting ->) running -> executing -> completed
  *	    any of these -> failed | canceled | interrupted
  *
+ * A fetch job is queued at once, since its content is at the device; it is executing while that
+ * makes it, and running while it is on its way here. Completed means that all of it is in the spool,
+ * durable and with the digest that the device told; there it stays until its owner deletes it or
+ * the job is forgotten.
+ *
  * A job is in the store before its submitter hears of it, its content is flushed before it is
  * queued, and each state change is in the store before anybody is told. Unfinished jobs are in
  * memory; finished ones only in the store. A job that was under way when the program died is queued
@@ -79,11 +84,19 @@ int jobs_show(struct jobs *jobs, const char *id, bool timeline, struct sapi_job 
 /* Those of @owner (NULL: all) in one of @states (bits, 0: any), oldest first, without timelines. */
 int jobs_list(struct jobs *jobs, const char *owner, uint32_t states, struct sapi_job_list *out);
 
+/*
+ * The content of a fetch job that was completed: open it for reading, the descriptor being the
+ * caller's; or remove it. 0; -EBUSY: not completed, or no fetch job; -ENOENT: removed, or no such
+ * job; -errno.
+ */
+int jobs_open_fetched(struct jobs *jobs, const char *id, int *fd);
+int jobs_drop_fetched(struct jobs *jobs, const char *id);
+
 /* ---- one job; pointers are valid until job_release() ---- */
 
 /* Read only outside jobs.c. */
 const struct store_job *job_row(const struct job *job);
-/* The content; NULL once the job was released. */
+/* The content; NULL of a fetch job until job_told(). */
 struct spool_file *job_content(const struct job *job);
 /* Who delivers the job (delivery.c); set when it is taken, NULL again when given up. */
 void job_set_delivery(struct job *job, void *delivery);
@@ -95,6 +108,21 @@ int job_upload(struct job *job, uint64_t offset, const void *data, size_t len);
  * Make them durable. When the content is complete its digest is finished and the job queued, later.
  */
 int job_upload_end(struct job *job);
+
+/*
+ * Of a fetch job the device has told what it has: reserve space. 0, also when it told the same
+ * before; -ESTALE: it told something else before; -ENOSPC, others.
+ */
+int job_told(struct job *job, uint64_t size, const char *sha256);
+/* Store what was fetched; flushed now and then. -EALREADY: being checked; -ERANGE, -ENOSPC, -EIO. */
+int job_fetched(struct job *job, uint64_t offset, const void *data, size_t len);
+/*
+ * All of it is here: make it durable and compare the digest; @done from the loop: 0, -EBADMSG (it is
+ * not what the device told), -errno. Returns 0, -EINVAL (not all of it is here), -errno.
+ */
+int job_check(struct job *job, void (*done)(int err, void *arg), void *arg);
+/* @done will not be called any more. */
+void job_check_cancel(struct job *job);
 
 /* Add to the timeline; @reason: kebab-case word or "". */
 void job_event(struct job *job, const char *event, enum path_kind path, const char *reason,
@@ -122,7 +150,10 @@ int job_path_open(struct job *job, enum path_kind kind, const char *gateway);
 struct sapi_job_path *job_path(struct job *job, int idx);
 void job_path_save(struct job *job, int idx);
 
-/* The job is in a final state and nobody works on it any more: drop content and memory. */
+/*
+ * The job is in a final state and nobody works on it any more: drop memory and content, but for
+ * what was fetched.
+ */
 void job_release(struct job *job);
 
 /* ---- watching ---- */

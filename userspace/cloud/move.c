@@ -8,6 +8,7 @@
 #include "cloud/direct.h"
 #include "cloud/gateways.h"
 #include "cloud/jobs.h"
+#include "cloud/outward.h"
 #include "cloud/path.h"
 #include "cloud/token.h"
 #include "cloud/transfer.h"
@@ -363,12 +364,28 @@ static void tunnel_active(struct delivery *d)
 	}
 }
 
+static void note_active(struct delivery *d, enum path_kind kind)
+{
+	const struct store_job *row = job_row(d->job);
+	bool split = d->move.way == WAY_SPLIT;
+	const char *share = split ? "; tunnel and connection share" : "";
+
+	if (row->size == CONTENT_SIZE_UNKNOWN)
+		job_event(d->job, "path-active", kind, split ? "split" : "",
+			  "the agent knows the job%s", share);
+	else
+		job_event(d->job, "path-active", kind, split ? "split" : "",
+			  "%s %llu of %llu bytes%s%s",
+			  outward_is(d) ? "fetched are" : "the agent holds",
+			  (unsigned long long)row->delivered, (unsigned long long)row->size,
+			  d->device_job.pull ? " and asks for the others" : "", share);
+}
+
 static void on_path_active(struct path *p, void *arg)
 {
 	struct leg *leg = arg;
 	struct delivery *d = leg->delivery;
 	const struct store_job *row = job_row(d->job);
-	bool split = d->move.way == WAY_SPLIT;
 
 	if (d->step == STEP_CLOSING)
 		return;
@@ -376,25 +393,44 @@ static void on_path_active(struct path *p, void *arg)
 	d->held = transfer_held(d->transfer);
 	d->active_at = loop_now(d->cloud->loop);
 	delivery_path_state(d, leg->idx, PATH_ACTIVE, "");
-	job_event(d->job, "path-active", path_get_kind(p), split ? "split" : "",
-		  "the agent holds %llu of %llu bytes%s%s", (unsigned long long)row->delivered,
-		  (unsigned long long)row->size,
-		  d->device_job.pull ? " and asks for the others" : "",
-		  split ? "; tunnel and connection share" : "");
+	note_active(d, path_get_kind(p));
 	if (row->state != JOB_EXECUTING && d->move.hold == HOLD_NONE)
-		job_set_state(d->job, JOB_RUNNING, path_get_kind(p), "", "sending");
+		job_set_state(d->job, JOB_RUNNING, path_get_kind(p), "",
+			      outward_is(d) ? "asking for the content" : "sending");
 	if (leg == &d->via_direct)
 		direct_active(d);
 	else
 		tunnel_active(d);
 	path_pump(p);
+	/* All of it may be here from a try before, and the device not know. */
+	if (outward_is(d))
+		outward_progress(d);
+}
+
+static void on_path_offer(struct path *p, uint64_t size, const char *sha256, void *arg)
+{
+	struct leg *leg = arg;
+
+	(void)p;
+	outward_offered(leg->delivery, size, sha256);
+}
+
+static void on_path_done(struct path *p, void *arg)
+{
+	struct leg *leg = arg;
+	struct delivery *d = leg->delivery;
+
+	(void)p;
+	if (d->step != STEP_CLOSING)
+		outward_done(d);
 }
 
 static void end_if_acknowledged(struct delivery *d)
 {
 	char text[SAPI_TEXT_LEN];
 
-	if (!d->ending || transfer_taken(d->transfer))
+	if (!d->ending || transfer_taken(d->transfer) ||
+	    (outward_is(d) && d->ending == JOB_COMPLETED))
 		return;
 	snprintf(text, sizeof(text), "%s", d->ending_text);
 	delivery_finish(d, d->ending, d->ending == JOB_COMPLETED ? "" : "device", text);
@@ -410,6 +446,8 @@ static void on_path_progress(struct path *p, void *arg)
 	delivery_note_progress(d);
 	hold_advance(d);
 	end_if_acknowledged(d);
+	if (outward_is(d))
+		outward_progress(d);
 }
 
 static void on_path_drained(struct path *p, void *arg)
@@ -472,6 +510,8 @@ static void on_path_failed(struct path *p, bool fatal, const char *code, const c
 	(void)p;
 	if (d->step == STEP_CLOSING)
 		return;
+	if (d->ending && d->outward == OUTWARD_CHECKING)
+		return; /* it has nothing more to say, whatever the digest is */
 	if (d->ending) {
 		/*
 		 * The device has said how it ended; what it did not acknowledge does not matter any
@@ -513,6 +553,7 @@ static void on_path_state(struct path *p, enum job_state state, const char *reas
 	if (d->ending || d->step == STEP_CLOSING)
 		return;
 	switch (state) {
+	case JOB_RUNNING: /* a fetch job goes on with that */
 	case JOB_RECEIVING:
 		/* What was said before the job was held may arrive after. */
 		if (job_row(d->job)->state == JOB_SUSPENDED && d->move.hold != HOLD_HELD)
@@ -532,9 +573,15 @@ static void on_path_state(struct path *p, enum job_state state, const char *reas
 		break;
 	case JOB_EXECUTING:
 		job_set_state(d->job, JOB_EXECUTING, kind, "",
-			      "the device has all of it and runs it");
+			      outward_is(d) ? "the device makes the content" :
+					      "the device has all of it and runs it");
 		break;
 	case JOB_COMPLETED:
+		if (outward_is(d)) {
+			outward_completed(d);
+			break;
+		}
+		/* fall through */
 	case JOB_FAILED:
 	case JOB_INTERRUPTED:
 	case JOB_CANCELED:
@@ -559,6 +606,8 @@ int leg_open(struct leg *leg, struct delivery *d, struct h2 *h2, enum path_kind 
 		.on_state = on_path_state,
 		.on_suspended = on_path_suspended,
 		.on_resumed = on_path_resumed,
+		.on_offer = on_path_offer,
+		.on_done = on_path_done,
 		.on_failed = on_path_failed,
 	};
 	struct path_conf conf = {
@@ -568,10 +617,12 @@ int leg_open(struct leg *leg, struct delivery *d, struct h2 *h2, enum path_kind 
 		.job = delivery_job_id(d),
 		.device_job = &d->device_job,
 		.transfer = d->transfer,
-		.fd = spool_fd(job_content(d->job)),
+		.fd = outward_is(d) ? -1 : spool_fd(job_content(d->job)),
 		.segment = (uint32_t)d->cloud->conf->segment,
 	};
 
+	if (outward_is(d))
+		outward_path(d, &conf);
 	leg->delivery = d;
 	leg->idx = idx;
 	return path_new(&conf, &ops, leg, &leg->path);

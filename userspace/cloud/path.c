@@ -5,26 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <unistd.h>
 
 #include "cloud/ndjson.h"
 #include "cloud/problem.h"
+#include "cloud/segment.h"
 #include "cloud/transfer.h"
 #include "cloud/window.h"
 #include "lib/err.h"
 #include "lib/h2.h"
 #include "lib/loop.h"
-
-/* A segment in flight: one PUT of jobs/{id}/content. */
-struct segment {
-	struct path *path;
-	struct h2_call *call;
-	uint64_t from, to, pos; /* pos: next byte to put on the wire */
-	uint64_t counted; /* bytes of it that were on the wire before */
-	struct window_mark mark;
-	LIST_ENTRY(segment) link;
-};
 
 struct path {
 	struct path_conf conf;
@@ -36,6 +25,7 @@ struct path {
 	bool resumed; /* by us: that it is suspended is old news from now on */
 	bool ended; /* event stream told a final state */
 	char resource[48]; /* "/v1/jobs/{id}" */
+	struct segment_conf segment;
 	struct window window;
 	uint64_t bytes;
 	uint64_t asked_at;
@@ -60,6 +50,10 @@ struct path {
 	int events_status; /* HTTP status of the event stream */
 	struct sapi_state_event *told; /* by the agent, not yet passed on */
 	size_t n_told;
+	/* of a fetch job */
+	bool offered, offer_news;
+	uint64_t offer_size;
+	char offer_sha256[SHA256_STR_LEN];
 };
 
 #define TOLD_MAX 16 /* states of a job between two passes of the loop */
@@ -86,19 +80,11 @@ uint64_t path_in_flight(const struct path *p)
 
 /* ---- ends ---- */
 
-static void segment_free(struct segment *s)
+/* It is over, and its bytes are given back. */
+static void segment_drop(struct path *p, struct segment *s)
 {
 	LIST_REMOVE(s, link);
-	s->path->n_segments--;
-	free(s);
-}
-
-/* Its bytes are free again if none left this host, else only the receiver knows. */
-static void segment_lose(struct segment *s)
-{
-	window_lost(&s->path->window, s->to - s->from);
-	transfer_lose(s->path->conf.transfer, s->from, s->to, s->pos > s->from);
-	segment_free(s);
+	p->n_segments--;
 }
 
 static void stop(struct path *p)
@@ -106,8 +92,10 @@ static void stop(struct path *p)
 	struct segment *s;
 
 	while ((s = LIST_FIRST(&p->segments))) {
-		h2_call_cancel(s->call);
-		segment_lose(s);
+		segment_drop(p, s);
+		window_lost(&p->window, s->to - s->from);
+		p->bytes += segment_partial(s);
+		segment_cancel(s);
 	}
 	if (p->call)
 		h2_call_cancel(p->call);
@@ -157,7 +145,11 @@ static void on_later(void *arg)
 	struct path *p = arg;
 	char code[SAPI_REASON_LEN], text[SAPI_TEXT_LEN];
 
-	if (p->n_told) {
+	if (p->offer_news && !p->failed) {
+		p->offer_news = false;
+		loop_defer_call(p->later);
+		p->ops.on_offer(p, p->offer_size, p->offer_sha256, p->arg);
+	} else if (p->n_told) {
 		pass_on(p);
 	} else if (p->failed) {
 		stop(p);
@@ -182,25 +174,6 @@ void path_free(struct path *p)
 
 /* ---- segments ---- */
 
-static ssize_t read_segment(void *arg, void *buf, size_t len)
-{
-	struct segment *s = arg;
-	ssize_t n;
-
-	if (s->pos == s->to)
-		return 0;
-	if (len > s->to - s->pos)
-		len = s->to - s->pos;
-	do {
-		n = pread(s->path->conf.fd, buf, len, (off_t)s->pos);
-	} while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n ? -errno : -ENODATA;
-	s->counted += transfer_wire(s->path->conf.transfer, s->pos, s->pos + (uint64_t)n);
-	s->pos += (uint64_t)n;
-	return n;
-}
-
 static bool code_is(const struct problem *p, const char *code)
 {
 	return !strcmp(p->code, code);
@@ -210,38 +183,19 @@ static bool code_is(const struct problem *p, const char *code)
 static bool is_fatal(const struct problem *p)
 {
 	return p->status == 400 || p->status == 403 || p->status == 413 || p->status == 422 ||
-	       p->status == 507 || (p->status == 409 && !code_is(p, "suspended"));
+	       p->status == 507 || code_is(p, "spool-failed") ||
+	       (p->status == 409 && !code_is(p, "suspended") && !code_is(p, "not-ready"));
 }
 
-static void acked(struct segment *s, const struct h2_reply *reply)
+static void on_segment(struct segment *s, const struct problem *problem)
 {
-	struct path *p = s->path;
-	struct sapi_content_reply content;
-	uint64_t duplicate = 0;
+	struct path *p = s->owner;
 
-	/* An agent that does not count duplicates has acknowledged nonetheless. */
-	if (!sapi_content_reply_decode(reply->body, reply->len, &content, NULL))
-		duplicate = content.duplicate;
-	window_acked(&p->window, s->to - s->from, loop_now(p->conf.loop), &s->mark);
-	if (transfer_ack(p->conf.transfer, s->from, s->to, duplicate, s->counted)) {
-		transfer_lose(p->conf.transfer, s->from, s->to, true);
-		fail(p, false, "out-of-memory", "the acknowledgement could not be recorded");
-	} else {
+	segment_drop(p, s);
+	if (!problem) {
 		p->bytes += s->to - s->from;
-	}
-	segment_free(s);
-}
-
-static void on_segment(const struct h2_reply *reply, void *arg)
-{
-	struct segment *s = arg;
-	struct path *p = s->path;
-	struct problem problem;
-
-	if (!problem_of_reply(reply, path_kind_str(p->conf.kind), &problem)) {
-		acked(s, reply);
-		if (p->failed)
-			return;
+		window_acked(&p->window, s->to - s->from, loop_now(p->conf.loop), &s->mark);
+		segment_free(s);
 		if (p->draining && !p->n_segments)
 			loop_defer_call(p->later);
 		else
@@ -249,45 +203,24 @@ static void on_segment(const struct h2_reply *reply, void *arg)
 		p->ops.on_progress(p, p->arg);
 		return;
 	}
-	segment_lose(s);
-	if (code_is(&problem, "suspended")) {
+	p->bytes += segment_partial(s);
+	window_lost(&p->window, s->to - s->from);
+	segment_free(s);
+	if (code_is(problem, "suspended")) {
 		p->held_back = true;
 		path_ask(p);
 		return;
 	}
-	fail(p, is_fatal(&problem), problem.code, problem.text);
+	fail(p, is_fatal(problem), problem->code, problem->text);
 }
 
-static int segment_start(struct path *p, uint64_t from, uint64_t to)
+static int segment_begin(struct path *p, uint64_t from, uint64_t to)
 {
-	struct content_range range = { from, to, transfer_size(p->conf.transfer) };
-	char text[CONTENT_RANGE_STR_LEN], path[64];
-	struct h2_header header = { "content-range", content_range_print(&range, text) };
-	struct h2_request req = {
-		.method = "PUT",
-		.path = path,
-		.headers = &header,
-		.header_count = 1,
-		.type = "application/octet-stream",
-		.timeout_ms = PATH_SEGMENT_MS,
-	};
-	struct segment *s = calloc(1, sizeof(*s));
-	int ret;
+	struct segment *s;
+	int ret = segment_start(&p->segment, from, to, on_segment, p, &s);
 
-	if (!s)
-		return -ENOMEM;
-	s->path = p;
-	s->from = s->pos = from;
-	s->to = to;
-	snprintf(path, sizeof(path), "%s/content", p->resource);
-	req.source.read = read_segment;
-	req.source.arg = s;
-	req.source.len = (int64_t)(to - from);
-	ret = h2_fetch(p->conf.h2, &req, on_segment, s, &s->call);
-	if (ret) {
-		free(s);
+	if (ret)
 		return ret;
-	}
 	LIST_INSERT_HEAD(&p->segments, s, link);
 	p->n_segments++;
 	window_sent(&p->window, to - from, loop_now(p->conf.loop), &s->mark);
@@ -313,7 +246,7 @@ void path_pump(struct path *p)
 		if (ret == -ENODATA)
 			return;
 		if (!ret) {
-			ret = segment_start(p, from, to);
+			ret = segment_begin(p, from, to);
 			if (ret)
 				transfer_lose(p->conf.transfer, from, to, false);
 		}
@@ -367,6 +300,24 @@ static bool answer_is_all(const struct path *p)
 	       transfer_changes(p->conf.transfer) == p->asked_changes;
 }
 
+static bool is_outward(const struct path *p)
+{
+	return p->conf.write != NULL;
+}
+
+/* What the agent has to give, once it has fixed that. It is passed on from the loop. */
+static void learn_offer(struct path *p, const struct sapi_device_job_status *status)
+{
+	p->held_back = status->state != JOB_RUNNING;
+	if (status->job.size == CONTENT_SIZE_UNKNOWN || !status->job.sha256[0] || p->offered)
+		return;
+	p->offered = true;
+	p->offer_size = status->job.size;
+	memcpy(p->offer_sha256, status->job.sha256, sizeof(p->offer_sha256));
+	p->offer_news = true;
+	loop_defer_call(p->later);
+}
+
 static void on_status(const struct h2_reply *reply, void *arg)
 {
 	struct path *p = arg;
@@ -377,7 +328,9 @@ static void on_status(const struct h2_reply *reply, void *arg)
 
 	p->call = NULL;
 	if (problem_of_reply(reply, path_kind_str(p->conf.kind), &problem)) {
-		fail(p, is_fatal(&problem), problem.code, problem.text);
+		/* A fetch job that it has forgotten is not made anew, see introduce(). */
+		fail(p, is_fatal(&problem) || (is_outward(p) && problem.status == 404),
+		     problem.code, problem.text);
 		return;
 	}
 	if (p->ask_again) {
@@ -390,6 +343,12 @@ static void on_status(const struct h2_reply *reply, void *arg)
 		return;
 	}
 	window_rtt(&p->window, loop_now(p->conf.loop) - p->asked_at);
+	if (is_outward(p)) {
+		learn_offer(p, &status);
+		sapi_device_job_status_fini(&status);
+		activate(p);
+		return;
+	}
 	/* It runs the job, or ran it: so it had all of it, whatever it still lists. */
 	if (status.state == JOB_EXECUTING || status.state == JOB_COMPLETED)
 		ret = ranges_add(&status.received, 0, transfer_size(p->conf.transfer), NULL);
@@ -439,6 +398,21 @@ void path_ask(struct path *p)
 		fail(p, false, "no-answer", shunt_strerror(ret));
 }
 
+/* A small file may be ready already. */
+static void on_first_status(struct path *p, const struct h2_reply *reply)
+{
+	struct sapi_device_job_status status;
+	struct err e = { 0 };
+
+	if (sapi_device_job_status_decode(reply->body, reply->len, &status, &e)) {
+		fail(p, false, "bad-answer", err_text(&e));
+		return;
+	}
+	learn_offer(p, &status);
+	sapi_device_job_status_fini(&status);
+	activate(p);
+}
+
 static void on_introduced(const struct h2_reply *reply, void *arg)
 {
 	struct path *p = arg;
@@ -453,6 +427,10 @@ static void on_introduced(const struct h2_reply *reply, void *arg)
 	window_rtt(&p->window, loop_now(p->conf.loop) - p->asked_at);
 	if (reply->status != 201 || p->ask_again) {
 		path_ask(p); /* it knows the job already, so it may hold some of it */
+		return;
+	}
+	if (is_outward(p)) {
+		on_first_status(p, reply);
 		return;
 	}
 	if (transfer_learn(p->conf.transfer, &none, answer_is_all(p)))
@@ -487,8 +465,8 @@ static int on_line(const char *line, size_t len, void *arg)
 		p->ended = true;
 	p->told[p->n_told++] = ev;
 	loop_defer_call(p->later);
-	if (p->held_back && ev.state == JOB_RECEIVING)
-		path_ask(p); /* resumed */
+	if (p->held_back && ev.state == (is_outward(p) ? JOB_RUNNING : JOB_RECEIVING))
+		path_ask(p); /* resumed, or the content is ready */
 	return 0;
 }
 
@@ -608,6 +586,30 @@ void path_resume(struct path *p)
 		fail(p, false, "no-answer", shunt_strerror(ret));
 }
 
+/* ---- a fetch job's end ---- */
+
+static void on_done(const struct h2_reply *reply, void *arg)
+{
+	struct path *p = arg;
+	struct problem problem;
+	int ret = problem_of_reply(reply, path_kind_str(p->conf.kind), &problem);
+
+	p->control = NULL;
+	/* One that has ended, or is forgotten, needs to hear no more. */
+	if (ret && problem.status != 404 && !code_is(&problem, "finished"))
+		fail(p, false, problem.code, problem.text);
+	else
+		p->ops.on_done(p, p->arg);
+}
+
+void path_done(struct path *p)
+{
+	int ret = p->failed || p->control ? 0 : control(p, "done", on_done);
+
+	if (ret)
+		fail(p, false, "no-answer", shunt_strerror(ret));
+}
+
 /* ---- cancelling ---- */
 
 static void on_cancel(const struct h2_reply *reply, void *arg)
@@ -642,6 +644,9 @@ static int introduce(struct path *p)
 	int ret;
 
 	p->asked_changes = transfer_changes(p->conf.transfer);
+	/* Were it made anew, a forgotten job would scan again, or give another content. */
+	if (is_outward(p) && p->conf.device_job->size != CONTENT_SIZE_UNKNOWN)
+		return small_request(p, "GET", NULL, 0, on_status, &p->call);
 	ret = sapi_device_job_encode(p->conf.device_job, &body);
 	if (!ret)
 		ret = small_request(p, "PUT", body.data, body.len, on_introduced, &p->call);
@@ -663,6 +668,15 @@ int path_new(const struct path_conf *conf, const struct path_ops *ops, void *arg
 	p->heard = JOB_QUEUED;
 	LIST_INIT(&p->segments);
 	snprintf(p->resource, sizeof(p->resource), "/v1/jobs/%s", conf->job);
+	p->segment = (struct segment_conf){
+		.h2 = conf->h2,
+		.who = path_kind_str(conf->kind),
+		.resource = p->resource,
+		.transfer = conf->transfer,
+		.fd = conf->fd,
+		.write = conf->write,
+		.write_arg = conf->write_arg,
+	};
 	window_init(&p->window, conf->segment, PATH_WINDOW_MAX);
 	p->told = calloc(TOLD_MAX, sizeof(*p->told));
 	if (p->told)

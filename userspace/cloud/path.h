@@ -12,6 +12,9 @@
  * path. A job whose content the agent pulls gets only what it asks for in that stream: the path that it
  * asks on is the path it prefers.
  *
+ * The content of a fetch job goes the other way: the agent says what it has, and segments are GETs of
+ * ranges. A path of such a job is active before the content is fixed; there is just nothing to take.
+ *
  * The session belongs to somebody else; a path never closes it.
  */
 #ifndef SHUNT_CLOUD_PATH_H
@@ -29,7 +32,6 @@ struct path;
 struct transfer;
 
 #define PATH_REQUEST_MS 15000 /* small requests */
-#define PATH_SEGMENT_MS 300000 /* one segment */
 #define PATH_WINDOW_MAX ((uint64_t)4 << 20) /* bytes in flight */
 
 struct path_conf {
@@ -39,14 +41,24 @@ struct path_conf {
 	const char *job; /* id */
 	const struct sapi_device_job *device_job; /* must outlive the path */
 	struct transfer *transfer; /* must outlive the path */
-	int fd; /* content; stays open */
+	int fd; /* content; stays open; not used for a fetch job */
+	/*
+	 * Of a fetch job: where its content goes, 0 or -errno. NULL: the content goes to the agent. The
+	 * device job's size is known when the agent is known to have the job.
+	 */
+	int (*write)(void *arg, uint64_t offset, const void *data, size_t len);
+	void *write_arg;
 	uint32_t segment; /* bytes */
 };
 
 struct path_ops {
 	/* The agent knows the job, the transfer what the agent holds. */
 	void (*on_active)(struct path *p, void *arg);
-	/* Bytes were acknowledged. */
+	/* Of a fetch job: the agent has fixed its content, which is there to be taken. Once. */
+	void (*on_offer)(struct path *p, uint64_t size, const char *sha256, void *arg);
+	/* The answer to path_done(): the agent needs the job no more. */
+	void (*on_done)(struct path *p, void *arg);
+	/* Bytes were acknowledged; of a fetch job: have arrived. */
 	void (*on_progress)(struct path *p, void *arg);
 	/* Draining is done. */
 	void (*on_drained)(struct path *p, void *arg);
@@ -85,6 +97,8 @@ void path_ask(struct path *p);
  */
 void path_suspend(struct path *p);
 void path_resume(struct path *p);
+/* Tell the agent that all of a fetch job's content is here; on_done or on_failed once. */
+void path_done(struct path *p);
 /* Have the agent drop the job; @done once, 0 or why not, perhaps at once; not after path_free(). */
 void path_cancel_job(struct path *p, void (*done)(int err, void *arg), void *arg);
 

@@ -83,6 +83,14 @@ int spool_remove(struct spool *s, const char *id)
 	return unlinkat(s->dir, id, 0) && errno != ENOENT ? -errno : 0;
 }
 
+int spool_open_read(struct spool *s, const char *id, int *fd)
+{
+	if (!id_ok(id))
+		return -EINVAL;
+	*fd = openat(s->dir, id, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return *fd < 0 ? -errno : 0;
+}
+
 static int file_new(int fd, uint64_t size, struct spool_file **out)
 {
 	struct spool_file *f = calloc(1, sizeof(*f));

@@ -33,6 +33,8 @@ void spool_close(struct spool *s); /* after its files; NULL is allowed */
 int spool_sweep(struct spool *s, bool (*known)(const char *id, void *arg), void *arg);
 /* Delete the content of @id. 0, also when there is none; -errno. */
 int spool_remove(struct spool *s, const char *id);
+/* Open the file of @id for reading only; the descriptor is the caller's. -ENOENT, -errno. */
+int spool_open_read(struct spool *s, const char *id, int *fd);
 
 /*
  * Make the file of job @id with @size bytes of reserved space; durable on return. -EEXIST, -ENOSPC,

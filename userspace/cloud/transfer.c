@@ -49,6 +49,14 @@ void transfer_free(struct transfer *t)
 	free(t);
 }
 
+int transfer_resize(struct transfer *t, uint64_t size)
+{
+	if (t->size && t->size != size)
+		return -EBUSY;
+	t->size = size;
+	return 0;
+}
+
 static int rebuild_busy(struct transfer *t)
 {
 	int ret;

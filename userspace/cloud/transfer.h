@@ -24,6 +24,8 @@ struct transfer;
  */
 int transfer_new(struct transfer **out, uint64_t size, uint32_t segment);
 void transfer_free(struct transfer *t); /* NULL is allowed */
+/* The size, made with 0, is known only now; nothing was taken yet. 0, -EBUSY when there was a size. */
+int transfer_resize(struct transfer *t, uint64_t size);
 
 /*
  * What the receiver says it holds. With @all it is the truth (nothing is in flight): bytes it had

@@ -188,6 +188,12 @@ static void put_job(struct h2_req *req, void *arg)
 	}
 	if (body_decode(req, &sapi_device_job_schema, &meta.job))
 		return;
+	if (meta.job.kind == JOB_FETCH) {
+		/* Ours to tell, whatever the cloud remembers of them. */
+		meta.job.size = CONTENT_SIZE_UNKNOWN;
+		meta.job.sha256[0] = '\0';
+		meta.job.pull = false; /* it is the cloud that asks */
+	}
 	memcpy(meta.id, id, sizeof(meta.id));
 	snprintf(meta.cloud, sizeof(meta.cloud), "%s", cloud);
 	rc = jobs_create(api->jobs, &meta, &job, &e);
@@ -232,6 +238,22 @@ static void post_suspend(struct h2_req *req, void *arg)
 		return;
 	rc = job_suspend(job);
 	if (rc)
+		problem_of(req, job, rc, NULL);
+	else
+		respond_nothing(req);
+}
+
+static void post_done(struct h2_req *req, void *arg)
+{
+	struct job *job = caller_job(arg, req);
+	int rc;
+
+	if (!job)
+		return;
+	rc = job_done(job);
+	if (rc == -EBUSY)
+		h2_problem(req, 409, "not-ready", "the job is %s", job_state_str(job_state(job)));
+	else if (rc)
 		problem_of(req, job, rc, NULL);
 	else
 		respond_nothing(req);
@@ -369,7 +391,14 @@ static void put_content(struct h2_req *req, void *arg)
 	struct receiving *r;
 	int rc;
 
-	if (!job || !content_range(req, job, &range))
+	if (!job)
+		return;
+	if (job_meta(job)->job.kind == JOB_FETCH) {
+		h2_problem(req, 409, "wrong-direction",
+			   "the content of a fetch job is ours to give");
+		return;
+	}
+	if (!content_range(req, job, &range))
 		return;
 	r = calloc(1, sizeof(*r));
 	if (!r) {
@@ -387,6 +416,69 @@ static void put_content(struct h2_req *req, void *arg)
 	memcpy(r->cloud, job_meta(job)->cloud, sizeof(r->cloud));
 	h2_req_on_close(req, on_content_close, r);
 	h2_req_stream(req, &content_ops, r);
+}
+
+/* ---- content that is fetched ---- */
+
+/* A range being sent, to be counted by the connection when it has gone out. */
+struct sending {
+	struct api *api;
+	char job[ID_LEN];
+	char cloud[NAME_LEN];
+	uint64_t octets;
+};
+
+static void on_sent(struct h2_req *req, int err, void *arg)
+{
+	struct sending *s = arg;
+	struct job *job = jobs_find(s->api->jobs, s->cloud, s->job);
+
+	if (!err && job && !job_state_final(job_state(job)))
+		connects_used(s->api->connects, h2_req_session(req), s->job, s->octets);
+	free(s);
+}
+
+static void send_content(struct api *api, struct h2_req *req, const struct job *job, int fd)
+{
+	const struct job_meta *meta = job_meta(job);
+	struct body_content content = {
+		.fd = fd,
+		.size = meta->job.size,
+		.type = meta->job.media_type,
+		.sha256 = meta->job.sha256,
+	};
+	struct sending *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		problem_of(req, job, -ENOMEM, NULL);
+		return;
+	}
+	s->api = api;
+	memcpy(s->job, meta->id, sizeof(s->job));
+	memcpy(s->cloud, meta->cloud, sizeof(s->cloud));
+	h2_req_on_close(req, on_sent, s);
+	body_respond_content(req, &content, &s->octets);
+}
+
+static void get_content(struct h2_req *req, void *arg)
+{
+	struct job *job = caller_job(arg, req);
+	int fd, rc;
+
+	if (!job)
+		return;
+	if (job_meta(job)->job.kind != JOB_FETCH) {
+		h2_problem(req, 409, "wrong-direction", "the content is not there to be fetched");
+		return;
+	}
+	rc = job_offered(job, &fd);
+	if (rc == -EBUSY && job_state(job) != JOB_SUSPENDED)
+		h2_problem(req, 409, "not-ready", "the content is not ready, the job is %s",
+			   job_state_str(job_state(job)));
+	else if (rc)
+		problem_of(req, job, rc, NULL);
+	else
+		send_content(arg, req, job, fd);
 }
 
 /* ---- events ---- */
@@ -514,8 +606,10 @@ static const struct h2_route routes[] = {
 	{ "GET", JOB, CLOUD, 0, 0, get_job },
 	{ "DELETE", JOB, CLOUD, 0, 0, delete_job },
 	{ "PUT", JOB "/content", CLOUD, CONTENT_SIZE_MAX, H2_STREAM_BODY, put_content },
+	{ "GET", JOB "/content", CLOUD, 0, 0, get_content },
 	{ "GET", JOB "/events", CLOUD, 0, 0, get_events },
 	{ "POST", JOB "/suspend", CLOUD, SAPI_MAX, 0, post_suspend },
+	{ "POST", JOB "/done", CLOUD, SAPI_MAX, 0, post_done },
 	{ "POST", JOB "/resume", CLOUD, SAPI_MAX, 0, post_resume },
 	{ "POST", "/v1/connect", CLOUD | GATEWAY, SAPI_MAX, 0, post_connect },
 };

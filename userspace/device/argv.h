@@ -21,8 +21,9 @@ struct argv {
 };
 
 struct argv_values {
-	const char *file; /* %f: absolute path of the content */
-	const char *name; /* %n: the job's name; a '-' that would begin a word becomes '_' */
+	const char *file; /* %f: absolute path of the content, or of a scan to be made */
+	const char *
+		name; /* %n: the job's name, or the scan's; a '-' that would begin a word becomes '_' */
 	const char *job; /* %j: the job's id */
 };
 

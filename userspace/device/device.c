@@ -67,12 +67,16 @@ const struct conf_row device_conf_table[] = {
 	CONF_ROW(NULL, "listen", CONF_ENDPOINT, ROW, listen, NULL, 0, 0, NULL, CONF_REQUIRED,
 		 "LAN address and port for gateway and tunnels"),
 	CONF_VALUE(CONF_LIST, "accept", ROW, accept, NULL, 0,
-		   "kinds of jobs: print, store; unset: those configured below"),
+		   "kinds of jobs: print, store, fetch; unset: those configured below"),
 	CONF_RANGE(CONF_STRING, "print-command", ROW, print_command, NULL, 1, 4096,
 		   "run to print, without shell: %f content file, %n name, %j job id"),
 	CONF_VALUE(CONF_PATH, "store-dir", ROW, store_dir, NULL, 0, "directory of stored files"),
 	CONF_WORD("store-existing", ROW, store_existing, "replace", existing_names,
 		  "what a store job does to a file of its name"),
+	CONF_VALUE(CONF_PATH, "fetch-dir", ROW, fetch_dir, NULL, 0,
+		   "exported directory: files that may be fetched"),
+	CONF_RANGE(CONF_STRING, "scan-command", ROW, scan_command, NULL, 1, 4096,
+		   "run to scan, without shell: %f file to make, %n name of the scan, %j job id"),
 	CONF_RANGE(CONF_SIZE, "max-bytes", ROW, max_bytes, "4G", 1, CONTENT_SIZE_MAX,
 		   "content of unfinished jobs together"),
 	CONF_RANGE(CONF_U32, "max-jobs", ROW, max_jobs, "64", 1, 1024, "unfinished jobs"),
@@ -94,24 +98,31 @@ const struct conf_row device_conf_table[] = {
 /* The kinds "accept" lists as bits, or a negative code. */
 static int accept_bits(const struct device_conf *conf, uint32_t *out, struct err *e)
 {
+	static const char *const needs[] = {
+		[JOB_PRINT] = "print-command",
+		[JOB_STORE] = "store-dir",
+		[JOB_FETCH] = "fetch-dir or scan-command",
+	};
 	uint32_t can = (conf->print_command ? 1u << JOB_PRINT : 0) |
-		       (conf->store_dir ? 1u << JOB_STORE : 0);
+		       (conf->store_dir ? 1u << JOB_STORE : 0) |
+		       (conf->fetch_dir || conf->scan_command ? 1u << JOB_FETCH : 0);
 	enum job_kind kind;
 
 	*out = conf->accept.n ? 0 : can;
 	for (size_t i = 0; i < conf->accept.n; i++) {
-		if (job_kind_parse(conf->accept.v[i], &kind) || kind == JOB_FETCH)
+		if (job_kind_parse(conf->accept.v[i], &kind))
 			return err_set(e, -SHUNT_ECONF,
-				       "accept: \"%s\": allowed are print and store",
+				       "accept: \"%s\": allowed are print, store and fetch",
 				       conf->accept.v[i]);
 		if (!(can & 1u << kind))
 			return err_set(e, -SHUNT_ECONF, "accept: \"%s\" needs %s to be set",
-				       conf->accept.v[i],
-				       kind == JOB_PRINT ? "print-command" : "store-dir");
+				       conf->accept.v[i], needs[kind]);
 		*out |= 1u << kind;
 	}
 	if (!*out)
-		return err_set(e, -SHUNT_ECONF, "neither print-command nor store-dir is set");
+		return err_set(
+			e, -SHUNT_ECONF,
+			"none of print-command, store-dir, fetch-dir and scan-command is set");
 	return 0;
 }
 
@@ -126,6 +137,9 @@ int device_conf_check(const struct device_conf *conf, struct err *e)
 				       conf->clouds.v[i]);
 	if (conf->print_command && argv_split(conf->print_command, &argv, e))
 		return err_prefix(e, "print-command");
+	argv_fini(&argv);
+	if (conf->scan_command && argv_split(conf->scan_command, &argv, e))
+		return err_prefix(e, "scan-command");
 	argv_fini(&argv);
 	if (conf->state[0] != '/')
 		return err_set(e, -SHUNT_ECONF, "state: \"%s\" is not an absolute path",
@@ -158,6 +172,10 @@ static int load_executor(struct loop *loop, const struct device_conf *conf, stru
 		ex.print_command = conf->print_command;
 	if (services & 1u << JOB_STORE)
 		ex.store_dir = conf->store_dir;
+	if (services & 1u << JOB_FETCH) {
+		ex.fetch_dir = conf->fetch_dir;
+		ex.scan_command = conf->scan_command;
+	}
 	return executor_new(loop, &ex, out, e);
 }
 

@@ -25,6 +25,8 @@ struct device_conf {
 	char *print_command;
 	char *store_dir;
 	int store_existing;
+	char *fetch_dir;
+	char *scan_command;
 	uint64_t max_bytes;
 	uint32_t max_jobs;
 	uint32_t max_running;

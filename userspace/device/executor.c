@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "device/argv.h"
+#include "device/export.h"
 #include "device/filename.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -25,7 +26,9 @@ struct executor {
 	struct loop *loop;
 	char *state_dir;
 	struct argv print; /* n == 0: no printing */
+	struct argv scan; /* n == 0: no scanning */
 	int store_fd; /* -1: no storing */
+	int fetch_fd; /* -1: no files to fetch */
 	enum store_existing store_existing;
 };
 
@@ -45,6 +48,7 @@ struct execution {
 	bool exited;
 	bool canceled;
 	int status;
+	const char *what; /* "print" or "scan" */
 	char output[OUTPUT_KEEP];
 	size_t output_len;
 };
@@ -70,6 +74,23 @@ static int open_store(struct executor *ex, const char *dir, struct err *e)
 	return 0;
 }
 
+static int open_fetch(struct executor *ex, const char *dir, struct err *e)
+{
+	ex->fetch_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (ex->fetch_fd < 0)
+		return err_sys(e, -errno, "fetch-dir %s", dir);
+	if (faccessat(ex->fetch_fd, ".", R_OK | X_OK, AT_EACCESS) < 0)
+		return err_sys(e, -errno, "fetch-dir %s: cannot read", dir);
+	return 0;
+}
+
+static int split_command(const char *text, const char *key, struct argv *out, struct err *e)
+{
+	int rc = text ? argv_split(text, out, e) : 0;
+
+	return rc ? err_prefix(e, "%s", key) : 0;
+}
+
 int executor_new(struct loop *loop, const struct executor_conf *conf, struct executor **out,
 		 struct err *e)
 {
@@ -80,17 +101,19 @@ int executor_new(struct loop *loop, const struct executor_conf *conf, struct exe
 		return err_set(e, -ENOMEM, "out of memory");
 	ex->loop = loop;
 	ex->store_fd = -1;
+	ex->fetch_fd = -1;
 	ex->store_existing = conf->store_existing;
 	ex->state_dir = strdup(conf->state_dir);
 	if (!ex->state_dir)
 		rc = err_set(e, -ENOMEM, "out of memory");
-	if (!rc && conf->print_command) {
-		rc = argv_split(conf->print_command, &ex->print, e);
-		if (rc)
-			err_prefix(e, "print-command");
-	}
+	if (!rc)
+		rc = split_command(conf->print_command, "print-command", &ex->print, e);
+	if (!rc)
+		rc = split_command(conf->scan_command, "scan-command", &ex->scan, e);
 	if (!rc && conf->store_dir)
 		rc = open_store(ex, conf->store_dir, e);
+	if (!rc && conf->fetch_dir)
+		rc = open_fetch(ex, conf->fetch_dir, e);
 	if (rc)
 		executor_free(ex);
 	else
@@ -103,15 +126,30 @@ void executor_free(struct executor *ex)
 	if (!ex)
 		return;
 	argv_fini(&ex->print);
+	argv_fini(&ex->scan);
 	if (ex->store_fd >= 0)
 		close(ex->store_fd);
+	if (ex->fetch_fd >= 0)
+		close(ex->fetch_fd);
 	free(ex->state_dir);
 	free(ex);
 }
 
 bool executor_does(const struct executor *ex, enum job_kind kind)
 {
-	return (kind == JOB_PRINT && ex->print.n > 0) || (kind == JOB_STORE && ex->store_fd >= 0);
+	return (kind == JOB_PRINT && ex->print.n > 0) || (kind == JOB_STORE && ex->store_fd >= 0) ||
+	       (kind == JOB_FETCH && (ex->scan.n > 0 || ex->fetch_fd >= 0));
+}
+
+static const char *fetch_refusal(const struct executor *ex, const char *path)
+{
+	const char *scan = export_scan(path);
+
+	if (!scan)
+		return ex->fetch_fd < 0 ? "this device exports no files" : NULL;
+	if (ex->scan.n == 0)
+		return "this device does not scan";
+	return filename_fault(scan); /* a command tends to make something of it */
 }
 
 const char *executor_refusal(const struct executor *ex, const struct sapi_device_job *job)
@@ -120,6 +158,8 @@ const char *executor_refusal(const struct executor *ex, const struct sapi_device
 
 	if (!executor_does(ex, job->kind))
 		return "this device does not take jobs of that kind";
+	if (job->kind == JOB_FETCH)
+		return fetch_refusal(ex, job->path);
 	if (job->kind != JOB_STORE)
 		return NULL; /* the name is only an argument then */
 	if (filename_fault(job->name))
@@ -128,6 +168,11 @@ const char *executor_refusal(const struct executor *ex, const struct sapi_device
 	    fstatat(ex->store_fd, job->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return "a file of that name exists";
 	return NULL;
+}
+
+int executor_open(const struct executor *ex, const struct sapi_device_job *job)
+{
+	return export_scan(job->path) ? -EINVAL : export_open(ex->fetch_fd, job->path);
 }
 
 int executor_content_dir(const struct executor *ex, enum job_kind kind, int state_dirfd)
@@ -193,7 +238,7 @@ static void start_store(struct execution *x, const struct job_meta *meta, const 
 	loop_defer_call(x->defer);
 }
 
-/* ---- printing: a command ---- */
+/* ---- printing and scanning: a command ---- */
 
 /* Keep the last OUTPUT_KEEP octets. */
 static void output_add(struct execution *x, const char *data, size_t len)
@@ -259,11 +304,11 @@ static void command_over(struct execution *x)
 	} else {
 		x->state = JOB_FAILED;
 		if (WIFSIGNALED(x->status))
-			snprintf(what, sizeof(what), "the print command was killed by signal %d",
-				 WTERMSIG(x->status));
+			snprintf(what, sizeof(what), "the %s command was killed by signal %d",
+				 x->what, WTERMSIG(x->status));
 		else
-			snprintf(what, sizeof(what), "the print command failed with status %d",
-				 WEXITSTATUS(x->status));
+			snprintf(what, sizeof(what), "the %s command failed with status %d",
+				 x->what, WEXITSTATUS(x->status));
 		output_reason(x, what);
 	}
 	on_deferred(x);
@@ -400,9 +445,13 @@ static int command_spawn(struct execution *x, char **argv, const char *job)
 	return 0;
 }
 
-static int start_print(struct execution *x, const struct job_meta *meta, const char *file)
+static int start_command(struct execution *x, const struct job_meta *meta, const char *file)
 {
-	struct argv_values values = { .name = meta->job.name, .job = meta->id };
+	bool print = meta->job.kind == JOB_PRINT;
+	struct argv_values values = {
+		.name = print ? meta->job.name : export_scan(meta->job.path),
+		.job = meta->id,
+	};
 	struct argv argv = { 0 };
 	char *path = NULL;
 	int rc = 0;
@@ -410,7 +459,8 @@ static int start_print(struct execution *x, const struct job_meta *meta, const c
 	if (asprintf(&path, "%s/%s", x->ex->state_dir, file) < 0)
 		return -ENOMEM;
 	values.file = path;
-	rc = argv_expand(&x->ex->print, &values, &argv);
+	x->what = print ? "print" : "scan";
+	rc = argv_expand(print ? &x->ex->print : &x->ex->scan, &values, &argv);
 	if (!rc)
 		rc = command_spawn(x, argv.v, meta->id);
 	argv_fini(&argv);
@@ -437,7 +487,7 @@ int executor_start(struct executor *ex, const struct job_meta *meta, const char 
 	if (!rc && meta->job.kind == JOB_STORE)
 		start_store(x, meta, file);
 	else if (!rc)
-		rc = start_print(x, meta, file);
+		rc = start_command(x, meta, file);
 	if (rc)
 		execution_free(x);
 	else

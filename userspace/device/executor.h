@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * executor: does with a complete and verified content what its job's kind asks for. Printing runs a
- * command; storing moves the content into the destination directory under its name.
+ * command; storing moves the content into the destination directory under its name. Of a fetch job
+ * it makes the content: a scan runs a command, a file is opened.
  *
  * An execution is started at most once per job by its caller, who has recorded that it starts
  * before it does. There is no time limit: paper runs out, and people come back from lunch.
@@ -29,6 +30,8 @@ struct executor_conf {
 	const char *print_command; /* argv template, see argv.h; NULL: no printing */
 	const char *store_dir; /* NULL: no storing */
 	enum store_existing store_existing;
+	const char *fetch_dir; /* exported for reading; NULL: no files */
+	const char *scan_command; /* argv template; NULL: no scans */
 };
 
 /* @conf's strings are copied. Opens the store directory. Returns 0, -SHUNT_ECONF, -errno with @e.
@@ -48,7 +51,10 @@ const char *executor_refusal(const struct executor *ex, const struct sapi_device
  */
 int executor_content_dir(const struct executor *ex, enum job_kind kind, int state_dirfd);
 
-/* Start. @file is the content's name in its directory. @on_done is called exactly once, from the
+/* A fetch job's file, open for reading. -EINVAL for a scan; else as export_open(). */
+int executor_open(const struct executor *ex, const struct sapi_device_job *job);
+
+/* Start; of a fetch job the scan, which is to make @file. @file is the content's name in its directory. @on_done is called exactly once, from the
  * loop: @state is completed, failed or canceled, @reason a sentence ("" when completed without
  * comment). Returns 0, or -errno when it could not be started at all; then nothing has been done.
  */

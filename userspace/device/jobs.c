@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "device/jobs.h"
+#include "device/jobs_int.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "device/content.h"
 #include "device/executor.h"
+#include "device/offer.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
@@ -21,41 +21,6 @@
 #define JOURNAL_OCTETS (1u << 20) /* a long request's ranges are journaled this often */
 #define HASH_SLICE (4u << 20) /* hashed in one pass of the loop */
 #define JOURNAL_SUFFIX ".journal"
-#define FILE_LEN (NAME_LEN + ID_LEN + 24)
-
-struct job {
-	struct jobs *jobs;
-	TAILQ_ENTRY(job) link; /* in jobs->open or jobs->finished */
-	struct job_meta meta;
-	enum job_state state;
-	int64_t changed;
-	char reason[JOB_REASON_LEN];
-	struct journal *journal; /* NULL when finished */
-	struct content *content; /* NULL when finished or executing has moved it away */
-	struct execution *execution;
-	uint64_t unsynced; /* octets written since the last sync */
-	unsigned int uploads; /* in progress */
-	bool verified;
-	bool roomless; /* its content has no reserved place yet */
-};
-
-TAILQ_HEAD(job_list, job);
-
-struct jobs {
-	struct loop *loop;
-	struct executor *executor;
-	struct jobs_conf conf; /* state_dir not used after start */
-	int dirfd;
-	int lock_fd;
-	struct job_list open; /* unfinished, oldest first */
-	struct job_list finished; /* oldest first */
-	uint32_t open_count;
-	uint32_t finished_count;
-	uint32_t running;
-	bool ready; /* recovery is over; changes are announced */
-	struct loop_defer *work;
-	struct loop_timer *sync_timer;
-};
 
 struct upload {
 	struct job *job;
@@ -65,18 +30,18 @@ struct upload {
 	uint64_t duplicate;
 };
 
-static void journal_name(const struct job_meta *meta, char out[FILE_LEN])
+static void journal_name(const struct job_meta *meta, char out[JOBS_FILE_LEN])
 {
-	snprintf(out, FILE_LEN, "%s.%s" JOURNAL_SUFFIX, meta->id, meta->cloud);
+	snprintf(out, JOBS_FILE_LEN, "%s.%s" JOURNAL_SUFFIX, meta->id, meta->cloud);
 }
 
 /* In the store directory the content must look like nobody's file until it is renamed. */
-static void content_name(const struct job_meta *meta, char out[FILE_LEN])
+void jobs_content_name(const struct job_meta *meta, char out[JOBS_FILE_LEN])
 {
 	if (meta->job.kind == JOB_STORE)
-		snprintf(out, FILE_LEN, ".shunt-%s.%s.part", meta->id, meta->cloud);
+		snprintf(out, JOBS_FILE_LEN, ".shunt-%s.%s.part", meta->id, meta->cloud);
 	else
-		snprintf(out, FILE_LEN, "%s.%s.content", meta->id, meta->cloud);
+		snprintf(out, JOBS_FILE_LEN, "%s.%s.content", meta->id, meta->cloud);
 }
 
 static int content_dir(const struct job *job)
@@ -90,10 +55,13 @@ static int content_dir(const struct job *job)
 
 static const unsigned int transitions[] = {
 	[JOB_RECEIVING] = BIT(JOB_SUSPENDED) | BIT(JOB_EXECUTING) | BIT(JOB_FAILED) |
-			  BIT(JOB_CANCELED),
-	[JOB_SUSPENDED] = BIT(JOB_RECEIVING) | BIT(JOB_FAILED) | BIT(JOB_CANCELED),
+			  BIT(JOB_CANCELED) | BIT(JOB_RUNNING),
+	[JOB_RUNNING] = BIT(JOB_SUSPENDED) | BIT(JOB_COMPLETED) | BIT(JOB_FAILED) |
+			BIT(JOB_CANCELED),
+	[JOB_SUSPENDED] = BIT(JOB_RECEIVING) | BIT(JOB_FAILED) | BIT(JOB_CANCELED) |
+			  BIT(JOB_RUNNING) | BIT(JOB_COMPLETED),
 	[JOB_EXECUTING] = BIT(JOB_COMPLETED) | BIT(JOB_FAILED) | BIT(JOB_CANCELED) |
-			  BIT(JOB_INTERRUPTED),
+			  BIT(JOB_INTERRUPTED) | BIT(JOB_RUNNING),
 };
 
 bool job_state_may(enum job_state from, enum job_state to)
@@ -104,7 +72,7 @@ bool job_state_may(enum job_state from, enum job_state to)
 
 static void evict_finished(struct jobs *jobs)
 {
-	char file[FILE_LEN];
+	char file[JOBS_FILE_LEN];
 	struct job *job = TAILQ_FIRST(&jobs->finished);
 
 	while (job && jobs->finished_count > jobs->conf.keep_finished) {
@@ -138,14 +106,16 @@ static void list_insert(struct job_list *list, struct job *job)
 static void job_finish(struct job *job)
 {
 	struct jobs *jobs = job->jobs;
-	char file[FILE_LEN];
+	char file[JOBS_FILE_LEN];
 
 	journal_close(job->journal);
 	job->journal = NULL;
 	content_free(job->content);
 	job->content = NULL;
+	offer_free(job->offer);
+	job->offer = NULL;
 	/* After a store the name is gone already. */
-	content_name(&job->meta, file);
+	jobs_content_name(&job->meta, file);
 	unlinkat(content_dir(job), file, 0);
 	TAILQ_REMOVE(&jobs->open, job, link);
 	jobs->open_count--;
@@ -153,10 +123,7 @@ static void job_finish(struct job *job)
 	jobs->finished_count++;
 }
 
-/* Enter @state: journal first, then the world. When the journal cannot take it, an end is still an
- * end (a restart will find the state before), anything else is refused.
- */
-static int job_enter(struct job *job, enum job_state state, const char *reason)
+int job_enter(struct job *job, enum job_state state, const char *reason)
 {
 	int64_t now = clock_wall_ms();
 	int rc;
@@ -232,10 +199,13 @@ static void on_executed(enum job_state state, const char *reason, void *arg)
 
 	job->execution = NULL;
 	jobs->running--;
-	job_enter(job, state, reason);
+	if (job->meta.job.kind == JOB_FETCH && state == JOB_COMPLETED)
+		fetch_scanned(job);
+	else
+		job_enter(job, state, reason);
 }
 
-static void job_fail(struct job *job, const char *what, int code)
+void job_fail(struct job *job, const char *what, int code)
 {
 	char reason[JOB_REASON_LEN];
 
@@ -243,13 +213,13 @@ static void job_fail(struct job *job, const char *what, int code)
 	job_enter(job, JOB_FAILED, reason);
 }
 
-static void job_execute(struct job *job)
+void job_execute(struct job *job)
 {
 	struct jobs *jobs = job->jobs;
-	char file[FILE_LEN];
+	char file[JOBS_FILE_LEN];
 	int rc;
 
-	rc = job_sync(job);
+	rc = job->content ? job_sync(job) : 0;
 	if (!rc)
 		rc = job_enter(job, JOB_EXECUTING, "");
 	if (rc) {
@@ -258,7 +228,7 @@ static void job_execute(struct job *job)
 	}
 	content_free(job->content);
 	job->content = NULL;
-	content_name(&job->meta, file);
+	jobs_content_name(&job->meta, file);
 	rc = executor_start(jobs->executor, &job->meta, file, on_executed, job, &job->execution);
 	if (rc)
 		job_fail(job, "cannot be started", rc);
@@ -299,7 +269,9 @@ static void on_work(void *arg)
 
 	for (job = TAILQ_FIRST(&jobs->open); job; job = next) {
 		next = TAILQ_NEXT(job, link);
-		if (job->state == JOB_RECEIVING && content_complete(job->content))
+		if (job->meta.job.kind == JOB_FETCH)
+			again = again || fetch_work(job); /* one copy at a time */
+		else if (job->state == JOB_RECEIVING && content_complete(job->content))
 			again |= job_advance(job);
 	}
 	/* Here, where nobody holds a pointer from before. */
@@ -318,6 +290,7 @@ static struct job *job_alloc(struct jobs *jobs, const struct job_meta *meta)
 		return NULL;
 	job->jobs = jobs;
 	job->meta = *meta;
+	job->claim = meta->job.size == CONTENT_SIZE_UNKNOWN ? 0 : meta->job.size;
 	job->state = JOB_RECEIVING;
 	job->changed = clock_wall_ms();
 	return job;
@@ -332,10 +305,10 @@ static void job_open(struct job *job)
 /* The content of a job that was not finished. */
 static int recover_content(struct job *job, const struct journal_replay *replay)
 {
-	char file[FILE_LEN];
+	char file[JOBS_FILE_LEN];
 	int rc;
 
-	content_name(&job->meta, file);
+	jobs_content_name(&job->meta, file);
 	rc = content_open(content_dir(job), file, job->meta.job.size, &replay->received,
 			  &job->content);
 	/* The journal comes first when a job is created; nothing is lost with an empty file. */
@@ -353,10 +326,14 @@ static int recover_content(struct job *job, const struct journal_replay *replay)
  */
 static void recover_executing(struct job *job)
 {
-	char file[FILE_LEN];
+	char file[JOBS_FILE_LEN];
 	int done;
 
-	content_name(&job->meta, file);
+	if (job->meta.job.kind == JOB_FETCH && fetch_recover(job) == 0) {
+		job_enter(job, JOB_RUNNING, "");
+		return;
+	}
+	jobs_content_name(&job->meta, file);
 	if (job->meta.job.kind == JOB_STORE) {
 		done = executor_store_done(job->jobs->executor, file);
 		if (done == 1) {
@@ -388,7 +365,8 @@ static void recover_job(struct job *job, const struct journal_replay *replay)
 	} else if (job->state == JOB_EXECUTING) {
 		recover_executing(job);
 	} else {
-		rc = recover_content(job, replay);
+		rc = job->meta.job.kind == JOB_FETCH ? fetch_recover(job) :
+						       recover_content(job, replay);
 		if (!rc)
 			return;
 		job_fail(job, "the content received is lost", rc);
@@ -397,7 +375,7 @@ static void recover_job(struct job *job, const struct journal_replay *replay)
 
 static void recover_file(struct jobs *jobs, const char *file)
 {
-	char expected[FILE_LEN], bad[NAME_MAX + 8];
+	char expected[JOBS_FILE_LEN], bad[NAME_MAX + 8];
 	struct journal_replay replay;
 	struct journal *journal = NULL;
 	struct job *job = NULL;
@@ -519,6 +497,7 @@ static void job_free(struct job *job)
 		job_sync(job);
 	journal_close(job->journal);
 	content_free(job->content);
+	offer_free(job->offer);
 	free(job);
 }
 
@@ -576,36 +555,53 @@ static bool job_same(const struct job *job, const struct job_meta *meta)
 {
 	const struct sapi_device_job *a = &job->meta.job, *b = &meta->job;
 
-	return a->kind == b->kind && a->size == b->size && strcmp(a->name, b->name) == 0 &&
-	       strcmp(a->media_type, b->media_type) == 0 && strcmp(a->sha256, b->sha256) == 0;
+	if (a->kind != b->kind || strcmp(a->name, b->name) != 0 ||
+	    strcmp(a->media_type, b->media_type) != 0)
+		return false;
+	if (a->kind == JOB_FETCH) /* its size and digest are ours to tell */
+		return strcmp(a->path, b->path) == 0;
+	return a->size == b->size && strcmp(a->sha256, b->sha256) == 0;
+}
+
+uint64_t jobs_room(const struct jobs *jobs)
+{
+	uint64_t held = 0;
+	struct job *job;
+
+	TAILQ_FOREACH(job, &jobs->open, link)
+		held += job->roomless ? 0 : job->claim;
+	return held < jobs->conf.max_bytes ? jobs->conf.max_bytes - held : 0;
 }
 
 /* Room for the content of @meta, counting what the unfinished jobs that have room still lack? */
 static int check_room(struct jobs *jobs, const struct job_meta *meta, struct err *e)
 {
 	int dirfd = executor_content_dir(jobs->executor, meta->job.kind, jobs->dirfd);
-	uint64_t held = 0, missing = 0, room;
+	uint64_t size = meta->job.kind == JOB_FETCH ? 0 :
+						      meta->job.size; /* fetch.c sees to its own */
+	uint64_t missing = 0, room;
 	struct statvfs fs;
 	struct job *job;
 
 	TAILQ_FOREACH(job, &jobs->open, link) {
 		if (job->roomless)
 			continue;
-		held += job->meta.job.size;
 		if (job->content && content_dir(job) == dirfd)
 			missing +=
 				job->meta.job.size - ranges_total(content_received(job->content));
 	}
-	if (meta->job.size > jobs->conf.max_bytes || held > jobs->conf.max_bytes - meta->job.size)
+	room = jobs_room(jobs);
+	if (size > room)
 		return err_set(e, -EDQUOT,
 			       "%llu octets beside the %llu of unfinished jobs pass max-bytes",
-			       (unsigned long long)meta->job.size, (unsigned long long)held);
+			       (unsigned long long)size,
+			       (unsigned long long)(jobs->conf.max_bytes - room));
 	if (fstatvfs(dirfd, &fs) < 0)
 		return err_sys(e, -errno, "statvfs");
 	room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	if (room < missing || room - missing < meta->job.size)
+	if (room < missing || room - missing < size)
 		return err_set(e, -ENOSPC, "the disk has no room for %llu octets",
-			       (unsigned long long)meta->job.size);
+			       (unsigned long long)size);
 	return 0;
 }
 
@@ -636,17 +632,24 @@ static int check_admission(struct jobs *jobs, const struct job_meta *meta, bool 
  */
 static int job_files(struct job *job, struct err *e)
 {
-	char file[FILE_LEN];
+	char file[JOBS_FILE_LEN];
 	int rc;
 
 	journal_name(&job->meta, file);
 	rc = journal_create(job->jobs->dirfd, file, &job->meta, &job->journal);
 	if (rc)
 		return err_sys(e, rc, "journal");
-	content_name(&job->meta, file);
+	if (job->meta.job.kind == JOB_FETCH) {
+		rc = fetch_begin(job, e);
+		goto out;
+	}
+	jobs_content_name(&job->meta, file);
 	rc = content_create(content_dir(job), file, job->meta.job.size, &job->content);
 	if (!rc && fsync(content_dir(job)) < 0)
 		rc = -errno;
+	if (rc)
+		err_sys(e, rc, "content");
+out:
 	if (rc) {
 		content_remove(job->content);
 		job->content = NULL;
@@ -654,9 +657,8 @@ static int job_files(struct job *job, struct err *e)
 		unlinkat(job->jobs->dirfd, file, 0);
 		journal_close(job->journal);
 		job->journal = NULL;
-		return err_sys(e, rc, "content");
 	}
-	return 0;
+	return rc;
 }
 
 int jobs_create(struct jobs *jobs, const struct job_meta *meta, struct job **out, struct err *e)
@@ -705,9 +707,8 @@ int jobs_create(struct jobs *jobs, const struct job_meta *meta, struct job **out
 	}
 	job_open(job);
 	log_info("job: %s: created by %s: %s of %llu octets", meta->id, meta->cloud,
-		 job_kind_str(meta->job.kind), (unsigned long long)meta->job.size);
-	if (content_complete(job->content)) /* an empty one is complete at once */
-		loop_defer_call(jobs->work);
+		 job_kind_str(meta->job.kind), (unsigned long long)job->claim);
+	loop_defer_call(jobs->work); /* an empty content is complete at once */
 	*out = job;
 	return 1;
 }
@@ -726,6 +727,8 @@ enum job_state job_state(const struct job *job)
 
 const char *job_reason(const struct job *job)
 {
+	if (job->state == JOB_RECEIVING && job->meta.job.kind == JOB_FETCH)
+		return job->offer ? "the file is being copied" : "waits for jobs before it";
 	if (job->state == JOB_RECEIVING && job->verified)
 		return "complete, waits for jobs before it";
 	return job->reason;
@@ -741,6 +744,8 @@ int job_received(const struct job *job, struct ranges *out)
 	if (job->content)
 		return ranges_copy(out, content_received(job->content));
 	ranges_clear(out);
+	if (job->meta.job.kind == JOB_FETCH)
+		return 0;
 	if (job->state == JOB_EXECUTING || job->state == JOB_COMPLETED ||
 	    job->state == JOB_INTERRUPTED)
 		return ranges_add(out, 0, job->meta.job.size, NULL);
@@ -768,7 +773,9 @@ int job_suspend(struct job *job)
 {
 	if (job_state_final(job->state))
 		return -EALREADY;
-	if (job->state == JOB_EXECUTING)
+	/* A content that is not fixed yet cannot be held back: nobody could have any of it. */
+	if (job->state == JOB_EXECUTING ||
+	    (job->meta.job.kind == JOB_FETCH && job->state == JOB_RECEIVING))
 		return -EBUSY;
 	if (job->state == JOB_SUSPENDED)
 		return 0;
@@ -781,16 +788,15 @@ int job_resume(struct job *job)
 		return -EALREADY;
 	if (job->state != JOB_SUSPENDED)
 		return 0;
-	return job_enter(job, JOB_RECEIVING, "");
+	return job_enter(job, job->meta.job.kind == JOB_FETCH ? JOB_RUNNING : JOB_RECEIVING, "");
 }
 
 int job_cancel(struct job *job)
 {
 	if (job_state_final(job->state))
 		return 0;
-	if (job->state == JOB_EXECUTING) {
-		if (job->execution)
-			execution_cancel(job->execution);
+	if (job->execution) {
+		execution_cancel(job->execution);
 		return 0;
 	}
 	return job_enter(job, JOB_CANCELED, "canceled by its cloud");
@@ -802,7 +808,7 @@ int upload_begin(struct job *job, uint64_t from, uint64_t to, struct upload **ou
 {
 	struct upload *u;
 
-	if (from > to || to > job->meta.job.size)
+	if (from > to || to > job->meta.job.size || job->meta.job.kind == JOB_FETCH)
 		return -ERANGE;
 	if (job->state == JOB_SUSPENDED)
 		return -EBUSY;

@@ -6,6 +6,15 @@
  *	receiving  -> executing -> completed | failed | canceled
  *	any unfinished -> failed | canceled;  executing -> interrupted (found so after a restart)
  *
+ * A fetch job's content goes the other way:
+ *
+ *	receiving (its turn has not come, or the file is being copied)
+ *	receiving (-> executing: a scan) -> running <-> suspended -> completed (job_done())
+ *
+ * Running means that the content is fixed and its size and digest can be told (offer.h). It is kept
+ * until the cloud says that it has all of it, or cancels. A scan is an execution like any other: at
+ * most once; a copy that a restart interrupts is begun again, since nobody has seen any of it.
+ *
  * Each state is in the job's journal before anybody learns of it, and `executing` before anything
  * is executed, so that a job is executed at most once whatever happens. A content is executed only
  * after its SHA-256 proved right. A job belongs to the cloud that created it; ids of different
@@ -60,7 +69,7 @@ struct job *jobs_find(struct jobs *jobs, const char *cloud, const char *id);
 bool jobs_busy(struct jobs *jobs, const char *cloud);
 
 /* Create a job. Returns 1 when created, 0 when the same job exists (@out is it), or
- *	-EEXIST	 exists and differs	-ENOTSUP  kind or name not acceptable (@e says why)
+ *	-EEXIST	 exists and differs	-ENOTSUP  kind, name or file not acceptable (@e says why)
  *	-EDQUOT	 max_jobs or max_bytes	-ENOSPC	  the disk has no room for it (see job_room())
  *	-EIO	 files of a job that could not be recovered are in the way
  *	-ENOMEM, -errno
@@ -98,6 +107,14 @@ int job_suspend(struct job *job);
 int job_resume(struct job *job);
 /* An executing command is asked to end; the state follows. 0 also when finished. */
 int job_cancel(struct job *job);
+/* The cloud of a fetch job has all of the content: completed. 0, also when it was before; -EBUSY: the
+ * content is not ready, or is no fetch job's; -EALREADY: it ended otherwise; -errno.
+ */
+int job_done(struct job *job);
+/* The content of a fetch job, to read from; the job's meta has size and digest. -EBUSY: not ready, or
+ * suspended; -EALREADY: finished.
+ */
+int job_offered(const struct job *job, int *fd);
 
 /* ---- content ---- */
 

@@ -14,13 +14,13 @@
 #define MAGIC "SHNTJNL1"
 #define MAGIC_LEN 8
 #define HEAD_LEN 8 /* length and checksum */
-#define PAYLOAD_MAX 2048 /* META with every string at its longest is below 1100 */
+#define PAYLOAD_MAX 4096 /* META with every string at its longest is below 2100 */
 #define FILE_MAX_LEN (16u << 20)
 #define BLOATED_LEN (1u << 20)
 
 /* These numbers are in files that outlive an upgrade. */
-_Static_assert(JOB_PRINT == 0 && JOB_STORE == 1, "kinds are in journals");
-_Static_assert(JOB_RECEIVING == 0 && JOB_SUSPENDED == 4 && JOB_EXECUTING == 5 &&
+_Static_assert(JOB_PRINT == 0 && JOB_STORE == 1 && JOB_FETCH == 2, "kinds are in journals");
+_Static_assert(JOB_RECEIVING == 0 && JOB_RUNNING == 3 && JOB_SUSPENDED == 4 && JOB_EXECUTING == 5 &&
 		       JOB_COMPLETED == 6 && JOB_FAILED == 7 && JOB_INTERRUPTED == 8 &&
 		       JOB_CANCELED == 9,
 	       "states are in journals");
@@ -31,6 +31,7 @@ enum record {
 	RECORD_RANGE = 3,
 	RECORD_SYNC = 4,
 	RECORD_STATE = 5,
+	RECORD_CONTENT = 6, /* of a fetch job: what the device has to offer */
 };
 
 struct journal {
@@ -103,6 +104,8 @@ static ssize_t encode_meta(uint8_t *bytes, size_t size, const struct job_meta *m
 	wire_put_be64(&w, meta->job.size);
 	put_str(&w, meta->job.sha256);
 	wire_put_be64(&w, (uint64_t)wall_ms);
+	if (meta->job.kind == JOB_FETCH)
+		put_str(&w, meta->job.path);
 	return record_end(&w, bytes);
 }
 
@@ -145,6 +148,16 @@ static ssize_t encode_state(uint8_t *bytes, size_t size, enum job_state state, c
 	return record_end(&w, bytes);
 }
 
+static ssize_t encode_content(uint8_t *bytes, size_t size, uint64_t octets, const char *sha256)
+{
+	struct wire w;
+
+	record_begin(&w, bytes, size, RECORD_CONTENT);
+	wire_put_be64(&w, octets);
+	put_str(&w, sha256);
+	return record_end(&w, bytes);
+}
+
 /* ---- decoding ---- */
 
 static void get_str(struct wire *w, char *out, size_t size)
@@ -174,6 +187,11 @@ static int decoded(struct wire *w)
 	return wire_done(w) ? -SHUNT_EPARSE : 0;
 }
 
+static bool content_ok(uint64_t size, const char *sha256)
+{
+	return size <= CONTENT_SIZE_MAX && sha256_str_ok(sha256);
+}
+
 static int decode_meta(struct wire *w, struct journal_replay *out)
 {
 	struct job_meta *m = &out->meta;
@@ -186,12 +204,26 @@ static int decode_meta(struct wire *w, struct journal_replay *out)
 	m->job.size = wire_get_be64(w);
 	get_str(w, m->job.sha256, sizeof(m->job.sha256));
 	out->changed = (int64_t)wire_get_be64(w);
-	if (decoded(w))
+	if (m->job.kind == JOB_FETCH)
+		get_str(w, m->job.path, sizeof(m->job.path));
+	if (decoded(w) || !id_ok(m->id) || !name_ok(m->cloud))
 		return -SHUNT_EPARSE;
-	if (!id_ok(m->id) || !name_ok(m->cloud) || !sha256_str_ok(m->job.sha256) ||
-	    m->job.size > CONTENT_SIZE_MAX ||
-	    (m->job.kind != JOB_PRINT && m->job.kind != JOB_STORE))
+	if (m->job.kind == JOB_FETCH && m->job.size == CONTENT_SIZE_UNKNOWN && !m->job.sha256[0])
+		return 0;
+	return content_ok(m->job.size, m->job.sha256) && m->job.kind <= JOB_FETCH ? 0 :
+										    -SHUNT_EPARSE;
+}
+
+static int decode_content(struct wire *w, struct journal_replay *out)
+{
+	uint64_t size = wire_get_be64(w);
+	char sha256[SHA256_STR_LEN];
+
+	get_str(w, sha256, sizeof(sha256));
+	if (decoded(w) || out->meta.job.kind != JOB_FETCH || !content_ok(size, sha256))
 		return -SHUNT_EPARSE;
+	out->meta.job.size = size;
+	memcpy(out->meta.job.sha256, sha256, sizeof(sha256));
 	return 0;
 }
 
@@ -205,7 +237,9 @@ static int decode_state(struct wire *w, struct journal_replay *out)
 	if (decoded(w))
 		return -SHUNT_EPARSE;
 	if (state != JOB_RECEIVING && state != JOB_SUSPENDED && state != JOB_EXECUTING &&
-	    !job_state_final(state))
+	    !job_state_final(state) &&
+	    (state != JOB_RUNNING || out->meta.job.kind != JOB_FETCH ||
+	     !sha256_str_ok(out->meta.job.sha256)))
 		return -SHUNT_EPARSE;
 	out->state = state;
 	out->changed = changed;
@@ -243,7 +277,7 @@ static int decode_range(struct wire *w, struct replaying *r)
 
 	if (decoded(w))
 		return -SHUNT_EPARSE;
-	if (from >= to || to > r->out->meta.job.size)
+	if (from >= to || to > r->out->meta.job.size || r->out->meta.job.kind == JOB_FETCH)
 		return -SHUNT_EPARSE;
 	return ranges_add(&r->unsynced, from, to, NULL);
 }
@@ -280,6 +314,8 @@ static int decode_payload(const uint8_t *payload, size_t len, struct replaying *
 		return decode_sync(&w, r);
 	case RECORD_STATE:
 		return decode_state(&w, r->out);
+	case RECORD_CONTENT:
+		return decode_content(&w, r->out);
 	default:
 		return -SHUNT_EPARSE;
 	}
@@ -568,6 +604,15 @@ int journal_sync(struct journal *j)
 	int rc;
 
 	rc = append(j, bytes, encode_sync(bytes, sizeof(bytes)));
+	return rc ? rc : flush(j);
+}
+
+int journal_content(struct journal *j, uint64_t size, const char *sha256)
+{
+	uint8_t bytes[PAYLOAD_MAX];
+	int rc;
+
+	rc = append(j, bytes, encode_content(bytes, sizeof(bytes), size, sha256));
 	return rc ? rc : flush(j);
 }
 

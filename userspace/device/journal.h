@@ -7,7 +7,7 @@
  * the payload, whose first octet is the type. Reading stops at the first record that is cut off or
  * fails its checksum; what follows it is discarded when the journal is opened (a torn tail).
  *
- * Durability. META and STATE records are on stable storage when the call returns. RANGE records are
+ * Durability. META, STATE and CONTENT records are on stable storage when the call returns. RANGE records are
  * written to the file when the call returns, so they survive the death of this program; the disk
  * gets them with journal_sync(), which the caller calls after it has synced the content itself.
  * Therefore ranges that no SYNC record follows are believed only as long as the machine has not
@@ -29,7 +29,7 @@
 #define JOB_REASON_LEN SAPI_TEXT_LEN /* with NUL */
 #define JOB_RANGES_MAX 2048 /* disjoint ranges of one job: bounds memory and status bodies */
 
-/* What a job is; never changes. */
+/* What a job is; never changes, but that a fetch job's size and sha256 come when they are known. */
 struct job_meta {
 	char id[ID_LEN];
 	char cloud[NAME_LEN]; /* who created it, and alone may speak of it */
@@ -76,6 +76,8 @@ void journal_close(struct journal *j);
 int journal_range(struct journal *j, uint64_t from, uint64_t to);
 /* All ranges recorded so far are durable, the caller having synced the content before. */
 int journal_sync(struct journal *j);
+/* The content of a fetch job is fixed: size and hash; durable on return. */
+int journal_content(struct journal *j, uint64_t size, const char *sha256);
 /* The job's state; durable on return. Control characters are the caller's to avoid. */
 int journal_state(struct journal *j, enum job_state state, const char *reason, int64_t wall_ms);
 /* Has the file grown so much that journal_compact() pays? */

@@ -14,7 +14,8 @@
  * struct owns and is safe on a zeroed one; structs without arrays need none.
  *
  * In structs: times are ms since 1970 (0 = "" = not yet), sizes bytes below 2^53, an unset address
- * is "", an unset string is "". Texts meant for people (reason, text, detail, title) are never a
+ * is "", an unset string is "", a size that nobody knows yet is CONTENT_SIZE_UNKNOWN (absent in
+ * JSON). Texts meant for people (reason, text, detail, title) are never a
  * reason to refuse a body: they are cut to their field and control characters become blanks.
  * jansson is known to sapi.c only.
  */
@@ -160,7 +161,7 @@ struct sapi_tunnel_open {
 	struct shunt_addr near, far; /* of one family */
 	struct shunt_endpoint endpoint; /* the cloud's UDP endpoint */
 	uint8_t priority;
-	uint64_t remaining; /* content bytes still to carry */
+	uint64_t remaining; /* content bytes still to carry; of a fetch job maybe unknown */
 	bool connectable;
 	struct { /* present if and only if connectable */
 		struct shunt_endpoint address;
@@ -303,22 +304,25 @@ struct sapi_hello {
 };
 SAPI_BODY(hello)
 
+#define SAPI_SCAN_PREFIX "scan:" /* before the name of a scan in the path of a fetch job */
 struct sapi_device_job {
-	enum job_kind kind; /* print or store */
+	enum job_kind kind;
 	char name[SAPI_FILE_NAME_LEN];
 	char media_type[MEDIA_TYPE_LEN];
+	/* Of a fetch job the device tells these two, once it has fixed the content. */
 	uint64_t size;
 	char sha256[SHA256_STR_LEN];
 	bool pull; /* the device asks for the content (FIG. 18-19); optional, default false */
+	char path[SAPI_PATH_LEN]; /* fetch only: what to fetch, a relative path or scan:NAME */
 };
 SAPI_BODY(device_job)
 
 struct sapi_device_job_status { /* list */
 	struct sapi_device_job job; /* its members stand beside the others */
 	char id[ID_LEN];
-	enum job_state state; /* not queued, waiting, running */
+	enum job_state state; /* not queued, waiting; running: a fetch job's content is ready */
 	char reason[SAPI_TEXT_LEN];
-	struct ranges received; /* within [0, size) */
+	struct ranges received; /* within [0, size); of a fetch job empty */
 };
 SAPI_BODY(device_job_status)
 
@@ -354,13 +358,14 @@ SAPI_BODY(connect_reply)
 /* ---- cloud ---- */
 
 struct sapi_job_submit {
-	enum job_kind kind; /* print or store */
+	enum job_kind kind;
 	char device[NAME_LEN];
-	char name[SAPI_FILE_NAME_LEN];
-	char media_type[MEDIA_TYPE_LEN];
-	uint64_t size;
+	char name[SAPI_FILE_NAME_LEN]; /* fetch: optional */
+	char media_type[MEDIA_TYPE_LEN]; /* fetch: optional */
+	uint64_t size; /* fetch: CONTENT_SIZE_UNKNOWN */
 	int priority; /* 0..7 or SAPI_PRIORITY_UNSET */
-	char path[SAPI_PATH_LEN]; /* store: destination, "" = by name */
+	/* store: destination, "" = by name; fetch: what to fetch, never "" */
+	char path[SAPI_PATH_LEN];
 };
 SAPI_BODY(job_submit)
 
@@ -394,11 +399,14 @@ struct sapi_job { /* list */
 	char name[SAPI_FILE_NAME_LEN];
 	char media_type[MEDIA_TYPE_LEN];
 	uint64_t size;
+	char sha256[SHA256_STR_LEN]; /* "" until it is known */
 	uint8_t priority;
 	char owner[NAME_LEN];
 	enum job_state state;
 	char reason[SAPI_TEXT_LEN];
-	uint64_t uploaded, delivered, resent;
+	uint64_t uploaded; /* bytes of content that are at the cloud */
+	uint64_t delivered; /* bytes that have crossed, from or to the device */
+	uint64_t resent;
 	bool moved;
 	int64_t created, finished;
 	struct sapi_job_path *paths; /* owned */

@@ -16,6 +16,15 @@
 /* An unsigned integer within lo..hi; a size in bytes. */
 #define INT(json, st, m, lo, hi) ROW(json, st, m, F_INT, 0, .min = (lo), .max = (hi))
 #define BYTES(json, st, m) INT(json, st, m, 0, CONTENT_SIZE_MAX)
+/* The same, absent as long as nobody knows. */
+#define BYTES_KNOWN(json, st, m, ...)                                                              \
+	ROW(json, st, m, F_INT, F_OPT | F_OMIT, .max = CONTENT_SIZE_MAX,                           \
+	    .def = (int64_t)CONTENT_SIZE_UNKNOWN, __VA_ARGS__)
+/* Only in bodies of these kinds; `kind` must come before. */
+#define FOR_KIND(st, mask)                                                                         \
+	.cond = offsetof(struct st, kind), .cond_size = SIZEOF(st, kind), .cond_mask = (mask)
+#define INWARD (1u << JOB_PRINT | 1u << JOB_STORE) /* content flows to the device */
+#define OUTWARD (1u << JOB_FETCH)
 #define WORD(json, st, m, table) ROW(json, st, m, F_ENUM, 0, .names = (table))
 #define OBJECT(json, st, m, s) ROW(json, st, m, F_OBJECT, 0, .sub = &sapi_##s##_schema)
 #define FLAT(st, m, s) ROW("", st, m, F_FLAT, 0, .sub = &(s))
@@ -207,7 +216,7 @@ static const struct field tunnel_open_fields[] = {
 	ROW("far", sapi_tunnel_open, far, F_ADDR, 0),
 	ROW("endpoint", sapi_tunnel_open, endpoint, F_ENDPOINT, 0),
 	INT("priority", sapi_tunnel_open, priority, 0, SAPI_PRIORITY_MAX),
-	BYTES("remaining", sapi_tunnel_open, remaining),
+	BYTES_KNOWN("remaining", sapi_tunnel_open, remaining),
 	ROW("connectable", sapi_tunnel_open, connectable, F_BOOL, 0),
 	ROW("connect", sapi_tunnel_open, connect, F_OBJECT, 0, .sub = &open_connect_schema,
 	    .cond = offsetof(struct sapi_tunnel_open, connectable), .cond_size = sizeof(bool),
@@ -404,29 +413,32 @@ static const struct field hello_fields[] = {
 };
 SCHEMA(hello, SAPI_MAX, NULL);
 
-/* Jobs whose content flows to the device. */
-static const struct enum_name inward_kind_names[] = {
-	{ JOB_PRINT, "print" },
-	{ JOB_STORE, "store" },
-	{ 0, NULL },
-};
-
 static const struct field device_job_fields[] = {
-	WORD("kind", sapi_device_job, kind, inward_kind_names),
+	WORD("kind", sapi_device_job, kind, job_kind_names),
 	ROW("name", sapi_device_job, name, F_STR, 0, .min = 1),
 	ROW("media_type", sapi_device_job, media_type, F_MEDIA, 0),
-	BYTES("size", sapi_device_job, size),
-	ROW("sha256", sapi_device_job, sha256, F_SHA256, 0),
+	ROW("size", sapi_device_job, size, F_INT, 0, .max = CONTENT_SIZE_MAX,
+	    FOR_KIND(sapi_device_job, INWARD)),
+	BYTES_KNOWN("size", sapi_device_job, size, FOR_KIND(sapi_device_job, OUTWARD)),
+	ROW("sha256", sapi_device_job, sha256, F_SHA256, 0, FOR_KIND(sapi_device_job, INWARD)),
+	ROW("sha256", sapi_device_job, sha256, F_SHA256, F_OPT | F_EMPTY | F_OMIT,
+	    FOR_KIND(sapi_device_job, OUTWARD)),
 	ROW("pull", sapi_device_job, pull, F_BOOL, F_OPT | F_OMIT),
+	ROW("path", sapi_device_job, path, F_STR, 0, .min = 1, FOR_KIND(sapi_device_job, OUTWARD)),
 	END,
 };
 SCHEMA(device_job, SAPI_MAX, NULL);
 
 static const struct enum_name device_state_names[] = {
-	{ JOB_RECEIVING, "receiving" }, { JOB_SUSPENDED, "suspended" },
-	{ JOB_EXECUTING, "executing" }, { JOB_COMPLETED, "completed" },
-	{ JOB_FAILED, "failed" },	{ JOB_INTERRUPTED, "interrupted" },
-	{ JOB_CANCELED, "canceled" },	{ 0, NULL },
+	{ JOB_RECEIVING, "receiving" },
+	{ JOB_RUNNING, "running" },
+	{ JOB_SUSPENDED, "suspended" },
+	{ JOB_EXECUTING, "executing" },
+	{ JOB_COMPLETED, "completed" },
+	{ JOB_FAILED, "failed" },
+	{ JOB_INTERRUPTED, "interrupted" },
+	{ JOB_CANCELED, "canceled" },
+	{ 0, NULL },
 };
 
 static int device_job_status_check(const void *x, struct err *e)
@@ -484,18 +496,37 @@ SCHEMA(connect_reply, SAPI_MAX, NULL);
 
 /* ---- cloud ---- */
 
+static int job_submit_check(const void *x, struct err *e)
+{
+	const struct sapi_job_submit *s = x;
+
+	if (s->kind == JOB_FETCH && s->size != CONTENT_SIZE_UNKNOWN)
+		return err_set(e, -SHUNT_EFIELD,
+			       "size: only the device knows what a fetch job's is");
+	return 0;
+}
+
 static const struct field job_submit_fields[] = {
-	WORD("kind", sapi_job_submit, kind, inward_kind_names),
+	WORD("kind", sapi_job_submit, kind, job_kind_names),
 	ROW("device", sapi_job_submit, device, F_NAME, 0),
-	ROW("name", sapi_job_submit, name, F_STR, 0, .min = 1),
-	ROW("media_type", sapi_job_submit, media_type, F_MEDIA, 0),
-	BYTES("size", sapi_job_submit, size),
+	ROW("name", sapi_job_submit, name, F_STR, 0, .min = 1, FOR_KIND(sapi_job_submit, INWARD)),
+	ROW("name", sapi_job_submit, name, F_STR, F_OPT | F_EMPTY | F_OMIT,
+	    FOR_KIND(sapi_job_submit, OUTWARD)),
+	ROW("media_type", sapi_job_submit, media_type, F_MEDIA, 0,
+	    FOR_KIND(sapi_job_submit, INWARD)),
+	ROW("media_type", sapi_job_submit, media_type, F_MEDIA, F_OPT | F_EMPTY | F_OMIT,
+	    FOR_KIND(sapi_job_submit, OUTWARD)),
+	ROW("size", sapi_job_submit, size, F_INT, 0, .max = CONTENT_SIZE_MAX,
+	    FOR_KIND(sapi_job_submit, INWARD)),
+	BYTES_KNOWN("size", sapi_job_submit, size, FOR_KIND(sapi_job_submit, OUTWARD)),
 	ROW("priority", sapi_job_submit, priority, F_INT, F_OPT | F_OMIT, .max = SAPI_PRIORITY_MAX,
 	    .def = SAPI_PRIORITY_UNSET),
-	ROW("path", sapi_job_submit, path, F_STR, F_OPT | F_EMPTY | F_OMIT),
+	ROW("path", sapi_job_submit, path, F_STR, F_OPT | F_EMPTY | F_OMIT,
+	    FOR_KIND(sapi_job_submit, INWARD)),
+	ROW("path", sapi_job_submit, path, F_STR, 0, .min = 1, FOR_KIND(sapi_job_submit, OUTWARD)),
 	END,
 };
-SCHEMA(job_submit, SAPI_MAX, NULL);
+SCHEMA(job_submit, SAPI_MAX, job_submit_check);
 
 static const struct field job_path_fields[] = {
 	WORD("kind", sapi_job_path, kind, path_kind_names),
@@ -530,7 +561,8 @@ static const struct field job_brief_fields[] = {
 	ROW("device", sapi_job, device, F_NAME, 0),
 	ROW("name", sapi_job, name, F_STR, 0, .min = 1),
 	ROW("media_type", sapi_job, media_type, F_MEDIA, 0),
-	BYTES("size", sapi_job, size),
+	BYTES_KNOWN("size", sapi_job, size),
+	ROW("sha256", sapi_job, sha256, F_SHA256, F_OPT | F_EMPTY | F_OMIT),
 	INT("priority", sapi_job, priority, 0, SAPI_PRIORITY_MAX),
 	ROW("owner", sapi_job, owner, F_NAME, 0),
 	WORD("state", sapi_job, state, job_state_names),

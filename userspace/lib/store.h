@@ -65,10 +65,10 @@ struct store_job {
 	char device[NAME_LEN];
 	char name[SAPI_FILE_NAME_LEN];
 	char media_type[MEDIA_TYPE_LEN];
-	uint64_t size;
+	uint64_t size; /* CONTENT_SIZE_UNKNOWN until store_job_size_put() */
 	uint8_t priority;
 	char owner[NAME_LEN]; /* terminal's name */
-	char path[SAPI_PATH_LEN]; /* store: destination or "" */
+	char path[SAPI_PATH_LEN]; /* store: destination or ""; fetch: source */
 	int64_t created; /* wall ms */
 	char idem_key[STORE_IDEM_LEN]; /* Idempotency-Key or ""; unique per owner */
 	char idem_hash[SHA256_STR_LEN]; /* of the request body it came with, or "" */
@@ -85,6 +85,8 @@ struct store_job {
 
 int store_job_add(struct store *s, const struct store_job *j); /* -EEXIST: id or key */
 int store_job_update(struct store *s, const struct store_job *j); /* -ENOENT */
+/* The size of a fetch job's content, once it is known. -ENOENT. */
+int store_job_size_put(struct store *s, const char *id, uint64_t size);
 int store_job_get(struct store *s, const char *id, struct store_job *out); /* -ENOENT */
 /* The job that @owner submitted with @key. -ENOENT. */
 int store_job_find_key(struct store *s, const char *owner, const char *key, struct store_job *out);

@@ -25,6 +25,7 @@ enum store_stmt {
 
 	ST_JOB_ADD,
 	ST_JOB_UPDATE,
+	ST_JOB_SIZE_PUT,
 	ST_JOB_GET,
 	ST_JOB_FIND_KEY,
 	ST_JOB_DEL,

@@ -19,12 +19,18 @@ static int met(struct store *s, int ret, const char *id)
 	return ret;
 }
 
+/* A size that is not known is the largest integer there is, far beyond any size. */
+static int64_t size_to_sql(uint64_t size)
+{
+	return size == CONTENT_SIZE_UNKNOWN ? INT64_MAX : (int64_t)size;
+}
+
 int store_job_add(struct store *s, const struct store_job *j)
 {
 	return store_run(s, ST_JOB_ADD, "tttttiittintttt" /* to sha256 */ "iiiii", j->id,
-			 job_kind_str(j->kind), j->device, j->name, j->media_type, (int64_t)j->size,
-			 (int64_t)j->priority, j->owner, j->path, j->created, j->idem_key,
-			 j->idem_hash, job_state_str(j->state), j->reason, j->sha256,
+			 job_kind_str(j->kind), j->device, j->name, j->media_type,
+			 size_to_sql(j->size), (int64_t)j->priority, j->owner, j->path, j->created,
+			 j->idem_key, j->idem_hash, job_state_str(j->state), j->reason, j->sha256,
 			 (int64_t)j->delivered, (int64_t)j->resent, (int64_t)j->moved,
 			 (int64_t)j->attempts, j->finished);
 }
@@ -36,6 +42,11 @@ int store_job_update(struct store *s, const struct store_job *j)
 			    (int64_t)j->moved, (int64_t)j->attempts, j->finished);
 
 	return met(s, ret, j->id);
+}
+
+int store_job_size_put(struct store *s, const char *id, uint64_t size)
+{
+	return met(s, store_run(s, ST_JOB_SIZE_PUT, "ti", id, size_to_sql(size)), id);
 }
 
 /* A word of an enum; the parsers have different types, so the tables are used. */
@@ -67,6 +78,8 @@ static int job_read(struct store *s, sqlite3_stmt *st, struct store_job *j)
 		return s->err.code;
 	j->kind = (enum job_kind)kind;
 	j->size = (uint64_t)sqlite3_column_int64(st, 5);
+	if (j->size == INT64_MAX)
+		j->size = CONTENT_SIZE_UNKNOWN;
 	j->priority = (uint8_t)sqlite3_column_int(st, 6);
 	j->created = sqlite3_column_int64(st, 9);
 	j->state = (enum job_state)state;
@@ -375,6 +388,7 @@ static void job_copy(struct sapi_job *to, const struct store_job *from)
 	memcpy(to->name, from->name, sizeof(to->name));
 	memcpy(to->media_type, from->media_type, sizeof(to->media_type));
 	memcpy(to->owner, from->owner, sizeof(to->owner));
+	memcpy(to->sha256, from->sha256, sizeof(to->sha256));
 	memcpy(to->reason, from->reason, sizeof(to->reason));
 }
 

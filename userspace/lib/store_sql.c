@@ -22,7 +22,7 @@ const char *const store_sql_cloud[] = {
 	"	device TEXT NOT NULL,"
 	"	name TEXT NOT NULL,"
 	"	media_type TEXT NOT NULL,"
-	"	size INTEGER NOT NULL CHECK (size >= 0),"
+	"	size INTEGER NOT NULL CHECK (size >= 0)," /* 2^63 - 1: not known yet */
 	"	priority INTEGER NOT NULL,"
 	"	owner TEXT NOT NULL,"
 	"	path TEXT NOT NULL,"
@@ -94,6 +94,7 @@ const char *const store_sql[ST_MAX] = {
 		       "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
 	[ST_JOB_UPDATE] = "UPDATE job SET state = ?2, reason = ?3, sha256 = ?4, delivered = ?5, "
 			  "resent = ?6, moved = ?7, attempts = ?8, finished = ?9 WHERE id = ?1",
+	[ST_JOB_SIZE_PUT] = "UPDATE job SET size = ?2 WHERE id = ?1",
 	[ST_JOB_GET] = "SELECT " JOB_COLUMNS " FROM job WHERE id = ?1",
 	[ST_JOB_FIND_KEY] = "SELECT " JOB_COLUMNS " FROM job WHERE owner = ?1 AND idem_key = ?2",
 	[ST_JOB_DEL] = "DELETE FROM job WHERE id = ?1",

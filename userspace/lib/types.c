@@ -449,3 +449,30 @@ char *content_range_print(const struct content_range *r, char out[CONTENT_RANGE_
 		snprintf(out + n, CONTENT_RANGE_STR_LEN - (size_t)n, "%" PRIu64, r->size);
 	return out;
 }
+
+int range_request_parse(const char *s, uint64_t size, uint64_t *from, uint64_t *to)
+{
+	uint64_t first, last = CONTENT_SIZE_MAX;
+
+	if (strncasecmp(s, "bytes=", 6))
+		return -SHUNT_EPARSE;
+	s += 6;
+	if (*s == '-') {
+		/* The last so many bytes; of none there is no last one. */
+		s++;
+		if (decimal(&s, '\0', &last))
+			return -SHUNT_EPARSE;
+		if (!last || !size)
+			return -ERANGE;
+		*from = last < size ? size - last : 0;
+		*to = size;
+		return 0;
+	}
+	if (decimal(&s, '-', &first) || (*s && decimal(&s, '\0', &last)) || last < first)
+		return -SHUNT_EPARSE;
+	if (first >= size)
+		return -ERANGE;
+	*from = first;
+	*to = last < size ? last + 1 : size;
+	return 0;
+}

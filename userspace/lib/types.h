@@ -45,9 +45,9 @@ enum job_state {
 	JOB_RECEIVING, /* content is arriving */
 	JOB_QUEUED, /* cloud: content complete, not started */
 	JOB_WAITING, /* cloud: asked for a tunnel, the gateway has no slot yet */
-	JOB_RUNNING, /* cloud: content is on its way to the device */
+	JOB_RUNNING, /* content is on its way; a fetch job's is ready at the device */
 	JOB_SUSPENDED, /* device: holds what it has (7L) */
-	JOB_EXECUTING, /* device has all content and works on it */
+	JOB_EXECUTING, /* device has all content and works on it; of a fetch job: makes it */
 	JOB_COMPLETED,
 	JOB_FAILED,
 	JOB_INTERRUPTED, /* the device died while executing; never repeated silently */
@@ -149,5 +149,12 @@ struct content_range {
 #define CONTENT_RANGE_STR_LEN 64
 int content_range_parse(const char *s, struct content_range *out);
 char *content_range_print(const struct content_range *r, char out[CONTENT_RANGE_STR_LEN]);
+
+/*
+ * Range (RFC 9110 14.2): which bytes [*from, *to) of a content of @size bytes are asked for. 0,
+ * -ERANGE: not satisfiable (416), -SHUNT_EPARSE: to be ignored (malformed, another unit, or several
+ * ranges, which a server need not serve).
+ */
+int range_request_parse(const char *s, uint64_t size, uint64_t *from, uint64_t *to);
 
 #endif

@@ -27,8 +27,8 @@ _shunt_values()
 	cipher) echo aes-gcm-128 aes-gcm-256 chacha20-poly1305 ;;
 	allow) echo any icmp tcp/ udp/ ;;
 	key-in | key-out) echo file: - ;;
-	--kind) echo print store ;;
-	--state) echo receiving queued waiting running executing completed failed interrupted canceled ;;
+	--kind) echo print store fetch ;;
+	--state) echo receiving queued waiting running suspended executing completed failed interrupted canceled ;;
 	--record) echo 7J 7K decision ;;
 	--service) echo agent: webdav: ipp: ;;
 	--role) echo terminal admin cloud manager gateway device ;;
@@ -59,8 +59,9 @@ _shunt_words()
 	device:) echo show add set del help ;;
 	device:add | device:set) echo --gateway --address --service --connectable --priority --spec ;;
 	gateway:) echo show help ;;
-	job:) echo list submit show events cancel help ;;
-	job:submit) echo --device --kind --name --media-type --priority --path --wait ;;
+	job:) echo list submit show events cancel content help ;;
+	job:submit) echo --device --kind --name --media-type --priority --path --wait -o ;;
+	job:content) echo -o ;;
 	job:list) echo --state ;;
 	log:) echo show help ;;
 	log:show) echo --record --job ;;
@@ -89,7 +90,7 @@ _shunt()
 		esac
 	done
 	case $object:$command:$prev in
-	*:-c | *:--config | *:--ca | *:--cert | *:--key | job:submit:submit | log:show:show | pki:*:--out | pki:*:show | pki:*:init | pki:issue:issue)
+	*:-c | *:--config | *:--ca | *:--cert | *:--key | job:*:-o | job:*:--output | job:submit:submit | log:show:show | pki:*:--out | pki:*:show | pki:*:init | pki:issue:issue)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Fetch jobs at the device: what may be fetched, when its content is fixed, and scans made once. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "device/executor.h"
+#include "device/jobs.h"
+#include "device/offer.h"
+#include "lib/digest.h"
+#include "lib/loop.h"
+
+#define SIZE ((10 << 20) + 77) /* more than one step */
+#define ID_1 "00000000000000000000000000000001"
+#define ID_2 "00000000000000000000000000000002"
+
+struct fixture {
+	char top[64], state[96], share[96], command[512];
+	struct loop *loop;
+	struct executor *executor;
+	struct jobs *jobs;
+	struct jobs_conf conf;
+	uint8_t *data;
+	char sha256[SHA256_STR_LEN];
+	char trace[512]; /* states entered, in order */
+};
+
+static void on_change(struct job *job, void *arg)
+{
+	struct fixture *f = arg;
+	size_t n = strlen(f->trace);
+
+	snprintf(f->trace + n, sizeof(f->trace) - n, "%s ", job_state_str(job_state(job)));
+}
+
+static void start(struct fixture *f)
+{
+	struct executor_conf ex = { .state_dir = f->state,
+				    .fetch_dir = f->share,
+				    .scan_command = f->command };
+	struct err e = { 0 };
+
+	assert_int_equal(executor_new(f->loop, &ex, &f->executor, &e), 0);
+	assert_int_equal(jobs_new(f->loop, &f->conf, f->executor, &f->jobs, &e), 0);
+}
+
+static void stop(struct fixture *f)
+{
+	jobs_free(f->jobs);
+	executor_free(f->executor);
+}
+
+static void restart(struct fixture *f)
+{
+	stop(f);
+	f->trace[0] = '\0';
+	start(f);
+}
+
+static void write_file(struct fixture *f, const char *name, const void *data, size_t len)
+{
+	char path[160];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", f->share, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, len), len);
+	close(fd);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	uint8_t digest[SHA256_LEN];
+	char path[160];
+
+	strcpy(f->top, "/tmp/shunt-fetch-XXXXXX");
+	assert_non_null(mkdtemp(f->top));
+	snprintf(f->state, sizeof(f->state), "%s/state", f->top);
+	snprintf(f->share, sizeof(f->share), "%s/share", f->top);
+	snprintf(path, sizeof(path), "%s/in", f->share);
+	assert_int_equal(mkdir(f->state, 0700) | mkdir(f->share, 0700) | mkdir(path, 0700), 0);
+	/* A scanner: notes each run, makes what it was asked for. */
+	snprintf(f->command, sizeof(f->command),
+		 "/bin/sh -c 'echo run >>%s/runs; printf \"page of %%%%s\" \"$1\" >\"$0\"' %%f %%n",
+		 f->top);
+	f->data = malloc(SIZE);
+	for (size_t i = 0; i < SIZE; i++)
+		f->data[i] = (uint8_t)(i * 2654435761u >> 13);
+	assert_int_equal(sha256_once(f->data, SIZE, digest), 0);
+	sha256_hex(digest, f->sha256);
+	write_file(f, "in/a.bin", f->data, SIZE);
+	f->conf = (struct jobs_conf){ .state_dir = f->state,
+				      .max_bytes = SIZE + 100,
+				      .max_jobs = 3,
+				      .max_running = 1,
+				      .keep_finished = 2,
+				      .on_change = on_change,
+				      .arg = f };
+	assert_int_equal(loop_new(&f->loop), 0);
+	start(f);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	stop(f);
+	loop_free(f->loop);
+	snprintf(command, sizeof(command), "rm -r %s", f->top);
+	assert_int_equal(system(command), 0);
+	free(f->data);
+	free(f);
+	return 0;
+}
+
+static int put(struct fixture *f, const char *id, const char *path, struct job **job, struct err *e)
+{
+	struct job_meta meta = { .cloud = "cloud1", .job = { .kind = JOB_FETCH } };
+
+	strcpy(meta.id, id);
+	strcpy(meta.job.name, "a");
+	strcpy(meta.job.media_type, "application/octet-stream");
+	meta.job.size = CONTENT_SIZE_UNKNOWN;
+	strcpy(meta.job.path, path);
+	return jobs_create(f->jobs, &meta, job, e);
+}
+
+static struct job *create(struct fixture *f, const char *id, const char *path)
+{
+	struct err e = { 0 };
+	struct job *job;
+
+	if (put(f, id, path, &job, &e) != 1)
+		fail_msg("%s", err_text(&e));
+	return job;
+}
+
+static void await(struct fixture *f, struct job *job, enum job_state state)
+{
+	while (job_state(job) != state) {
+		if (job_state_final(job_state(job)))
+			fail_msg("%s: %s", job_state_str(job_state(job)), job_reason(job));
+		assert_int_equal(loop_step(f->loop, 10000), 0);
+	}
+}
+
+static void await_end(struct fixture *f, struct job *job)
+{
+	while (!job_state_final(job_state(job)))
+		assert_int_equal(loop_step(f->loop, 10000), 0);
+}
+
+static void assert_offers(struct fixture *f, const struct job *job, const void *data, size_t len)
+{
+	uint8_t *got = malloc(len + 1);
+	int fd;
+
+	(void)f;
+	assert_int_equal(job_offered(job, &fd), 0);
+	assert_int_equal(job_meta(job)->job.size, len);
+	assert_int_equal(pread(fd, got, len + 1, 0), len);
+	assert_memory_equal(got, data, len);
+	free(got);
+}
+
+static int runs(struct fixture *f)
+{
+	char path[128];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/runs", f->top);
+	return stat(path, &st) ? 0 : (int)(st.st_size / 4);
+}
+
+static void a_file_is_fixed_and_offered_until_done(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = create(f, ID_1, "in/a.bin"), *same;
+	struct err e = { 0 };
+	int fd;
+
+	await(f, job, JOB_RUNNING);
+	assert_string_equal(job_meta(job)->job.sha256, f->sha256);
+	assert_offers(f, job, f->data, SIZE);
+	/* What becomes of the file is no matter any more, nor is a restart. */
+	write_file(f, "in/a.bin", "other", 5);
+	restart(f);
+	job = jobs_find(f->jobs, "cloud1", ID_1);
+	assert_int_equal(job_state(job), JOB_RUNNING);
+	assert_offers(f, job, f->data, SIZE);
+	assert_int_equal(put(f, ID_1, "in/a.bin", &same, &e), 0);
+	assert_ptr_equal(same, job);
+	assert_int_equal(put(f, ID_1, "in/b.bin", &same, &e), -EEXIST);
+	assert_int_equal(job_suspend(job), 0);
+	assert_int_equal(job_offered(job, &fd), -EBUSY);
+	assert_int_equal(job_resume(job), 0);
+	assert_int_equal(job_done(job), 0);
+	assert_int_equal(job_done(job), 0);
+	assert_string_equal(f->trace, "suspended running completed ");
+	assert_int_equal(job_offered(job, &fd), -EALREADY);
+	/* Its claim is free again, and the record stays. */
+	create(f, ID_2, "in/a.bin");
+	restart(f);
+	assert_int_equal(job_state(jobs_find(f->jobs, "cloud1", ID_1)), JOB_COMPLETED);
+}
+
+static void a_copy_caught_by_a_restart_begins_again(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = create(f, ID_1, "in/a.bin");
+
+	assert_int_equal(job_state(job), JOB_RECEIVING);
+	write_file(f, "in/a.bin", "short", 5);
+	restart(f);
+	job = jobs_find(f->jobs, "cloud1", ID_1);
+	await(f, job, JOB_RUNNING);
+	assert_offers(f, job, "short", 5);
+}
+
+static void what_may_not_be_fetched(void **state)
+{
+	static const struct {
+		const char *path, *why;
+	} cases[] = {
+		{ "in/none.bin", "there is no such file" },
+		{ "../state/lock", "leads out of the exported directory" },
+		{ "in/../../state/lock", "leads out of the exported directory" },
+		{ "/etc/passwd", "not a regular file" },
+		{ "in", "not a regular file" },
+		{ "fifo", "not a regular file" },
+		{ "link", "a link is in the way" },
+		{ "linked/a.bin", "a link is in the way" },
+		{ "in/a.bin/x", "there is no such file" },
+		{ "scan:../x", "begins with a dot" },
+		{ "scan:a/b", "slash" },
+		{ "scan:", "empty" },
+	};
+	struct fixture *f = *state;
+	char path[160];
+	struct job *job;
+
+	snprintf(path, sizeof(path), "%s/link", f->share);
+	assert_int_equal(symlink("in/a.bin", path), 0);
+	snprintf(path, sizeof(path), "%s/linked", f->share);
+	assert_int_equal(symlink("in", path), 0);
+	snprintf(path, sizeof(path), "%s/fifo", f->share);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct err e = { 0 };
+
+		assert_int_equal(put(f, ID_1, cases[i].path, &job, &e), -ENOTSUP);
+		if (!strstr(err_text(&e), cases[i].why))
+			fail_msg("%s: %s", cases[i].path, err_text(&e));
+	}
+	assert_int_equal(runs(f), 0);
+	assert_null(jobs_find(f->jobs, "cloud1", ID_1));
+}
+
+static void quota_counts_what_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = { 0 };
+	struct job *job;
+
+	create(f, ID_1, "in/a.bin");
+	assert_int_equal(put(f, ID_2, "in/a.bin", &job, &e), -EDQUOT);
+	write_file(f, "small", f->data, 100);
+	create(f, ID_2, "small");
+}
+
+static void a_scan_is_made_once(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = create(f, ID_1, "scan:flat bed"), *same;
+	struct err e = { 0 };
+
+	assert_int_equal(job_suspend(job), -EBUSY);
+	await(f, job, JOB_RUNNING);
+	assert_string_equal(f->trace, "executing running ");
+	assert_offers(f, job, "page of flat bed", 16);
+	restart(f);
+	job = jobs_find(f->jobs, "cloud1", ID_1);
+	assert_offers(f, job, "page of flat bed", 16);
+	assert_int_equal(job_done(job), 0);
+	restart(f);
+	assert_int_equal(put(f, ID_1, "scan:flat bed", &same, &e), 0);
+	assert_int_equal(job_state(same), JOB_COMPLETED);
+	loop_step(f->loop, 0);
+	assert_int_equal(runs(f), 1);
+}
+
+static void a_scan_caught_by_a_restart_is_interrupted(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job;
+
+	stop(f);
+	snprintf(f->command, sizeof(f->command), "/bin/sleep 1000");
+	start(f);
+	job = create(f, ID_1, "scan:x");
+	await(f, job, JOB_EXECUTING);
+	restart(f);
+	job = jobs_find(f->jobs, "cloud1", ID_1);
+	assert_int_equal(job_state(job), JOB_INTERRUPTED);
+}
+
+static void scans_that_fail_say_why(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job;
+
+	stop(f);
+	snprintf(f->command, sizeof(f->command), "/bin/sh -c 'echo no paper; exit 2'");
+	start(f);
+	job = create(f, ID_1, "scan:x");
+	await_end(f, job);
+	assert_string_equal(job_reason(job), "the scan command failed with status 2: no paper");
+	stop(f);
+	snprintf(f->command, sizeof(f->command), "/bin/true");
+	start(f);
+	job = create(f, ID_2, "scan:x");
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_FAILED);
+	assert_string_equal(job_reason(job), "the scan command has not made a file");
+	stop(f);
+	snprintf(f->command, sizeof(f->command), "/bin/ln -s %s/in/a.bin %%f", f->share);
+	start(f);
+	job = create(f, "00000000000000000000000000000003", "scan:x");
+	await_end(f, job);
+	assert_string_equal(job_reason(job), "the scan command has not made a file");
+}
+
+/* A file that changes while it is copied is copied again, and given up when that never ends. */
+static void a_copy_is_one_state_of_the_file(void **state)
+{
+	struct fixture *f = *state;
+	char path[160];
+	uint8_t digest[SHA256_LEN];
+	char sha256[SHA256_STR_LEN];
+	struct offer *o;
+	int dirfd = open(f->state, O_RDONLY | O_DIRECTORY), fd, rc;
+
+	snprintf(path, sizeof(path), "%s/in/a.bin", f->share);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(offer_copy(dirfd, "copy", fd, SIZE, &o), 0);
+	assert_int_equal(offer_step(o, 4 << 20), 0);
+	f->data[5] ^= 0xff; /* in what was copied already */
+	write_file(f, "in/a.bin", f->data, SIZE);
+	while ((rc = offer_step(o, 4 << 20)) == 0)
+		;
+	assert_int_equal(rc, 1);
+	sha256_once(f->data, SIZE, digest);
+	sha256_hex(digest, sha256);
+	assert_string_equal(offer_sha256(o), sha256);
+	offer_free(o);
+	unlinkat(dirfd, "copy", 0);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(offer_copy(dirfd, "copy", fd, SIZE, &o), 0);
+	while ((rc = offer_step(o, 6 << 20)) == 0) {
+		f->data[5]++;
+		write_file(f, "in/a.bin", f->data, SIZE - (f->data[5] & 1));
+	}
+	assert_int_equal(rc, -ESTALE);
+	offer_free(o);
+	close(dirfd);
+}
+
+int main(void)
+{
+#define TEST(x) cmocka_unit_test_setup_teardown(x, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_file_is_fixed_and_offered_until_done),
+		TEST(a_copy_caught_by_a_restart_begins_again),
+		TEST(what_may_not_be_fetched),
+		TEST(quota_counts_what_is_kept),
+		TEST(a_scan_is_made_once),
+		TEST(a_scan_caught_by_a_restart_is_interrupted),
+		TEST(scans_that_fail_say_why),
+		TEST(a_copy_is_one_state_of_the_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

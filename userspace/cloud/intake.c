@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* intake: the content of jobs as it arrives, from the terminal or, of a fetch job, from the device. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cloud/jobs_int.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+
+#define DIGEST_STEP ((uint64_t)4 << 20) /* bytes hashed in one pass of the loop */
+#define ABANDON_CHECK_MS 60000 /* how late an abandoned upload may be noticed */
+
+/* ---- content that the terminal uploads ---- */
+
+void jobs_work_later(struct jobs *jobs)
+{
+	loop_defer_call(jobs->work);
+}
+
+int job_upload(struct job *job, uint64_t offset, const void *data, size_t len)
+{
+	int ret;
+
+	if (job->row.state != JOB_RECEIVING || job->digesting)
+		return -EALREADY;
+	job->touched = loop_now(job->jobs->conf.loop);
+	ret = spool_write(job->content, offset, data, len);
+	if (!ret && spool_wants_flush(job->content))
+		ret = job_upload_end(job);
+	return ret;
+}
+
+int job_upload_end(struct job *job)
+{
+	char hex[SHA256_STR_LEN];
+	int ret;
+
+	if (job->row.state != JOB_RECEIVING || job->digesting)
+		return 0;
+	ret = spool_flush(job->content);
+	if (ret)
+		return ret;
+	ret = store_ranges_put(job->jobs->conf.store, job->row.id, STORE_UPLOADED,
+			       spool_held(job->content));
+	if (ret) {
+		jobs_store_failed(job, "upload");
+		return ret;
+	}
+	if (spool_complete(job->content)) {
+		job->digesting = true;
+		jobs_work_later(job->jobs);
+	} else {
+		/* Hash along with the upload, while the bytes are still in the page cache. */
+		ret = spool_digest(job->content, SPOOL_FLUSH, hex);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+void jobs_abandon_later(struct jobs *jobs)
+{
+	uint64_t ms = jobs->conf.upload_timeout;
+
+	if (ms)
+		loop_timer_set(jobs->abandon, ms < ABANDON_CHECK_MS ? ms : ABANDON_CHECK_MS);
+}
+
+/* Uploads that nobody goes on with would keep their space, and count as jobs, for ever. */
+void jobs_on_abandon(void *arg)
+{
+	struct jobs *jobs = arg;
+	uint64_t now = loop_now(jobs->conf.loop);
+	struct job *job, *next;
+
+	for (job = TAILQ_FIRST(&jobs->all); job; job = next) {
+		next = TAILQ_NEXT(job, order);
+		if (job->row.state != JOB_RECEIVING || job->digesting ||
+		    now - job->touched < jobs->conf.upload_timeout)
+			continue;
+		job_set_state(job, JOB_FAILED, PATH_NONE, "upload-abandoned",
+			      "no content came for %llu s",
+			      (unsigned long long)((now - job->touched) / 1000));
+		job_release(job);
+	}
+	jobs_abandon_later(jobs);
+}
+
+/* ---- content that the device gives ---- */
+
+/* Size and digest are in the store before any of the content is. */
+static int record_told(struct job *job)
+{
+	struct store *store = job->jobs->conf.store;
+	int ret = store_begin(store);
+
+	if (!ret)
+		ret = store_job_size_put(store, job->row.id, job->row.size);
+	if (!ret)
+		ret = store_job_update(store, &job->row);
+	if (!ret)
+		return store_commit(store);
+	store_rollback(store);
+	return ret;
+}
+
+int job_told(struct job *job, uint64_t size, const char *sha256)
+{
+	struct spool *spool = job->jobs->conf.spool;
+	int ret;
+
+	if (job->content)
+		return size == job->row.size && !strcmp(sha256, job->row.sha256) ? 0 : -ESTALE;
+	spool_remove(spool, job->row.id); /* of a run that did not get as far as the store */
+	ret = spool_file_new(spool, job->row.id, size, &job->content);
+	if (ret)
+		return ret;
+	job->row.size = size;
+	snprintf(job->row.sha256, sizeof(job->row.sha256), "%s", sha256);
+	ret = record_told(job);
+	if (!ret)
+		return 0;
+	jobs_store_failed(job, "size");
+	spool_file_close(job->content);
+	job->content = NULL;
+	job->row.size = CONTENT_SIZE_UNKNOWN;
+	job->row.sha256[0] = '\0';
+	return ret;
+}
+
+/* What is held is durable, and known to be. */
+static int fetched_flush(struct job *job)
+{
+	int ret = spool_flush(job->content);
+
+	if (!ret)
+		ret = store_ranges_put(job->jobs->conf.store, job->row.id, STORE_UPLOADED,
+				       spool_held(job->content));
+	return ret;
+}
+
+int job_fetched(struct job *job, uint64_t offset, const void *data, size_t len)
+{
+	char hex[SHA256_STR_LEN];
+	int ret;
+
+	if (!job->content || job->digesting)
+		return -EALREADY;
+	ret = spool_write(job->content, offset, data, len);
+	if (!ret && spool_wants_flush(job->content)) {
+		ret = fetched_flush(job);
+		if (!ret) /* along with the rest, while the bytes are in the page cache */
+			ret = spool_digest(job->content, SPOOL_FLUSH, hex);
+	}
+	return ret < 0 ? ret : 0;
+}
+
+int job_check(struct job *job, void (*done)(int err, void *arg), void *arg)
+{
+	int ret;
+
+	if (!job->content || !spool_complete(job->content))
+		return -EINVAL;
+	ret = fetched_flush(job);
+	if (ret)
+		return ret;
+	job->on_checked = done;
+	job->checked_arg = arg;
+	job->digesting = true;
+	jobs_work_later(job->jobs);
+	return 0;
+}
+
+void job_check_cancel(struct job *job)
+{
+	if (!job->on_checked)
+		return;
+	job->on_checked = NULL;
+	job->digesting = false;
+}
+
+static void check_step(struct job *job)
+{
+	void (*done)(int err, void *arg) = job->on_checked;
+	char hex[SHA256_STR_LEN];
+	int ret = spool_digest(job->content, DIGEST_STEP, hex);
+
+	if (!ret)
+		return;
+	job_check_cancel(job);
+	if (ret > 0)
+		ret = strcmp(hex, job->row.sha256) ? -EBADMSG : 0;
+	done(ret, job->checked_arg);
+}
+
+/* ---- digests ---- */
+
+/* One step of the digest of a complete content. */
+static void digest_step(struct job *job)
+{
+	int ret;
+
+	if (job->on_checked) {
+		check_step(job);
+		return;
+	}
+	ret = spool_digest(job->content, DIGEST_STEP, job->row.sha256);
+
+	if (!ret)
+		return;
+	job->digesting = false;
+	if (ret < 0) {
+		job->row.sha256[0] = '\0';
+		job_set_state(job, JOB_FAILED, PATH_NONE, "spool-failed",
+			      "the content cannot be read back: %s", shunt_strerror(ret));
+		job_release(job);
+		return;
+	}
+	job_set_state(job, JOB_QUEUED, PATH_NONE, "", "%llu bytes, all of it here",
+		      (unsigned long long)job->row.size);
+	job->jobs->queued = true;
+}
+
+void jobs_on_work(void *arg)
+{
+	struct jobs *jobs = arg;
+	struct job *job, *next;
+	bool again = false;
+
+	for (job = TAILQ_FIRST(&jobs->all); job; job = next) {
+		next = TAILQ_NEXT(job, order);
+		if (!job->digesting)
+			continue;
+		digest_step(job);
+		again = true; /* the next pass finds out whether anything is left */
+	}
+	if (again)
+		jobs_work_later(jobs);
+	if (jobs->queued) {
+		jobs->queued = false;
+		jobs->conf.on_queued(jobs->conf.arg);
+	}
+}

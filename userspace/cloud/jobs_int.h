@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * jobs_int: what jobs.c (the jobs and their records) and intake.c (their content as it arrives)
+ * share.
+ */
+#ifndef SHUNT_CLOUD_JOBS_INT_H
+#define SHUNT_CLOUD_JOBS_INT_H
+
+#include <sys/queue.h>
+
+#include "cloud/jobs.h"
+
+struct loop_defer;
+struct loop_timer;
+
+#define BUCKETS 4096 /* three hex digits of the id, which is random */
+
+struct job {
+	struct store_job row;
+	struct spool_file *content; /* NULL: a fetch job's, not told yet */
+	struct sapi_job_path *paths;
+	size_t n_paths;
+	void *delivery;
+	struct job_watch *watches;
+	struct jobs *jobs;
+	bool digesting;
+	void (*on_checked)(int err, void *arg); /* fetch: the digest is made for this */
+	void *checked_arg;
+	bool ready; /* in jobs->ready: queued, and nobody delivers it */
+	uint64_t touched; /* loop time of the last bytes of the upload */
+	uint64_t saved_at; /* loop time of the last writing to the store */
+	LIST_ENTRY(job) bucket;
+	TAILQ_ENTRY(job) order; /* by creation */
+	TAILQ_ENTRY(job) turn; /* in jobs->ready */
+};
+
+struct jobs {
+	struct jobs_conf conf;
+	LIST_HEAD(, job) buckets[BUCKETS];
+	TAILQ_HEAD(, job) all;
+	TAILQ_HEAD(, job) ready[SAPI_PRIORITY_MAX + 1]; /* by priority; the longest queued first */
+	size_t count;
+	uint64_t ended[JOB_CANCELED + 1];
+	struct loop_defer *work; /* digests, and telling that a job is queued */
+	struct loop_timer *purge;
+	struct loop_timer *abandon;
+	bool queued; /* on_queued is due */
+};
+
+/* The job goes on in memory when the store fails; see jobs.h. */
+void jobs_store_failed(const struct job *job, const char *what);
+
+/* ---- intake.c ---- */
+
+void jobs_work_later(struct jobs *jobs);
+/* Digests, and telling that jobs are queued. */
+void jobs_on_work(void *arg);
+/* Uploads that nobody goes on with. */
+void jobs_on_abandon(void *arg);
+void jobs_abandon_later(struct jobs *jobs);
+
+#endif
