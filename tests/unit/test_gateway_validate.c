@@ -47,7 +47,8 @@ struct row {
 	int n_scope; /* -1: as in good() */
 	uint16_t port;
 	bool any;
-	const char *own; /* own-address */
+	const char *own; /* address of own-service, whose port is good()'s plus own_off */
+	uint16_t own_off;
 	int status;
 	const char *code;
 };
@@ -60,6 +61,8 @@ static const struct row rows[] = {
 	{ "the router", "192.168.1.1", .n_scope = -1, .status = 403, .code = "host-not-allowed" },
 	{ "the router, a device too", "192.168.1.1", .own = "192.168.1.1", .n_scope = -1,
 	  .status = 0 },
+	{ "the router, another service", "192.168.1.1", .own = "192.168.1.1", .own_off = 1,
+	  .n_scope = -1, .status = 403, .code = "host-not-allowed" },
 	{ "another of the router's", "192.168.1.1", .own = "192.168.1.2", .n_scope = -1,
 	  .status = 403, .code = "host-not-allowed" },
 	{ "own, but elsewhere", "192.168.2.1", .own = "192.168.2.1", .n_scope = -1, .status = 403,
@@ -121,7 +124,11 @@ static void test_table(void **state)
 
 		apply(&rows[i], &o);
 		conf.endpoint_any = rows[i].any;
-		conf.own_address = rows[i].own ? addr(rows[i].own) : (struct shunt_addr){ 0 };
+		conf.own_service = (struct shunt_endpoint){ 0 };
+		if (rows[i].own)
+			conf.own_service = (struct shunt_endpoint){
+				addr(rows[i].own), (uint16_t)(o.scope[0].port + rows[i].own_off)
+			};
 		rc = validate_open(&conf, &env, &o, &why);
 		if ((rc < 0 ? why.status : 0) != rows[i].status)
 			fail_msg("%s: %d %s", rows[i].what, why.status, why.text);

@@ -37,8 +37,9 @@ const struct conf_row gateway_conf_table[] = {
 		   "UDP port of the tunnels, when the device is made"),
 	CONF_VALUE(CONF_PREFIXES, "lan", T, lan, NULL, CONF_REQUIRED,
 		   "hosts that tunnels may reach"),
-	CONF_VALUE(CONF_ADDR, "own-address", T, own_address, NULL, 0,
-		   "address of this host that tunnels may reach: a device that is its own gateway"),
+	CONF_RANGE(
+		CONF_ENDPOINT, "own-service", T, own_service, NULL, 1, UINT64_MAX,
+		"TCP service of this host that tunnels may reach: a device that is its own gateway"),
 	CONF_VALUE(CONF_PREFIX, "alias-pool", T, alias_pool, "100.65.0.0/16", 0,
 		   "addresses under which clouds appear on the LAN, one for each tunnel"),
 	CONF_VALUE(CONF_BOOL, "endpoint-any", T, endpoint_any, "false", 0,

@@ -25,7 +25,7 @@ struct gateway_conf {
 	struct conf_prefixes lan; /* hosts that tunnels may reach */
 	struct shunt_prefix alias_pool; /* LAN-side addresses of the far ends, one a tunnel */
 	char *line; /* device towards the clouds; NULL: the one that leads to the manager */
-	struct shunt_addr own_address; /* the one of this host's that tunnels may lead to; or unset */
+	struct shunt_endpoint own_service; /* of this host, that tunnels may lead to; or unset */
 	bool endpoint_any; /* a tunnel's far end need not be where the cloud was dialled */
 
 	uint64_t keepalive; /* ms between packets that keep NAT mappings; 0: none */

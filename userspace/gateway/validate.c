@@ -37,6 +37,22 @@ static bool in_lan(const struct gateway_conf *conf, const struct shunt_addr *add
 	return false;
 }
 
+/* Nothing but the one service of this host that tunnels may reach. */
+static bool is_own_service(const struct check *c)
+{
+	const struct shunt_endpoint *own = &c->conf->own_service;
+	const struct sapi_tunnel_open *o = c->open;
+	size_t i;
+
+	if (!addr_is_set(&own->addr) || !addr_equal(&o->host, &own->addr))
+		return false;
+	for (i = 0; i < o->n_scope; i++) {
+		if (o->scope[i].proto != PROTO_TCP || o->scope[i].port != own->port)
+			return false;
+	}
+	return true;
+}
+
 /* A tunnel must not become a way into the router itself, nor past it to elsewhere. */
 static int check_host(const struct check *c)
 {
@@ -50,9 +66,7 @@ static int check_host(const struct check *c)
 		return refuse(c, 403, "host-not-allowed", "host: %s is not on this gateway's LAN",
 			      addr_print(host, text));
 	/* Unless the router is the device itself, which is for its administrator to say (variants). */
-	if (addr_is_set(&c->conf->own_address) && addr_equal(host, &c->conf->own_address))
-		return 0;
-	if (c->env->is_local(c->env->arg, host))
+	if (c->env->is_local(c->env->arg, host) && !is_own_service(c))
 		return refuse(c, 403, "host-not-allowed", "host: %s is the gateway itself",
 			      addr_print(host, text));
 	return 0;

@@ -11,7 +11,7 @@ scenario_world()
 	GATEWAY_HOST=mfp
 	conf shuntd listen '"192.168.1.10:8633"'
 	conf shuntd lan '{"192.168.1.10/32"}'
-	conf shuntd own-address '"192.168.1.10"'
+	conf shuntd own-service '"192.168.1.10:8632"'
 	conf shuntd policy.when always
 }
 

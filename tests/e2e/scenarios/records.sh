@@ -46,8 +46,8 @@ scenario_run()
 	check_whole "the store job" "$store"
 	check "7K of the store job: device, cloud, what it carried" within 10 one_record "$store" 7K \
 		'.device == "nas-1" and .cloud == "cloud1" and .rx.bytes > 65536 and .tx.packets > 0'
-	check "7K of the print job: closed by the cloud when it had moved" within 10 one_record "$print" 7K \
-		'.device == "mfp-1" and .reason == "closed" and .rx.bytes < 1048576'
+	check "7K of the print job: its tunnel ended because it had moved" within 10 one_record "$print" 7K \
+		'.device == "mfp-1" and .reason == "moved" and .rx.bytes < 1048576'
 	check "7J of the print job: its connection, and how it ended" within 20 one_record "$print" 7J \
 		'.device == "mfp-1" and .cloud == "cloud1" and .result == "completed" and .bytes_in > 0'
 	check "no 7J where there was no connection" test "$(log_show --record 7J --job "$store" | jq -s 'flatten | length')" = 0
