@@ -5,16 +5,16 @@
 # of its content because a store job arrives whose device cannot connect. Sourced by tests/e2e/run after world.sh and
 # scenario.sh.
 #
-#   job 1  store  32 MB ──tunnel──────────────────────────▶ nas
-#   job 2  print  24 MB ──tunnel──▶┆──direct connection────▶ mfp
-#   job 3  store   4 MB            ┆(limit: 2)──tunnel─────▶ nas
+#   job 1  store  20 MB ──tunnel──────────────────────────▶ nas
+#   job 2  print  20 MB ──tunnel──▶┆──direct connection────▶ mfp
+#   job 3  store   2 MB            ┆(limit: 2)──tunnel─────▶ nas
 #
 # The gateway's line is slow until job 2 has moved, so that the jobs overlap however fast the processor is, and fast
 # from then on.
 
-STORE_1=${STORE_1:-32M}
-PRINT_2=${PRINT_2:-24M}
-STORE_3=${STORE_3:-4M}
+STORE_1=${STORE_1:-20M}
+PRINT_2=${PRINT_2:-20M}
+STORE_3=${STORE_3:-2M}
 JOB_LIMIT=${JOB_LIMIT:-180}	# seconds in which the whole must be over, also on an emulated processor
 
 demo_content()
@@ -64,35 +64,38 @@ printed_once()
 	[ "$(find "$WORLD/mfp/printed" -type f -name '*.pdf' | wc -l)" = 1 ]
 }
 
-# The agent posts its log right after the job's end.
-await_7j()
+# What the jobs' last words and the gateway's log must say; in one go, since starting a program costs half a second here.
+check_words()
 {
-	(await 20 "the agent's connection log" record ".record == \"7J\" and .job == \"$JOB2\"")
+	jq -rn --slurpfile one "$WORLD/job-$JOB1.json" --slurpfile two "$WORLD/job-$JOB2.json" --slurpfile three "$WORLD/job-$JOB3.json" \
+		--slurpfile log "$WORLD/state/shuntd/record.log" '
+		def verdict(holds; text): (if holds then "ok " else "not ok " end) + text;
+		($one + $two + $three) as $jobs
+		| ($jobs[] | verdict(.state == "completed"; "job \(.id) completed"),
+			verdict(.resent == 0 and .delivered == .size; "job \(.id): no byte of content sent twice")),
+		verdict([$two[0].paths[] | select(.bytes > 0) | .kind] | sort == ["direct", "tunnel"]; "job 2 moved in the middle of its content"),
+		verdict([$one[0], $three[0] | .paths[].kind] | unique == ["tunnel"]; "jobs 1 and 3 stayed in tunnels"),
+		($jobs[].id as $id | verdict(any($log[]; .record == "7K" and .job == $id); "the gateway logged the tunnel of job \($id) (7K)")),
+		verdict(any($log[]; .record == "7J" and .job == $two[0].id); "the gateway logged the direct connection (7J)")' >"$WORLD/words" ||
+		echo "not ok the records can be read" >>"$WORLD/words"
+	cat "$WORLD/words" >>"$CHECKS"
 }
 
 demo_checks()
 {
-	local id
+	local refused
 
-	for id in "$JOB1" "$JOB2" "$JOB3"; do
-		check "job $id completed" jq -e '.state == "completed"' "$WORLD/job-$id.json"
-		check "job $id: no byte of content sent twice" jq -e '.resent == 0 and .delivered == .size' "$WORLD/job-$id.json"
-	done
-	check "job 2 moved in the middle of its content" jq -e '[.paths[] | select(.bytes > 0) | .kind] | sort == ["direct", "tunnel"]' \
-		"$WORLD/job-$JOB2.json"
-	check "jobs 1 and 3 stayed in tunnels" jq -es 'all(.[]; [.paths[].kind] | unique == ["tunnel"])' \
-		"$WORLD/job-$JOB1.json" "$WORLD/job-$JOB3.json"
+	refused_inbound >/dev/null 2>&1 &
+	refused=$!
+	await 30 "the last tunnel to close" no_tunnels
+	within 20 record ".record == \"7J\" and .job == \"$JOB2\""	# the agent posts it right after the job's end
+	check_words
 	check "the printer printed exactly one document" printed_once
 	check "what it printed is the file that was submitted" printed_identical
 	check "the file server holds archive-1.bin unchanged" cmp "$WORLD/content/archive-1.bin" "$WORLD/nas/files/archive-1.bin"
 	check "the file server holds archive-2.bin unchanged" cmp "$WORLD/content/archive-2.bin" "$WORLD/nas/files/archive-2.bin"
-	await 30 "the last tunnel to close" no_tunnels
 	check "no tunnel is left" no_tunnels
-	for id in "$JOB1" "$JOB2" "$JOB3"; do
-		check "the gateway logged the tunnel of job $id (7K)" record ".record == \"7K\" and .job == \"$id\""
-	done
-	check "the gateway logged the direct connection (7J)" await_7j
-	check "nothing reaches the LAN from outside but through a tunnel" refused_inbound
+	check "nothing reaches the LAN from outside but through a tunnel" wait "$refused"
 }
 
 demo_timeline()
@@ -128,30 +131,24 @@ demo_tunnels()
 	jq -r 'select(.record == "7J") | "  \(.device) -> \(.cloud) \(.address): \(.bytes_in) bytes in, \(.result)"' "$WORLD/state/shuntd/record.log"
 }
 
+# move_ms: from the gateway's decision to move job 2 until its tunnel was gone, in the cloud's own clock.
 demo_json()
 {
-	local left cpu move
+	local left
 
 	left=$(($(tunnels_in gw) + $(tunnels_in cloud)))
-	cpu=$(jq -s '[.[] | select(.record == "7K") | .rx.cpu_ns + .tx.cpu_ns] | add / 1e6 * 100 | round / 100' "$WORLD/state/shuntd/record.log")
-	move=$(demo_move_ms)
-	jq -cs --argjson left "$left" --argjson cpu "$cpu" --argjson move "$move" --argjson failed "$(grep -c '^not ok' "$CHECKS")" '{
-		jobs: length, done: (map(select(.state == "completed")) | length), moved: (map(select(.moved)) | length),
-		content_bytes: (map(.size) | add), resent_bytes: (map(.resent) | add),
-		lost_bytes: (map(.size - .delivered) | add), tunnels_left: $left, tunnel_cpu_ms: $cpu, move_ms: $move,
-		tunnel_bytes: ([.[].paths[] | select(.kind == "tunnel").bytes] | add),
-		direct_bytes: ([.[].paths[] | select(.kind == "direct").bytes] | add), checks_failed: $failed}' \
-		"$WORLD/job-$JOB1.json" "$WORLD/job-$JOB2.json" "$WORLD/job-$JOB3.json"
-}
-
-# From the gateway's decision to move job 2 until its tunnel was gone, in the cloud's own clock.
-demo_move_ms()
-{
-	jq '
+	jq -cs --argjson left "$left" --argjson failed "$(grep -c '^not ok' "$CHECKS")" --slurpfile log "$WORLD/state/shuntd/record.log" '
 		def t: (.[0:19] + "Z" | fromdate) + (.[19:23] | tonumber? // 0);
-		([.timeline[] | select(.event == "decision" and .action == "move") | .time | t] | first) as $decided
-		| ([.paths[] | select(.kind == "tunnel") | .closed | t] | last) as $closed
-		| if $decided and $closed then ($closed - $decided) * 1000 | round else null end' "$WORLD/job-$JOB2.json"
+		def bytes(kind): [.[].paths[] | select(.kind == kind).bytes] | add;
+		(.[1] | [.timeline[] | select(.event == "decision" and .action == "move") | .time | t][0]) as $decided
+		| (.[1] | [.paths[] | select(.kind == "tunnel") | .closed | t] | last) as $closed
+		| {jobs: length, done: (map(select(.state == "completed")) | length), moved: (map(select(.moved)) | length),
+			content_bytes: (map(.size) | add), resent_bytes: (map(.resent) | add),
+			lost_bytes: (map(.size - .delivered) | add), tunnels_left: $left,
+			tunnel_cpu_ms: ([$log[] | select(.record == "7K") | .rx.cpu_ns + .tx.cpu_ns] | add / 1e6 * 100 | round / 100),
+			move_ms: (if $decided and $closed then ($closed - $decided) * 1000 | round else null end),
+			tunnel_bytes: bytes("tunnel"), direct_bytes: bytes("direct"), checks_failed: $failed}' \
+		"$WORLD/job-$JOB1.json" "$WORLD/job-$JOB2.json" "$WORLD/job-$JOB3.json"
 }
 
 demo_summary()
@@ -186,6 +183,9 @@ scenario_demo()
 {
 	local content
 
+	# Job 1 must still be in its tunnel when job 3 comes, also where a busy processor takes long over job 2.
+	# shellcheck disable=SC2034 # world.sh reads it
+	WAN_RATE=4mbit
 	mkdir -p "$WORLD"
 	demo_content &		# beside the world: neither needs the other
 	content=$!
@@ -194,6 +194,5 @@ scenario_demo()
 	demo_run
 	demo_checks
 	demo_summary
-	world_stop
 	! grep -q '^not ok' "$CHECKS"
 }

@@ -255,14 +255,6 @@ alive()
 	done
 }
 
-# The module measures CPU time with the scheduler's clock, which in User-mode Linux counts in jiffies.
-needs_cpu_clock()
-{
-	case $(uname -r) in
-	*-uml) echo "User-mode Linux measures no CPU time shorter than a jiffy; runs on the other kernels" ;;
-	esac
-}
-
 # ---- running ----
 
 # Contents are small and nobody wants to wait, so what is made for megabytes and minutes is made smaller.

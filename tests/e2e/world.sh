@@ -568,11 +568,6 @@ stop_all()
 	done
 }
 
-world_stop()
-{
-	stop_all TERM
-}
-
 # The tables named "fault" of the hosts in $WORLD/faults.
 drop_faults()
 {
