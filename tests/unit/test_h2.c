@@ -43,6 +43,51 @@ static void get_with_parameters(void **state)
 		"{\"id\":\"a b\",\"q\":\"x+y z\",\"x\":\"yes\",\"path\":\"/v1/hello/a%20b\"}");
 }
 
+/* As somebody does who changes something in each pass: holds, and releases in the next one. */
+struct holder {
+	struct loop *loop;
+	struct loop_defer *again;
+};
+
+static void hold_again(void *arg)
+{
+	struct holder *h = arg;
+
+	loop_release(h->loop);
+	loop_hold(h->loop);
+	loop_defer_call(h->again);
+}
+
+static void nothing_is_sent_while_the_loop_is_held(void **state)
+{
+	struct h2kit *w = *state;
+	struct h2_request request = { .method = "GET", .path = "/v1/hello/x" };
+	struct h2kit_answer a = { 0 }, b = { 0 };
+	struct holder holder = { .loop = w->loop };
+	struct h2_stats before, after;
+
+	kit_settle(w->loop);
+	loop_hold(w->loop);
+	h2_stats(w->client, &before);
+	assert_int_equal(h2_fetch(w->client, &request, h2kit_on_reply, &a, NULL), 0);
+	kit_settle(w->loop);
+	h2_stats(w->client, &after);
+	assert_int_equal(before.bytes_out, after.bytes_out);
+	loop_release(w->loop);
+	h2_stats(w->client, &after);
+	assert_true(after.bytes_out > before.bytes_out); /* at once, not in another pass */
+	kit_until(w->loop, &a.done);
+	assert_int_equal(a.status, 200);
+	/* Holds that follow each other at once hold nothing up. */
+	assert_int_equal(loop_defer_new(w->loop, hold_again, &holder, &holder.again), 0);
+	hold_again(&holder);
+	assert_int_equal(h2_fetch(w->client, &request, h2kit_on_reply, &b, NULL), 0);
+	kit_until(w->loop, &b.done);
+	assert_int_equal(b.status, 200);
+	loop_defer_free(holder.again);
+	loop_release(w->loop);
+}
+
 static void head_has_no_body(void **state)
 {
 	struct h2kit *w = *state;
@@ -332,6 +377,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(get_with_parameters),
+		TEST(nothing_is_sent_while_the_loop_is_held),
 		TEST(head_has_no_body),
 		TEST(problems_before_any_handler),
 		TEST(header_section_is_capped),

@@ -135,6 +135,58 @@ static void deferred_calls_do_not_starve_io(void **state)
 	close(fds[1]);
 }
 
+/* ---- holding ---- */
+
+struct held {
+	struct loop *loop;
+	struct loop_defer *defer;
+	char *seen;
+	char name;
+	bool hold;
+};
+
+static void on_released(void *arg)
+{
+	struct held *h = arg;
+
+	strncat(h->seen, &h->name, 1);
+	if (h->hold)
+		loop_hold(h->loop);
+	h->hold = false;
+}
+
+static void what_is_put_off_runs_in_order_when_released(void **state)
+{
+	struct loop *loop = *state;
+	char seen[16] = "";
+	struct held v[4];
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		v[i] = (struct held){ .loop = loop, .seen = seen, .name = (char)('a' + i) };
+		assert_int_equal(loop_defer_new(loop, on_released, &v[i], &v[i].defer), 0);
+	}
+	v[1].hold = true;
+	loop_hold(loop);
+	for (i = 0; i < 4; i++)
+		loop_defer_held(v[i].defer);
+	loop_defer_held(v[0].defer); /* once is enough */
+	loop_defer_free(v[2].defer);
+	kit_settle(loop);
+	assert_string_equal(seen, "");
+	loop_release(loop);
+	assert_string_equal(seen, "ab");
+	assert_true(loop_held(loop));
+	loop_defer_cancel(v[3].defer);
+	loop_defer_held(v[0].defer);
+	loop_release(loop);
+	assert_string_equal(seen, "aba");
+	assert_false(loop_held(loop));
+	for (i = 0; i < 4; i++)
+		if (i != 2)
+			loop_defer_free(v[i].defer);
+}
+
 /* ---- children ---- */
 
 struct child {
@@ -395,6 +447,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(timer_repeats_and_frees_itself, setup, teardown),
 		cmocka_unit_test_setup_teardown(timer_once_and_stopped, setup, teardown),
 		cmocka_unit_test_setup_teardown(deferred_calls_do_not_starve_io, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_put_off_runs_in_order_when_released, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(child_status_arrives, setup, teardown),
 		cmocka_unit_test_setup_teardown(forgotten_child_is_reaped, setup, teardown),
 		cmocka_unit_test_setup_teardown(signals_reload_stop_and_force, setup, teardown),

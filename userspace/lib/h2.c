@@ -380,6 +380,12 @@ static bool pump_write(struct h2 *h2)
 	enum stream_status status;
 	size_t total = 0, put = 0;
 
+	if (loop_held(h2->loop)) {
+		h2->waits = true;
+		loop_defer_held(h2->kick);
+		return true;
+	}
+	h2->waits = false;
 	while (total < WRITE_TURN) {
 		if (h2->out_off == h2->out.len && !gather(h2)) {
 			/* Idle sessions keep no buffer. */
@@ -428,6 +434,11 @@ static void farewell(struct h2 *h2)
 
 	if (stream_error(h2->stream) || h2->broken)
 		return;
+	/* What is to be said before may not be said yet. */
+	if (loop_held(h2->loop)) {
+		stream_shutdown(h2->stream);
+		return;
+	}
 	if (h2->err)
 		code = h2->err == -SHUNT_EPROTO ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_INTERNAL_ERROR;
 	nghttp2_submit_goaway(h2->ng, NGHTTP2_FLAG_NONE,
@@ -499,6 +510,9 @@ static void turn(struct h2 *h2, bool readable)
 	bool all_written;
 
 	h2->in_turn = true;
+	/* First, for what is read now may hold the loop again. */
+	if (h2->waits && h2->state < H2_FAILED)
+		pump_write(h2);
 	if (readable || h2->read_more)
 		pump_read(h2);
 	run_work(h2);

@@ -121,6 +121,7 @@ struct h2 {
 	struct loop_timer *tick; /* PING */
 	struct loop_timer *deadline; /* of h2_close() */
 	bool in_turn; /* a turn is running and will flush */
+	bool waits; /* has output that waits for the loop to be released */
 	bool read_more; /* the turn's reading budget was used up */
 	bool goaway_in;
 	bool settings_in;

@@ -31,6 +31,8 @@ struct loop {
 	bool stopped;
 	int status;
 	LIST_HEAD(, loop_child) children;
+	bool held;
+	TAILQ_HEAD(, loop_defer) put_off; /* until the loop is released */
 };
 
 struct loop_timer {
@@ -66,9 +68,12 @@ struct loop_child {
 };
 
 struct loop_defer {
+	struct loop *loop;
 	struct event *ev;
 	void (*fn)(void *arg);
 	void *arg;
+	bool is_put_off; /* in loop->put_off */
+	TAILQ_ENTRY(loop_defer) link;
 };
 
 struct loop_resolve {
@@ -114,6 +119,7 @@ int loop_new(struct loop **out)
 	if (!loop->wakeup)
 		goto fail;
 	LIST_INIT(&loop->children);
+	TAILQ_INIT(&loop->put_off);
 	event_config_free(conf);
 	signal(SIGPIPE, SIG_IGN);
 	*out = loop;
@@ -496,6 +502,7 @@ int loop_defer_new(struct loop *loop, void (*fn)(void *arg), void *arg, struct l
 
 	if (!defer)
 		return -ENOMEM;
+	defer->loop = loop;
 	defer->fn = fn;
 	defer->arg = arg;
 	defer->ev = evtimer_new(loop->base, on_defer, defer);
@@ -518,8 +525,16 @@ void loop_defer_call(struct loop_defer *defer)
 		event_add(defer->ev, &now);
 }
 
+static void put_off_end(struct loop_defer *defer)
+{
+	if (defer->is_put_off)
+		TAILQ_REMOVE(&defer->loop->put_off, defer, link);
+	defer->is_put_off = false;
+}
+
 void loop_defer_cancel(struct loop_defer *defer)
 {
+	put_off_end(defer);
 	event_del(defer->ev);
 }
 
@@ -527,8 +542,41 @@ void loop_defer_free(struct loop_defer *defer)
 {
 	if (!defer)
 		return;
+	put_off_end(defer);
 	event_free(defer->ev);
 	free(defer);
+}
+
+/* ---- holding ---- */
+
+void loop_hold(struct loop *loop)
+{
+	loop->held = true;
+}
+
+bool loop_held(const struct loop *loop)
+{
+	return loop->held;
+}
+
+void loop_defer_held(struct loop_defer *defer)
+{
+	if (defer->is_put_off)
+		return;
+	defer->is_put_off = true;
+	TAILQ_INSERT_TAIL(&defer->loop->put_off, defer, link);
+}
+
+/* From here and not in the next pass, whose first callback might hold the loop again. */
+void loop_release(struct loop *loop)
+{
+	struct loop_defer *defer;
+
+	loop->held = false;
+	while (!loop->held && (defer = TAILQ_FIRST(&loop->put_off))) {
+		put_off_end(defer);
+		defer->fn(defer->arg);
+	}
 }
 
 /* ---- names ---- */

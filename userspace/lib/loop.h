@@ -104,6 +104,20 @@ void loop_defer_call(struct loop_defer *defer);
 void loop_defer_cancel(struct loop_defer *defer);
 void loop_defer_free(struct loop_defer *defer);
 
+/* ---- holding: whoever changes what others are about to be told, and makes many such changes
+ * durable at once, holds the loop until that is done: sessions (lib/h2.h) go on reading but send nothing
+ * meanwhile. A hold lasts for one pass or two, never longer.
+ */
+
+void loop_hold(struct loop *loop); /* does not nest */
+bool loop_held(const struct loop *loop);
+/* Ends the hold and runs, from here and in order, what loop_defer_held() has put off; should one of
+ * those hold the loop again, the others stay put off.
+ */
+void loop_release(struct loop *loop);
+/* Run when the loop is released; to be asked for while it is held only. */
+void loop_defer_held(struct loop_defer *defer);
+
 /* ---- names: "192.0.2.1:80", "[2001:db8::1]:80" or "host.example:80" to socket addresses, without
  * blocking (resolv.conf and hosts file are honoured). @on_addr is called exactly once, never from
  * within loop_resolve() itself, with err 0 and at least one address (valid during the call), or
