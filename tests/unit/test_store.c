@@ -211,6 +211,35 @@ static void test_jobs(void **state)
 	store_close(s);
 }
 
+static void test_content(void **state)
+{
+	struct store *s = open_store(":memory:", STORE_CLOUD);
+	struct store_job j = job(ID1, "alice", "");
+	struct buf got = BUF_INIT;
+
+	(void)state;
+	assert_int_equal(store_content_put(s, ID1, "x", 1), -ENOENT);
+	assert_int_equal(store_job_add(s, &j), 0);
+	assert_int_equal(store_content_get(s, ID1, &got), -ENOENT);
+	assert_int_equal(store_content_put(s, ID1, "a\0b", 3), 0);
+	assert_int_equal(store_content_put(s, ID1, "a\0c", 3), 0); /* the last one counts */
+	assert_int_equal(store_content_get(s, ID1, &got), 0);
+	assert_int_equal(got.len, 3);
+	assert_memory_equal(got.data, "a\0c", 3);
+	assert_int_equal(store_content_del(s, ID1), 0);
+	assert_int_equal(store_content_del(s, ID1), 0);
+	assert_int_equal(store_content_get(s, ID1, &got), -ENOENT);
+	assert_int_equal(store_content_put(s, ID1, NULL, 0), 0);
+	buf_fini(&got);
+	buf_init(&got);
+	assert_int_equal(store_content_get(s, ID1, &got), 0);
+	assert_int_equal(got.len, 0);
+	assert_int_equal(store_job_del(s, ID1), 0);
+	assert_int_equal(store_content_get(s, ID1, &got), -ENOENT); /* gone with its job */
+	buf_fini(&got);
+	store_close(s);
+}
+
 static void test_full(void **state)
 {
 	struct store *s = open_store(":memory:", STORE_CLOUD);
@@ -443,6 +472,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_devices, setup, teardown),
 		cmocka_unit_test(test_jobs),
+		cmocka_unit_test(test_content),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test_setup_teardown(test_transactions, setup, teardown),
 		cmocka_unit_test(test_nested_walk),

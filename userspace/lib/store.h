@@ -14,6 +14,7 @@
 #ifndef SHUNT_LIB_STORE_H
 #define SHUNT_LIB_STORE_H
 
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/ranges.h"
 #include "lib/sapi.h"
@@ -103,6 +104,12 @@ struct store_job_filter { /* zero/NULL members do not restrict */
 int store_job_list(struct store *s, const struct store_job_filter *f,
 		   int (*fn)(void *arg, const struct store_job *j), void *arg);
 int store_job_count(struct store *s, uint32_t states, uint64_t *out);
+
+/* Small content, kept with the job, whose rows and octets then share their commits. */
+int store_content_put(struct store *s, const char *job, const void *data, size_t len); /* -ENOENT */
+/* Appends to @out. -ENOENT: none is kept. */
+int store_content_get(struct store *s, const char *job, struct buf *out);
+int store_content_del(struct store *s, const char *job); /* 0, also when there is none */
 
 /* Timeline: append-only, in order. */
 int store_event_add(struct store *s, const char *job, const struct sapi_job_event *ev);

@@ -334,6 +334,44 @@ int store_ranges_get(struct store *s, const char *job, enum store_ranges which, 
 	return ret ? store_damaged(s, "ranges") : 0;
 }
 
+/* ---- content ---- */
+
+int store_content_put(struct store *s, const char *job, const void *data, size_t len)
+{
+	sqlite3_stmt *st = store_start(s, ST_CONTENT_PUT, "t", job);
+	int ret;
+
+	if (!st)
+		return s->err.code;
+	/* An octet more than none, or SQLite takes it for NULL. */
+	if (sqlite3_bind_blob64(st, 2, len ? data : "", len, SQLITE_STATIC) != SQLITE_OK) {
+		store_end(st);
+		return err_set(&s->err, -ENOMEM, "database: out of memory");
+	}
+	ret = store_step(s, st);
+	return met(s, ret, job);
+}
+
+int store_content_get(struct store *s, const char *job, struct buf *out)
+{
+	sqlite3_stmt *st = store_start(s, ST_CONTENT_GET, "t", job);
+	int ret;
+
+	if (!st)
+		return s->err.code;
+	ret = store_step(s, st);
+	if (ret != 1)
+		return ret ? ret : unknown(s, job);
+	ret = buf_put(out, sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0));
+	store_end(st);
+	return ret ? err_set(&s->err, ret, "database: out of memory") : 0;
+}
+
+int store_content_del(struct store *s, const char *job)
+{
+	return store_run(s, ST_CONTENT_DEL, "t", job);
+}
+
 /* ---- the whole job ---- */
 
 /* Append to an array of @n items of @size that grows by doubling. */

@@ -70,6 +70,12 @@ const char *const store_sql_cloud[] = {
 	"	packets INTEGER NOT NULL,"
 	"	PRIMARY KEY (job, idx)"
 	") STRICT, WITHOUT ROWID;",
+	/* 2: small content, see cloud/jobs.h */
+	"CREATE TABLE content ("
+	"	n INTEGER PRIMARY KEY,"
+	"	job TEXT NOT NULL UNIQUE REFERENCES job (id) ON DELETE CASCADE,"
+	"	data BLOB NOT NULL"
+	") STRICT;",
 	NULL,
 };
 
@@ -120,4 +126,7 @@ const char *const store_sql[ST_MAX] = {
 	[ST_UPLOADED_GET] = "SELECT uploaded_ranges FROM job WHERE id = ?1",
 	[ST_DELIVERED_PUT] = "UPDATE job SET delivered_ranges = ?2 WHERE id = ?1",
 	[ST_DELIVERED_GET] = "SELECT delivered_ranges FROM job WHERE id = ?1",
+	[ST_CONTENT_PUT] = "INSERT OR REPLACE INTO content (job, data) VALUES (?1, ?2)",
+	[ST_CONTENT_GET] = "SELECT data FROM content WHERE job = ?1",
+	[ST_CONTENT_DEL] = "DELETE FROM content WHERE job = ?1",
 };
