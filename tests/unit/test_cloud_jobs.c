@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Jobs: what was accepted is there again after a crash, and states go where they may. */
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "netkit.h"
 
@@ -108,6 +111,20 @@ static struct job *queue(struct kit *k, uint8_t priority)
 	assert_int_equal(job_upload_end(job), 0);
 	KIT_UNTIL(k->loop, job_row(job)->state == JOB_QUEUED);
 	return job;
+}
+
+static void on_event(const struct sapi_job_event *ev, void *arg)
+{
+	struct kit *k = arg;
+
+	strcat(strcat(k->seen, ev->event), " ");
+}
+
+static void on_end(void *arg)
+{
+	struct kit *k = arg;
+
+	k->ended = true;
 }
 
 static void is_queued_when_complete(void **state)
@@ -255,14 +272,169 @@ static void survives_a_crash(void **state)
 			    "bef57ec7f53a6d40beb640a780a639c83bc29ac8a9816f1fc6c5c6dcd93c4721");
 }
 
-static void lost_content_is_a_failure(void **state)
+/* Small content is the store's; what the spool has of it may be lost with the machine. */
+static void small_content_survives_the_spool(void **state)
 {
 	struct kit *k = *state;
 	struct job *job = queue(k, 4);
-	struct sapi_job shown;
+	char id[ID_LEN], empty[ID_LEN], got[3];
+	struct buf kept = BUF_INIT;
+
+	memcpy(id, job_row(job)->id, ID_LEN);
+	assert_int_equal(submit(k, 6, 4, "", "", empty), 0);
+	kit_settle(k->loop);
+	spool_remove(k->spool, id);
+	spool_remove(k->spool, empty); /* nothing had come yet */
+	down(k);
+	up(k);
+	job = jobs_find(k->jobs, id);
+	assert_int_equal(job_row(job)->state, JOB_QUEUED);
+	assert_int_equal(pread(spool_fd(job_content(job)), got, 3, 0), 3);
+	assert_memory_equal(got, "abc", 3);
+	assert_int_equal(job_row(jobs_find(k->jobs, empty))->state, JOB_RECEIVING);
+	assert_int_equal(job_upload(jobs_find(k->jobs, empty), 0, "abcdef", 6), 0);
+	/* It goes with the job's end. */
+	assert_int_equal(store_content_get(k->store, id, &kept), 0);
+	job_set_state(job, JOB_COMPLETED, PATH_NONE, "", "x");
+	job_release(job);
+	kit_settle(k->loop);
+	assert_int_equal(store_content_get(k->store, id, &kept), -ENOENT);
+	buf_fini(&kept);
+}
+
+static bool in_spool(const struct kit *k, const char *id)
+{
+	char path[PATH_MAX + 64];
+
+	snprintf(path, sizeof(path), "%s/spool/%s", k->dir, id);
+	return access(path, F_OK) == 0;
+}
+
+static void content_stays_until_the_end_is_stored(void **state)
+{
+	struct kit *k = *state;
+	struct job *job = queue(k, 4);
 	char id[ID_LEN];
 
 	memcpy(id, job_row(job)->id, ID_LEN);
+	job_set_state(job, JOB_COMPLETED, PATH_NONE, "", "x");
+	job_release(job);
+	assert_true(in_spool(k, id));
+	kit_settle(k->loop);
+	assert_false(in_spool(k, id));
+}
+
+struct outcome {
+	struct group_wait wait;
+	bool done;
+	int err;
+};
+
+static void on_outcome(int err, void *arg)
+{
+	struct outcome *o = arg;
+
+	o->done = true;
+	o->err = err;
+}
+
+static void await(struct kit *k, struct outcome *o)
+{
+	*o = (struct outcome){ .wait = { .done = on_outcome, .arg = o } };
+	jobs_wait(k->jobs, &o->wait);
+	assert_false(o->done);
+}
+
+/* No file may grow beyond what the store's log has now. */
+static void disk_is_full(struct kit *k, bool full)
+{
+	struct rlimit limit;
+	char path[PATH_MAX + 16];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/jobs.db-wal", k->dir);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = full ? (rlim_t)st.st_size : limit.rlim_max;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void what_the_store_does_not_take_is_not_accepted(void **state)
+{
+	struct kit *k = *state;
+	struct outcome good, bad, again;
+	struct job *job;
+	char kept[ID_LEN], id[ID_LEN];
+
+	assert_int_equal(submit(k, 3, 4, "", "", kept), 0);
+	await(k, &good);
+	KIT_UNTIL(k->loop, good.done);
+	assert_int_equal(good.err, 0);
+	assert_int_equal(submit(k, 3, 4, "", "", id), 0);
+	job = jobs_find(k->jobs, kept);
+	assert_int_equal(job_upload(job, 0, "abc", 3), 0);
+	assert_int_equal(job_upload_end(job), 0);
+	await(k, &bad);
+	disk_is_full(k, true);
+	KIT_UNTIL(k->loop, bad.done);
+	disk_is_full(k, false);
+	assert_true(bad.err < 0);
+	assert_null(jobs_find(k->jobs, id));
+	assert_false(in_spool(k, id));
+	/* A job from before is there, and its upload can be ended again. */
+	assert_int_equal(job_row(job)->state, JOB_RECEIVING);
+	assert_int_equal(job_upload_end(job), 0);
+	await(k, &again);
+	KIT_UNTIL(k->loop, again.done);
+	assert_int_equal(again.err, 0);
+	KIT_UNTIL(k->loop, job_row(job)->state == JOB_QUEUED);
+	down(k);
+	up(k);
+	assert_int_equal(jobs_count(k->jobs), 1);
+	assert_int_equal(job_row(jobs_find(k->jobs, kept))->state, JOB_QUEUED);
+}
+
+static void nobody_is_told_before_it_is_stored(void **state)
+{
+	struct kit *k = *state;
+	struct job_watch watch = { .on_event = on_event, .on_end = on_end, .arg = k };
+	struct job *job = queue(k, 4);
+	struct sapi_job shown;
+
+	kit_settle(k->loop);
+	job_event(job, "a", PATH_NONE, "", "nobody watches");
+	assert_false(loop_held(k->loop));
+	assert_int_equal(jobs_show(k->jobs, job_row(job)->id, true, &shown), 0);
+	sapi_job_fini(&shown);
+	assert_true(loop_held(k->loop)); /* but somebody looks */
+	kit_settle(k->loop);
+	assert_false(loop_held(k->loop));
+	job_watch(job, &watch);
+	job_event(job, "b", PATH_NONE, "", "watched");
+	assert_true(loop_held(k->loop));
+	kit_settle(k->loop);
+	assert_false(loop_held(k->loop));
+	job_unwatch(&watch);
+	job_set_state(job, JOB_CANCELED, PATH_NONE, "canceled", "the device is told");
+	assert_true(loop_held(k->loop));
+	kit_settle(k->loop);
+	assert_false(loop_held(k->loop));
+}
+
+static void lost_content_is_a_failure(void **state)
+{
+	static char large[100000];
+	struct kit *k = *state;
+	struct sapi_job shown;
+	struct job *job;
+	char id[ID_LEN];
+
+	assert_int_equal(submit(k, sizeof(large), 4, "", "", id), 0);
+	job = jobs_find(k->jobs, id);
+	assert_int_equal(job_upload(job, 0, large, sizeof(large)), 0);
+	assert_int_equal(job_upload_end(job), 0);
+	KIT_UNTIL(k->loop, job_row(job)->state == JOB_QUEUED);
 	spool_remove(k->spool, id);
 	down(k);
 	up(k);
@@ -292,20 +464,6 @@ static void an_abandoned_upload_fails(void **state)
 	assert_string_equal(shown.timeline[shown.n_timeline - 1].reason, "upload-abandoned");
 	sapi_job_fini(&shown);
 	assert_non_null(jobs_find(k->jobs, kept)); /* not an upload any more */
-}
-
-static void on_event(const struct sapi_job_event *ev, void *arg)
-{
-	struct kit *k = arg;
-
-	strcat(strcat(k->seen, ev->event), " ");
-}
-
-static void on_end(void *arg)
-{
-	struct kit *k = arg;
-
-	k->ended = true;
 }
 
 static void can_be_watched(void **state)
@@ -361,6 +519,10 @@ int main(void)
 		TEST(a_repeated_submission_is_one_job),
 		TEST(final_states_stay),
 		TEST(survives_a_crash),
+		TEST(small_content_survives_the_spool),
+		TEST(content_stays_until_the_end_is_stored),
+		TEST(what_the_store_does_not_take_is_not_accepted),
+		TEST(nobody_is_told_before_it_is_stored),
 		TEST(lost_content_is_a_failure),
 		TEST(an_abandoned_upload_fails),
 		TEST(can_be_watched),

@@ -90,6 +90,8 @@ struct submission {
 	struct sapi_job_submit body;
 	char key[STORE_IDEM_LEN];
 	char hash[SHA256_STR_LEN];
+	struct group_wait wait; /* for the job to be in the store */
+	char id[ID_LEN];
 };
 
 static void submission_close(struct h2_req *req, int err, void *arg)
@@ -99,16 +101,33 @@ static void submission_close(struct h2_req *req, int err, void *arg)
 	(void)req;
 	(void)err;
 	registry_cancel(s->ask);
+	group_unwait(&s->wait);
 	free(s);
 }
 
-static void accepted(struct submission *s, const char *id)
+static void on_stored(int err, void *arg)
 {
+	struct submission *s = arg;
 	char location[sizeof("/v1/jobs/") + ID_LEN];
 
-	snprintf(location, sizeof(location), "/v1/jobs/%s", id);
+	if (err) {
+		h2_problem(s->req, err == -ENOSPC ? 507 : 500,
+			   err == -ENOSPC ? "no-space" : "not-accepted",
+			   "the job could not be stored: %s", shunt_strerror(err));
+		return;
+	}
+	snprintf(location, sizeof(location), "/v1/jobs/%s", s->id);
 	h2_req_set_header(s->req, "location", location);
-	respond_job(s->cloud, s->req, 201, id);
+	respond_job(s->cloud, s->req, 201, s->id);
+}
+
+/* Also for a repetition: the first submission may be waiting itself. */
+static void accepted(struct submission *s, const char *id)
+{
+	memcpy(s->id, id, ID_LEN);
+	s->wait.done = on_stored;
+	s->wait.arg = s;
+	jobs_wait(s->cloud->jobs, &s->wait);
 }
 
 static void retry_after(struct h2_req *req, unsigned int seconds)
@@ -289,7 +308,9 @@ struct upload {
 	struct cloud *cloud;
 	char id[ID_LEN];
 	uint64_t pos, to;
-	bool answered;
+	bool answered; /* or waiting for the store */
+	struct h2_req *req;
+	struct group_wait wait;
 };
 
 static void upload_problem(struct upload *u, struct h2_req *req, int err)
@@ -327,6 +348,16 @@ static int upload_data(struct h2_req *req, const void *data, size_t len, void *a
 	return 0;
 }
 
+static void on_upload_stored(int err, void *arg)
+{
+	struct upload *u = arg;
+
+	if (err)
+		upload_problem(u, u->req, err);
+	else
+		respond_job(u->cloud, u->req, 200, u->id);
+}
+
 static void upload_end(struct h2_req *req, void *arg)
 {
 	struct upload *u = arg;
@@ -341,10 +372,13 @@ static void upload_end(struct h2_req *req, void *arg)
 		return;
 	}
 	u->answered = true;
-	if (u->pos != u->to)
+	if (u->pos != u->to) {
 		h2_problem(req, 400, "bad-range", "less content than the range announces");
-	else
-		respond_job(u->cloud, req, 200, u->id);
+		return;
+	}
+	u->wait.done = on_upload_stored;
+	u->wait.arg = u;
+	jobs_wait(u->cloud->jobs, &u->wait);
 }
 
 static void upload_close(struct h2_req *req, int err, void *arg)
@@ -356,6 +390,7 @@ static void upload_close(struct h2_req *req, int err, void *arg)
 	/* Keep what came of an upload that broke off: the terminal goes on from there. */
 	if (err && job)
 		job_upload_end(job);
+	group_unwait(&u->wait);
 	free(u);
 }
 
@@ -410,6 +445,7 @@ static void put_content(struct h2_req *req, void *arg)
 		return;
 	}
 	u->cloud = c;
+	u->req = req;
 	memcpy(u->id, job_row(job)->id, ID_LEN);
 	if (upload_range(req, job_row(job)->size, u)) {
 		free(u);

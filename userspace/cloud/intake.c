@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cloud/jobs_int.h"
+#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -19,11 +21,97 @@ void jobs_work_later(struct jobs *jobs)
 	loop_defer_call(jobs->work);
 }
 
+static void digest_begin(struct job *job)
+{
+	if (!job->digesting)
+		TAILQ_INSERT_TAIL(&job->jobs->digesting, job, digest);
+	job->digesting = true;
+	jobs_work_later(job->jobs);
+}
+
+void jobs_digest_end(struct job *job)
+{
+	if (job->digesting)
+		TAILQ_REMOVE(&job->jobs->digesting, job, digest);
+	job->digesting = false;
+}
+
+/* All of the content came and is or is being made durable. */
+static bool has_all(const struct job *job)
+{
+	return job->digesting || job->arrived.group;
+}
+
+static void on_arrived(int err, void *arg)
+{
+	struct job *job = arg;
+
+	/* If not, the terminal is told, and may try to end the upload again. */
+	if (!err && job->row.state == JOB_RECEIVING)
+		digest_begin(job);
+}
+
+/* ---- small content: durable in the store, in the spool for those who send it ---- */
+
+static int content_save(struct job *job)
+{
+	struct group *group = job->jobs->group;
+	uint8_t data[JOBS_SMALL];
+	ssize_t n;
+	int ret;
+
+	do {
+		n = pread(spool_fd(job->content), data, job->row.size, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)job->row.size)
+		return n < 0 ? -errno : -EIO;
+	ret = group_begin(group);
+	return ret ? ret :
+		     group_did(group, store_content_put(job->jobs->conf.store, job->row.id, data,
+							(size_t)n));
+}
+
+int jobs_content_load(struct job *job)
+{
+	struct spool *spool = job->jobs->conf.spool;
+	struct buf data = BUF_INIT;
+	int ret = store_content_get(job->jobs->conf.store, job->row.id, &data);
+
+	if (!ret && data.len != job->row.size)
+		ret = -EINVAL;
+	if (!ret)
+		ret = spool_file_light(spool, job->row.id, job->row.size, &job->content);
+	if (!ret && data.len)
+		ret = spool_write(job->content, 0, data.data, data.len);
+	buf_fini(&data);
+	return ret;
+}
+
+/* ---- uploads ---- */
+
+/* What came so far, and that it came. */
+static int make_durable(struct job *job)
+{
+	struct group *group = job->jobs->group;
+	int ret;
+
+	if (jobs_is_small(job) && spool_complete(job->content))
+		ret = content_save(job);
+	else
+		ret = spool_flush(job->content);
+	if (!ret)
+		ret = group_begin(group);
+	if (!ret)
+		ret = group_did(group, store_ranges_put(job->jobs->conf.store, job->row.id,
+							STORE_UPLOADED, spool_held(job->content)));
+	return ret;
+}
+
 int job_upload(struct job *job, uint64_t offset, const void *data, size_t len)
 {
 	int ret;
 
-	if (job->row.state != JOB_RECEIVING || job->digesting)
+	if (job->row.state != JOB_RECEIVING || has_all(job))
 		return -EALREADY;
 	job->touched = loop_now(job->jobs->conf.loop);
 	ret = spool_write(job->content, offset, data, len);
@@ -37,20 +125,17 @@ int job_upload_end(struct job *job)
 	char hex[SHA256_STR_LEN];
 	int ret;
 
-	if (job->row.state != JOB_RECEIVING || job->digesting)
+	if (job->row.state != JOB_RECEIVING || has_all(job))
 		return 0;
-	ret = spool_flush(job->content);
-	if (ret)
-		return ret;
-	ret = store_ranges_put(job->jobs->conf.store, job->row.id, STORE_UPLOADED,
-			       spool_held(job->content));
+	ret = make_durable(job);
 	if (ret) {
 		jobs_store_failed(job, "upload");
 		return ret;
 	}
 	if (spool_complete(job->content)) {
-		job->digesting = true;
-		jobs_work_later(job->jobs);
+		job->arrived.done = on_arrived;
+		job->arrived.arg = job;
+		group_wait(job->jobs->group, &job->arrived);
 	} else {
 		/* Hash along with the upload, while the bytes are still in the page cache. */
 		ret = spool_digest(job->content, SPOOL_FLUSH, hex);
@@ -75,7 +160,7 @@ void jobs_on_abandon(void *arg)
 
 	for (job = TAILQ_FIRST(&jobs->all); job; job = next) {
 		next = TAILQ_NEXT(job, order);
-		if (job->row.state != JOB_RECEIVING || job->digesting ||
+		if (job->row.state != JOB_RECEIVING || has_all(job) ||
 		    now - job->touched < jobs->conf.upload_timeout)
 			continue;
 		job_set_state(job, JOB_FAILED, PATH_NONE, "upload-abandoned",
@@ -92,15 +177,13 @@ void jobs_on_abandon(void *arg)
 static int record_told(struct job *job)
 {
 	struct store *store = job->jobs->conf.store;
-	int ret = store_begin(store);
+	struct group *group = job->jobs->group;
+	int ret = group_begin(group);
 
 	if (!ret)
-		ret = store_job_size_put(store, job->row.id, job->row.size);
+		ret = group_did(group, store_job_size_put(store, job->row.id, job->row.size));
 	if (!ret)
-		ret = store_job_update(store, &job->row);
-	if (!ret)
-		return store_commit(store);
-	store_rollback(store);
+		ret = group_did(group, store_job_update(store, &job->row));
 	return ret;
 }
 
@@ -128,17 +211,6 @@ int job_told(struct job *job, uint64_t size, const char *sha256)
 	return ret;
 }
 
-/* What is held is durable, and known to be. */
-static int fetched_flush(struct job *job)
-{
-	int ret = spool_flush(job->content);
-
-	if (!ret)
-		ret = store_ranges_put(job->jobs->conf.store, job->row.id, STORE_UPLOADED,
-				       spool_held(job->content));
-	return ret;
-}
-
 int job_fetched(struct job *job, uint64_t offset, const void *data, size_t len)
 {
 	char hex[SHA256_STR_LEN];
@@ -148,7 +220,7 @@ int job_fetched(struct job *job, uint64_t offset, const void *data, size_t len)
 		return -EALREADY;
 	ret = spool_write(job->content, offset, data, len);
 	if (!ret && spool_wants_flush(job->content)) {
-		ret = fetched_flush(job);
+		ret = make_durable(job);
 		if (!ret) /* along with the rest, while the bytes are in the page cache */
 			ret = spool_digest(job->content, SPOOL_FLUSH, hex);
 	}
@@ -161,13 +233,12 @@ int job_check(struct job *job, void (*done)(int err, void *arg), void *arg)
 
 	if (!job->content || !spool_complete(job->content))
 		return -EINVAL;
-	ret = fetched_flush(job);
+	ret = make_durable(job);
 	if (ret)
 		return ret;
 	job->on_checked = done;
 	job->checked_arg = arg;
-	job->digesting = true;
-	jobs_work_later(job->jobs);
+	digest_begin(job);
 	return 0;
 }
 
@@ -176,7 +247,7 @@ void job_check_cancel(struct job *job)
 	if (!job->on_checked)
 		return;
 	job->on_checked = NULL;
-	job->digesting = false;
+	jobs_digest_end(job);
 }
 
 static void check_step(struct job *job)
@@ -205,10 +276,9 @@ static void digest_step(struct job *job)
 		return;
 	}
 	ret = spool_digest(job->content, DIGEST_STEP, job->row.sha256);
-
 	if (!ret)
 		return;
-	job->digesting = false;
+	jobs_digest_end(job);
 	if (ret < 0) {
 		job->row.sha256[0] = '\0';
 		job_set_state(job, JOB_FAILED, PATH_NONE, "spool-failed",
@@ -225,16 +295,12 @@ void jobs_on_work(void *arg)
 {
 	struct jobs *jobs = arg;
 	struct job *job, *next;
-	bool again = false;
 
-	for (job = TAILQ_FIRST(&jobs->all); job; job = next) {
-		next = TAILQ_NEXT(job, order);
-		if (!job->digesting)
-			continue;
+	for (job = TAILQ_FIRST(&jobs->digesting); job; job = next) {
+		next = TAILQ_NEXT(job, digest);
 		digest_step(job);
-		again = true; /* the next pass finds out whether anything is left */
 	}
-	if (again)
+	if (!TAILQ_EMPTY(&jobs->digesting))
 		jobs_work_later(jobs);
 	if (jobs->queued) {
 		jobs->queued = false;

@@ -42,10 +42,10 @@ static unsigned int queue_of(const struct job *job)
 	return job->row.priority > SAPI_PRIORITY_MAX ? SAPI_PRIORITY_MAX : job->row.priority;
 }
 
-/* After a change of state or delivery: does the job wait for somebody to deliver it? */
+/* After a change of state or delivery: does the job, once in the store, wait for somebody to deliver it? */
 static void ready_update(struct job *job)
 {
-	bool ready = job->row.state == JOB_QUEUED && !job->delivery;
+	bool ready = job->row.state == JOB_QUEUED && !job->delivery && !job->born.group;
 
 	if (ready == job->ready)
 		return;
@@ -66,8 +66,15 @@ static void insert(struct jobs *jobs, struct job *job)
 	ready_update(job);
 }
 
+bool jobs_is_small(const struct job *job)
+{
+	return job->row.kind != JOB_FETCH && job->row.size <= JOBS_SMALL;
+}
+
 static void job_free(struct job *job)
 {
+	group_unwait(&job->born);
+	group_unwait(&job->arrived);
 	spool_file_close(job->content);
 	free(job->paths);
 	free(job);
@@ -79,6 +86,7 @@ static void job_remove(struct job *job)
 	TAILQ_REMOVE(&job->jobs->all, job, order);
 	if (job->ready)
 		TAILQ_REMOVE(&job->jobs->ready[queue_of(job)], job, turn);
+	jobs_digest_end(job);
 	job->jobs->count--;
 }
 
@@ -103,20 +111,22 @@ static void tell_watches(struct job *job, const struct sapi_job_event *ev)
 static void record(struct job *job, const struct sapi_job_event *ev)
 {
 	struct store *store = job->jobs->conf.store;
+	struct group *group = job->jobs->group;
+	bool final = job_state_final(job->row.state);
 	int ret;
 
 	job->saved_at = loop_now(job->jobs->conf.loop);
-	ret = store_begin(store);
+	ret = group_begin(group);
 	if (!ret)
-		ret = store_event_add(store, job->row.id, ev);
+		ret = group_did(group, store_event_add(store, job->row.id, ev));
 	if (!ret)
-		ret = store_job_update(store, &job->row);
-	if (!ret)
-		ret = store_commit(store);
-	else
-		store_rollback(store);
+		ret = group_did(group, store_job_update(store, &job->row));
+	if (!ret && final && jobs_is_small(job))
+		ret = group_did(group, store_content_del(store, job->row.id));
 	if (ret)
 		jobs_store_failed(job, ev->event);
+	if (final || job->watches)
+		group_tell(group);
 	log_info("job: %s: %s%s%s%s%s", job->row.id, ev->event, ev->reason[0] ? ": " : "",
 		 ev->reason, ev->text[0] ? ": " : "", ev->text);
 	tell_watches(job, ev);
@@ -217,14 +227,19 @@ void *job_delivery(const struct job *job)
 void job_progress(struct job *job, uint64_t delivered, uint64_t resent)
 {
 	uint64_t now = loop_now(job->jobs->conf.loop);
+	struct group *group = job->jobs->group;
 	size_t i;
+	int ret;
 
 	job->row.delivered = delivered;
 	job->row.resent = resent;
 	if (now - job->saved_at < SAVE_MS)
 		return;
 	job->saved_at = now;
-	if (store_job_update(job->jobs->conf.store, &job->row))
+	ret = group_begin(group);
+	if (!ret)
+		ret = group_did(group, store_job_update(job->jobs->conf.store, &job->row));
+	if (ret)
 		jobs_store_failed(job, "progress");
 	for (i = 0; i < job->n_paths; i++)
 		if (job->paths[i].state != PATH_CLOSED)
@@ -277,7 +292,13 @@ struct sapi_job_path *job_path(struct job *job, int idx)
 
 void job_path_save(struct job *job, int idx)
 {
-	if (store_path_put(job->jobs->conf.store, job->row.id, (uint32_t)idx, &job->paths[idx]))
+	struct group *group = job->jobs->group;
+	int ret = group_begin(group);
+
+	if (!ret)
+		ret = group_did(group, store_path_put(job->jobs->conf.store, job->row.id,
+						      (uint32_t)idx, &job->paths[idx]));
+	if (ret)
 		jobs_store_failed(job, "path");
 }
 
@@ -310,6 +331,36 @@ static bool is_fetched(const struct store_job *row)
 	return row->kind == JOB_FETCH && row->state == JOB_COMPLETED;
 }
 
+/* The content of a job that is over; the file stays until the store knows that. */
+struct leftover {
+	struct group_wait wait;
+	struct spool *spool;
+	char id[ID_LEN];
+};
+
+static void on_over(int err, void *arg)
+{
+	struct leftover *l = arg;
+
+	/* What the store takes for unfinished goes on at the next start and needs its content. */
+	if (!err && spool_remove(l->spool, l->id))
+		log_warn("jobs: %s: content not removed from the spool", l->id);
+	free(l);
+}
+
+static void remove_later(struct jobs *jobs, const char *id)
+{
+	struct leftover *l = calloc(1, sizeof(*l));
+
+	if (!l) /* the next start sweeps it */
+		return;
+	l->wait.done = on_over;
+	l->wait.arg = l;
+	l->spool = jobs->conf.spool;
+	memcpy(l->id, id, ID_LEN);
+	group_wait(jobs->group, &l->wait);
+}
+
 void job_release(struct job *job)
 {
 	struct jobs *jobs = job->jobs;
@@ -320,12 +371,9 @@ void job_release(struct job *job)
 		job_unwatch(w);
 		w->on_end(w->arg);
 	}
-	/*
-	 * Final in the store by now, so a file that stays behind is an orphan the next start
-	 * sweeps. What was fetched waits for whoever wanted it.
-	 */
-	if (!is_fetched(&job->row) && spool_remove(jobs->conf.spool, job->row.id))
-		log_warn("jobs: %s: content not removed from the spool", job->row.id);
+	/* What was fetched waits for whoever wanted it. */
+	if (!is_fetched(&job->row))
+		remove_later(jobs, job->row.id);
 	job_free(job);
 }
 
@@ -370,6 +418,7 @@ int jobs_find_key(struct jobs *jobs, const char *owner, const char *key, char id
 	struct store_job row;
 	int ret;
 
+	group_tell(jobs->group);
 	ret = store_job_find_key(jobs->conf.store, owner, key, &row);
 	if (ret)
 		return ret;
@@ -407,8 +456,39 @@ static void received(struct job *job)
 	job_event(job, "received", PATH_NONE, "", "fetch of %.255s from %s for %s, priority %u",
 		  row->path, row->device, row->owner, row->priority);
 	job_set_state(job, JOB_QUEUED, PATH_NONE, "", "the device has the content");
-	job->jobs->queued = true;
-	jobs_work_later(job->jobs);
+}
+
+void jobs_wait(struct jobs *jobs, struct group_wait *wait)
+{
+	group_wait(jobs->group, wait);
+}
+
+/* A job that the store did not take was not accepted; who submitted it is told in a moment. */
+static void on_born(int err, void *arg)
+{
+	struct job *job = arg;
+
+	if (!err) {
+		ready_update(job);
+		job->jobs->queued |= job->ready;
+		jobs_work_later(job->jobs);
+		return;
+	}
+	log_warn("jobs: %s: not accepted: %s", job->row.id, shunt_strerror(err));
+	job_remove(job);
+	spool_remove(job->jobs->conf.spool, job->row.id);
+	job_free(job);
+}
+
+static int content_new(struct job *job)
+{
+	struct spool *spool = job->jobs->conf.spool;
+
+	if (job->row.kind == JOB_FETCH)
+		return 0;
+	return jobs_is_small(job) ?
+		       spool_file_light(spool, job->row.id, job->row.size, &job->content) :
+		       spool_file_new(spool, job->row.id, job->row.size, &job->content);
 }
 
 int jobs_submit(struct jobs *jobs, const struct job_order *order, char id[ID_LEN], struct err *e)
@@ -425,20 +505,26 @@ int jobs_submit(struct jobs *jobs, const struct job_order *order, char id[ID_LEN
 	job = calloc(1, sizeof(*job));
 	if (!job)
 		return err_sys(e, -ENOMEM, "new job");
+	job->jobs = jobs;
 	ret = make_row(order, &job->row);
-	if (!ret && job->row.kind != JOB_FETCH)
-		ret = spool_file_new(jobs->conf.spool, job->row.id, job->row.size, &job->content);
+	if (!ret)
+		ret = content_new(job);
 	if (ret) {
 		err_sys(e, ret, "space for %llu bytes of content",
 			(unsigned long long)job->row.size);
 		goto fail;
 	}
-	ret = store_job_add(jobs->conf.store, &job->row);
+	ret = group_begin(jobs->group);
+	if (!ret)
+		ret = group_did(jobs->group, store_job_add(jobs->conf.store, &job->row));
 	if (ret) {
 		err_set(e, ret, "%s", err_text(store_err(jobs->conf.store)));
 		spool_remove(jobs->conf.spool, job->row.id);
 		goto fail;
 	}
+	job->born.done = on_born;
+	job->born.arg = job;
+	group_wait(jobs->group, &job->born);
 	insert(jobs, job);
 	memcpy(id, job->row.id, ID_LEN);
 	received(job);
@@ -511,6 +597,7 @@ int jobs_show(struct jobs *jobs, const char *id, bool timeline, struct sapi_job 
 
 	if (!id_ok(id))
 		return -ENOENT;
+	group_tell(jobs->group);
 	ret = store_job_full(jobs->conf.store, id, timeline, out);
 	if (ret)
 		return ret;
@@ -550,6 +637,7 @@ int jobs_list(struct jobs *jobs, const char *owner, uint32_t states, struct sapi
 	int ret;
 
 	memset(out, 0, sizeof(*out));
+	group_tell(jobs->group);
 	ret = store_job_list(jobs->conf.store, &filter, collect_id, &ids);
 	if (!ret && ids.n) {
 		out->jobs = calloc(ids.n, sizeof(*out->jobs));
@@ -608,6 +696,21 @@ static void resume(struct job *job)
 	}
 }
 
+static int load_content(struct job *job, const struct ranges *held)
+{
+	int ret = -ENOENT;
+
+	if (job->row.size == CONTENT_SIZE_UNKNOWN)
+		return 0;
+	if (jobs_is_small(job))
+		ret = jobs_content_load(job);
+	if (ret == -ENOENT && jobs_is_small(job) && !held->n)
+		return content_new(job); /* its file may never have reached the disk */
+	return ret == -ENOENT ? spool_file_open(job->jobs->conf.spool, job->row.id, job->row.size,
+						held, &job->content) :
+				ret;
+}
+
 static int load_job(struct jobs *jobs, const char *id)
 {
 	struct ranges held = RANGES_INIT;
@@ -628,8 +731,7 @@ static int load_job(struct jobs *jobs, const char *id)
 		return ret;
 	}
 	insert(jobs, job);
-	if (job->row.size != CONTENT_SIZE_UNKNOWN)
-		ret = spool_file_open(jobs->conf.spool, id, job->row.size, &held, &job->content);
+	ret = load_content(job, &held);
 	ranges_fini(&held);
 	if (ret) {
 		job_set_state(job, JOB_FAILED, PATH_NONE, "spool-failed",
@@ -694,9 +796,9 @@ int jobs_drop_fetched(struct jobs *jobs, const char *id)
 /* The file last: without its job it would be swept at the next start. */
 static bool forget(struct jobs *jobs, const char *id)
 {
-	if (store_job_del(jobs->conf.store, id))
+	if (group_begin(jobs->group) || group_did(jobs->group, store_job_del(jobs->conf.store, id)))
 		return false;
-	spool_remove(jobs->conf.spool, id);
+	remove_later(jobs, id);
 	return true;
 }
 
@@ -733,7 +835,10 @@ int jobs_open(const struct jobs_conf *conf, struct jobs **out, struct err *e)
 	TAILQ_INIT(&jobs->all);
 	for (i = 0; i <= SAPI_PRIORITY_MAX; i++)
 		TAILQ_INIT(&jobs->ready[i]);
-	ret = loop_defer_new(conf->loop, jobs_on_work, jobs, &jobs->work);
+	TAILQ_INIT(&jobs->digesting);
+	ret = group_new(conf->loop, conf->store, &jobs->group);
+	if (!ret)
+		ret = loop_defer_new(conf->loop, jobs_on_work, jobs, &jobs->work);
 	if (!ret)
 		ret = loop_timer_new(conf->loop, on_purge, jobs, &jobs->purge);
 	if (!ret)
@@ -772,6 +877,7 @@ void jobs_close(struct jobs *jobs)
 		}
 		job_free(job);
 	}
+	group_free(jobs->group);
 	loop_defer_free(jobs->work);
 	loop_timer_free(jobs->purge);
 	loop_timer_free(jobs->abandon);

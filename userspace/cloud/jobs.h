@@ -10,8 +10,11 @@
  * durable and with the digest that the device told; there it stays until its owner deletes it or
  * the job is forgotten.
  *
- * A job is in the store before its submitter hears of it, its content is flushed before it is
- * queued, and each state change is in the store before anybody is told. Unfinished jobs are in
+ * A job is in the store before its submitter hears of it, its content is durable before it is
+ * queued, and each state change is in the store before anybody is told. The changes of one pass of
+ * the loop share a transaction (cloud/group.h): until it is committed nothing leaves that could tell
+ * of them. Content up to 64 KiB is committed with them and is in the spool only for those who send
+ * it; larger content is flushed there. Unfinished jobs are in
  * memory; finished ones only in the store. A job that was under way when the program died is queued
  * again at the next start, and its delivery asks the receiver what it holds.
  *
@@ -21,6 +24,7 @@
 #ifndef SHUNT_CLOUD_JOBS_H
 #define SHUNT_CLOUD_JOBS_H
 
+#include "cloud/group.h"
 #include "cloud/spool.h"
 #include "lib/sapi.h"
 #include "lib/store.h"
@@ -61,7 +65,8 @@ struct job_order {
 };
 
 /*
- * Accept a job; durable on return, with space for its content. 0; -EAGAIN: as many unfinished jobs
+ * Accept a job, with space for its content; durable, and accepted, when jobs_wait() says so: should
+ * the store fail until then, the job is gone again. 0; -EAGAIN: as many unfinished jobs
  * as may be; -EEXIST: the key was used with another body; -ENOSPC; others. 1: the owner submitted
  * this before with the same key. @id is the job's in the cases 0 and 1.
  */
@@ -69,6 +74,9 @@ int jobs_submit(struct jobs *jobs, const struct job_order *order, char id[ID_LEN
 /* The job that @owner submitted with @key before: its id and the hash of the body. -ENOENT. */
 int jobs_find_key(struct jobs *jobs, const char *owner, const char *key, char id[ID_LEN],
 		  char hash[SHA256_STR_LEN]);
+
+/* Have @wait called when all that was changed so far is in the store, or is known not to be. */
+void jobs_wait(struct jobs *jobs, struct group_wait *wait);
 
 /* The unfinished job of that id, or NULL. */
 struct job *jobs_find(const struct jobs *jobs, const char *id);
@@ -105,7 +113,8 @@ void *job_delivery(const struct job *job);
 /* Store uploaded bytes; for a job in state receiving only (-EALREADY). -ERANGE, -ENOSPC, -EIO. */
 int job_upload(struct job *job, uint64_t offset, const void *data, size_t len);
 /*
- * Make them durable. When the content is complete its digest is finished and the job queued, later.
+ * Make them durable, as jobs_wait() will say. When the content is complete its digest is finished
+ * and the job queued, later. If the store fails until then, this may be called again.
  */
 int job_upload_end(struct job *job);
 
@@ -151,8 +160,8 @@ struct sapi_job_path *job_path(struct job *job, int idx);
 void job_path_save(struct job *job, int idx);
 
 /*
- * The job is in a final state and nobody works on it any more: drop memory and content, but for
- * what was fetched.
+ * The job is in a final state and nobody works on it any more: drop memory and, when the store
+ * knows of that state, content, but for what was fetched.
  */
 void job_release(struct job *job);
 

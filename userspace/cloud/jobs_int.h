@@ -14,6 +14,7 @@ struct loop_defer;
 struct loop_timer;
 
 #define BUCKETS 4096 /* three hex digits of the id, which is random */
+#define JOBS_SMALL ((uint64_t)64 << 10) /* content up to this is durable in the store: see jobs.h */
 
 struct job {
 	struct store_job row;
@@ -23,7 +24,9 @@ struct job {
 	void *delivery;
 	struct job_watch *watches;
 	struct jobs *jobs;
-	bool digesting;
+	struct group_wait born; /* for the job to be in the store */
+	struct group_wait arrived; /* for all of its content to be */
+	bool digesting; /* in jobs->digesting */
 	void (*on_checked)(int err, void *arg); /* fetch: the digest is made for this */
 	void *checked_arg;
 	bool ready; /* in jobs->ready: queued, and nobody delivers it */
@@ -32,12 +35,15 @@ struct job {
 	LIST_ENTRY(job) bucket;
 	TAILQ_ENTRY(job) order; /* by creation */
 	TAILQ_ENTRY(job) turn; /* in jobs->ready */
+	TAILQ_ENTRY(job) digest;
 };
 
 struct jobs {
 	struct jobs_conf conf;
 	LIST_HEAD(, job) buckets[BUCKETS];
+	struct group *group;
 	TAILQ_HEAD(, job) all;
+	TAILQ_HEAD(, job) digesting;
 	TAILQ_HEAD(, job) ready[SAPI_PRIORITY_MAX + 1]; /* by priority; the longest queued first */
 	size_t count;
 	uint64_t ended[JOB_CANCELED + 1];
@@ -50,7 +56,14 @@ struct jobs {
 /* The job goes on in memory when the store fails; see jobs.h. */
 void jobs_store_failed(const struct job *job, const char *what);
 
+/* Is its content the store's? */
+bool jobs_is_small(const struct job *job);
+
 /* ---- intake.c ---- */
+
+/* The content of a small job, for a start; -ENOENT: the store has none. */
+int jobs_content_load(struct job *job);
+void jobs_digest_end(struct job *job); /* also when there is no digest under way */
 
 void jobs_work_later(struct jobs *jobs);
 /* Digests, and telling that jobs are queued. */

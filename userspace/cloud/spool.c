@@ -20,6 +20,7 @@ struct spool {
 
 struct spool_file {
 	int fd;
+	int light_in; /* the directory in which it is not durable yet; -1: it is */
 	uint64_t size;
 	struct ranges held;
 	struct ranges dirty; /* part of held: written since the last flush */
@@ -98,6 +99,7 @@ static int file_new(int fd, uint64_t size, struct spool_file **out)
 	if (!f)
 		return -ENOMEM;
 	f->fd = fd;
+	f->light_in = -1;
 	f->size = size;
 	ranges_init(&f->held);
 	ranges_init(&f->dirty);
@@ -123,7 +125,7 @@ static int reserve(int fd, uint64_t size)
 	return -ret;
 }
 
-int spool_file_new(struct spool *s, const char *id, uint64_t size, struct spool_file **out)
+static int create(struct spool *s, const char *id, uint64_t size, int flag, struct spool_file **out)
 {
 	int fd, ret;
 
@@ -131,19 +133,48 @@ int spool_file_new(struct spool *s, const char *id, uint64_t size, struct spool_
 		return -EINVAL;
 	if (size > CONTENT_SIZE_MAX)
 		return -EFBIG;
-	fd = openat(s->dir, id, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	fd = openat(s->dir, id, O_RDWR | O_CREAT | flag | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
 	ret = reserve(fd, size);
-	if (!ret && (fsync(fd) || fsync(s->dir)))
-		ret = -errno;
 	if (!ret)
 		ret = file_new(fd, size, out);
 	if (ret) {
 		close(fd);
 		unlinkat(s->dir, id, 0);
+		return ret;
+	}
+	(*out)->light_in = s->dir;
+	return 0;
+}
+
+/* Its blocks and its name. */
+static int file_settle(struct spool_file *f)
+{
+	if (f->light_in >= 0 && (fsync(f->fd) || fsync(f->light_in)))
+		return -errno;
+	f->light_in = -1;
+	return 0;
+}
+
+int spool_file_new(struct spool *s, const char *id, uint64_t size, struct spool_file **out)
+{
+	int ret = create(s, id, size, O_EXCL, out);
+
+	if (ret)
+		return ret;
+	ret = file_settle(*out);
+	if (ret) {
+		spool_file_close(*out);
+		*out = NULL;
+		unlinkat(s->dir, id, 0);
 	}
 	return ret;
+}
+
+int spool_file_light(struct spool *s, const char *id, uint64_t size, struct spool_file **out)
+{
+	return create(s, id, size, O_TRUNC, out);
 }
 
 int spool_file_open(struct spool *s, const char *id, uint64_t size, const struct ranges *held,
@@ -278,8 +309,10 @@ int spool_flush(struct spool_file *f)
 
 	if (!f->dirty.n)
 		return 0;
-	if (fdatasync(f->fd)) {
+	ret = file_settle(f);
+	if (!ret && fdatasync(f->fd))
 		ret = -errno;
+	if (ret) {
 		forget_dirty(f);
 		return ret;
 	}

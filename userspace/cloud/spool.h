@@ -42,6 +42,11 @@ int spool_open_read(struct spool *s, const char *id, int *fd);
  */
 int spool_file_new(struct spool *s, const char *id, uint64_t size, struct spool_file **out);
 /*
+ * The same, but durable after the first spool_flush() only: for content that the caller keeps elsewhere
+ * as long as it does not flush. A file that is there from before is replaced.
+ */
+int spool_file_light(struct spool *s, const char *id, uint64_t size, struct spool_file **out);
+/*
  * Open an existing one of which @held is durable (empty: nothing). -ENOENT, -EINVAL: shorter than
  * @size.
  */
