@@ -484,6 +484,7 @@ void delivery_stop_asking(struct delivery *d)
 
 static void on_device(const struct sapi_device *dev, int err, const char *why, void *arg)
 {
+	const struct sapi_service *service;
 	struct delivery *d = arg;
 	char text[SAPI_TEXT_LEN];
 
@@ -493,14 +494,19 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 				    err == -ENOENT ? "unknown-device" : "no-manager", why);
 		return;
 	}
-	d->dev = *dev;
-	d->service = delivery_service(&d->dev, job_row(d->job)->kind);
-	if (!d->service) {
+	d->service = NULL;
+	service = delivery_service(dev, job_row(d->job)->kind);
+	if (!service) {
 		snprintf(text, sizeof(text), "the registry lists no service of %s for a %s job",
 			 dev->code, job_kind_str(job_row(d->job)->kind));
 		delivery_try_failed(d, true, "unsupported-kind", text);
 		return;
 	}
+	memcpy(d->dev.gateway, dev->gateway, sizeof(d->dev.gateway));
+	d->dev.address = dev->address;
+	d->dev.connectable = dev->connectable;
+	d->dev.service = *service;
+	d->service = &d->dev.service;
 	if (!delivery_is_agent(d))
 		recall_put(d);
 	if (direct_start(d)) {

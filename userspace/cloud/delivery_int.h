@@ -68,8 +68,13 @@ struct delivery {
 	struct cloud *cloud;
 	struct job *job;
 	enum step step;
-	struct sapi_device dev;
-	const struct sapi_service *service; /* of dev */
+	struct { /* of the registry's entry, which is far larger: what a try needs */
+		char gateway[NAME_LEN];
+		struct shunt_addr address;
+		bool connectable;
+		struct sapi_service service;
+	} dev;
+	const struct sapi_service *service; /* dev.service; NULL before the first answer */
 	struct sapi_device_job device_job;
 	struct transfer *transfer;
 	uint64_t resent; /* of the job, before this delivery */

@@ -134,6 +134,10 @@ static void pass_on(struct path *p)
 
 	p->n_told--;
 	memmove(p->told, p->told + 1, p->n_told * sizeof(*p->told));
+	if (!p->n_told) {
+		free(p->told);
+		p->told = NULL;
+	}
 	if (p->n_told || p->failed || p->draining)
 		loop_defer_call(p->later);
 	if (ev.state != JOB_SUSPENDED || !p->resumed)
@@ -444,7 +448,7 @@ static void on_introduced(const struct h2_reply *reply, void *arg)
 static int on_line(const char *line, size_t len, void *arg)
 {
 	struct path *p = arg;
-	struct sapi_state_event ev;
+	struct sapi_state_event ev, *told;
 	int ret;
 
 	ret = sapi_state_event_decode(line, len, &ev, NULL);
@@ -461,6 +465,10 @@ static int on_line(const char *line, size_t len, void *arg)
 	memcpy(p->heard_why, ev.reason, sizeof(p->heard_why));
 	if (p->n_told == TOLD_MAX)
 		return -SHUNT_EPROTO; /* no job has that many states */
+	told = realloc(p->told, (p->n_told + 1) * sizeof(*told));
+	if (!told)
+		return -ENOMEM;
+	p->told = told;
 	if (job_state_final(ev.state))
 		p->ended = true;
 	p->told[p->n_told++] = ev;
@@ -657,7 +665,7 @@ static int introduce(struct path *p)
 int path_new(const struct path_conf *conf, const struct path_ops *ops, void *arg, struct path **out)
 {
 	struct path *p = calloc(1, sizeof(*p));
-	int ret = -ENOMEM;
+	int ret;
 
 	if (!p)
 		return -ENOMEM;
@@ -678,9 +686,7 @@ int path_new(const struct path_conf *conf, const struct path_ops *ops, void *arg
 		.write_arg = conf->write_arg,
 	};
 	window_init(&p->window, conf->segment, PATH_WINDOW_MAX);
-	p->told = calloc(TOLD_MAX, sizeof(*p->told));
-	if (p->told)
-		ret = loop_defer_new(conf->loop, on_later, p, &p->later);
+	ret = loop_defer_new(conf->loop, on_later, p, &p->later);
 	if (!ret)
 		ret = introduce(p);
 	if (ret) {
