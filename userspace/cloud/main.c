@@ -7,6 +7,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/opts.h"
+#include "lib/peer.h"
 #include "lib/proc.h"
 #include "lib/tls.h"
 
@@ -27,12 +28,23 @@ static void on_reload(void *arg)
 	cloud_reload(arg);
 }
 
+/* Each unfinished job has its content's file open, each connection its socket. */
+static void allow_files(const struct cloud_conf *conf)
+{
+	uint64_t need = conf->max_jobs + PEER_MAX_CONNS, have = proc_open_files();
+
+	if (have < need)
+		log_warn("cloud: -: only %llu files may be open; %llu are needed for max-jobs = %u",
+			 (unsigned long long)have, (unsigned long long)need, conf->max_jobs);
+}
+
 static int run(struct cloud *c)
 {
 	struct err e = { 0 };
 	int status = EXIT_RUNTIME;
 
 	log_init(about.name, (enum log_level)c->conf->log_level, LOG_TARGET_STDERR);
+	allow_files(c->conf);
 	if (loop_new(&c->loop)) {
 		log_err("cloud: -: start: no event loop");
 	} else if (cloud_start(c, &e) || loop_on_stop(c->loop, on_stop, on_reload, c)) {

@@ -27,4 +27,9 @@ int proc_notify(const char *state);
  */
 int proc_drop(const char *user, uint64_t keep, struct err *e);
 
+/* Allow this process as many open files as it may allow itself: the usual limit of 1024 is there for
+ * programs that use select(2). Returns how many that is.
+ */
+uint64_t proc_open_files(void);
+
 #endif

@@ -41,6 +41,7 @@ static int run(const struct manager_conf *conf)
 	int status = EXIT_RUNTIME;
 
 	log_init(manager_about.name, (enum log_level)conf->log_level, LOG_TARGET_STDERR);
+	proc_open_files(); /* max-connections may be as many */
 	if (loop_new(&p.loop) < 0 || manager_new(p.loop, conf, &p.manager, &e) < 0) {
 		log_err("manager: start: %s", err_text(&e));
 		goto out;

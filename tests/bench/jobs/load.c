@@ -57,7 +57,8 @@ static struct {
 	const char *ca, *cert, *key, *cloud, *stores;
 	unsigned int jobs, conns, window, devices, size, first_number;
 	bool priorities; /* of all kinds, else the default */
-	bool hold; /* accept only, do not upload: they wait */
+	bool print; /* print jobs, else store jobs */
+	bool hold; /* leave them when their content is there */
 } opt = { .jobs = 1000, .conns = 8, .window = 200, .devices = 1, .size = 4096 };
 
 static struct loop *loop;
@@ -201,10 +202,14 @@ static void on_uploaded(const struct h2_reply *reply, void *arg)
 {
 	struct task *t = arg;
 
-	if (reply->err || reply->status != 200)
+	if (reply->err || reply->status != 200) {
 		task_end(t, reply->err ? reply->why : (const char *)reply->body);
-	else
+	} else if (opt.hold) {
+		t->completed = true;
+		task_end(t, NULL);
+	} else {
 		follow(t);
+	}
 }
 
 static void upload(struct task *t)
@@ -264,18 +269,13 @@ static void on_submitted(const struct h2_reply *reply, void *arg)
 	memcpy(t->id, job.id, ID_LEN);
 	remember(t);
 	sapi_job_fini(&job);
-	if (opt.hold) {
-		t->completed = true;
-		task_end(t, NULL);
-	} else {
-		upload(t);
-	}
+	upload(t);
 }
 
 static void task_start(struct task *t)
 {
 	struct sapi_job_submit submit = {
-		.kind = JOB_STORE,
+		.kind = opt.print ? JOB_PRINT : JOB_STORE,
 		.size = opt.size,
 		.priority = opt.priorities ? t->priority : SAPI_PRIORITY_UNSET,
 	};
@@ -539,21 +539,14 @@ static void dial_all(struct tls_ctx *tls)
 }
 
 static const struct option options[] = {
-	{ "ca", required_argument, NULL, 'a' },
-	{ "cert", required_argument, NULL, 'c' },
-	{ "key", required_argument, NULL, 'k' },
-	{ "cloud", required_argument, NULL, 'u' },
-	{ "stores", required_argument, NULL, 's' },
-	{ "jobs", required_argument, NULL, 'j' },
-	{ "conns", required_argument, NULL, 'C' },
-	{ "window", required_argument, NULL, 'w' },
-	{ "devices", required_argument, NULL, 'd' },
-	{ "size", required_argument, NULL, 'z' },
-	{ "first", required_argument, NULL, 'f' },
-	{ "priorities", no_argument, NULL, 'p' },
-	{ "hold", no_argument, NULL, 'H' },
-	{ "procs", required_argument, NULL, 'P' },
-	{ NULL, 0, NULL, 0 },
+	{ "ca", required_argument, NULL, 'a' },	     { "cert", required_argument, NULL, 'c' },
+	{ "key", required_argument, NULL, 'k' },     { "cloud", required_argument, NULL, 'u' },
+	{ "stores", required_argument, NULL, 's' },  { "jobs", required_argument, NULL, 'j' },
+	{ "conns", required_argument, NULL, 'C' },   { "window", required_argument, NULL, 'w' },
+	{ "devices", required_argument, NULL, 'd' }, { "size", required_argument, NULL, 'z' },
+	{ "first", required_argument, NULL, 'f' },   { "priorities", no_argument, NULL, 'p' },
+	{ "hold", no_argument, NULL, 'H' },	     { "print", no_argument, NULL, 'r' },
+	{ "procs", required_argument, NULL, 'P' },   { NULL, 0, NULL, 0 },
 };
 
 static unsigned int number(const char *text, unsigned int max)
@@ -606,6 +599,9 @@ static void read_options(int argc, char **argv)
 			break;
 		case 'p':
 			opt.priorities = true;
+			break;
+		case 'r':
+			opt.print = true;
 			break;
 		case 'H':
 			opt.hold = true;
