@@ -15,8 +15,9 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/shunt
 lock = mkdir -p build && flock build/.$(1).lock
 vm = scripts/vm --results build/results/$(1)
 
-.PHONY: all help kmod kmod-uml userspace unit fuzz fuzz-replay demo check selftest e2e chaos lint format \
-	vm-test vm-shell install clean distclean setup-build setup-demo setup-check
+.PHONY: all help kmod kmod-uml userspace unit fuzz fuzz-replay bench-jobs demo check selftest e2e chaos \
+	lint format vm-test vm-shell install clean distclean setup-bench-jobs setup-build setup-demo \
+	setup-check
 .DEFAULT_GOAL := all
 
 all: kmod userspace ## module for both kernels, and the programs
@@ -60,6 +61,10 @@ e2e: setup-check kmod kmod-uml userspace ## the demo's scenario and the others, 
 chaos: setup-check kmod-uml userspace ## faults at every stage of a job (CASES="kill-cloud direct nat-port/tunnel", SEED=n repeats a run)
 	@CASES="$(CASES)" SEED="$(SEED)" tests/run chaos
 
+bench-jobs: setup-bench-jobs ## how many small jobs one cloud takes, what they cost, overload (on loopback, some 40 s)
+	@$(call lock,userspace) $(MAKE) -C userspace bench
+	@tests/bench/jobs/run throughput overload refusal memory
+
 vm-test: selftest e2e ## everything that runs in the virtual machine
 
 vm-shell: setup-demo ## a shell in the virtual machine
@@ -68,7 +73,7 @@ vm-shell: setup-demo ## a shell in the virtual machine
 format: ## clang-format over userspace/ and tests/
 	@find userspace tests -name '*.[ch]' -exec clang-format -i {} +
 
-setup-build setup-demo setup-check: setup-%:
+setup-bench-jobs setup-build setup-demo setup-check: setup-%:
 	@$(call lock,setup) scripts/setup $*
 
 install: userspace ## programs, man pages, units, completion (DESTDIR, PREFIX, SYSCONFDIR)
