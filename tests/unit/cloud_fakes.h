@@ -73,6 +73,7 @@ struct world {
 	uint64_t arrived, duplicates; /* content bytes */
 	bool known;
 	enum job_state job_state;
+	int introductions; /* PUTs of the job */
 	struct h2_req *followers[8];
 	unsigned int cancels;
 	unsigned int suspends, resumes;
@@ -372,6 +373,7 @@ static void agent_put(struct h2_req *req, void *arg)
 	}
 	assert_int_equal(job.size, CONTENT);
 	assert_int_equal(job.pull, w->conf.policy.delivery == DELIVERY_PULL);
+	w->introductions++;
 	if (!w->known)
 		w->job_state = JOB_RECEIVING;
 	h2_respond(req, w->known ? 200 : 201, NULL, NULL, 0);

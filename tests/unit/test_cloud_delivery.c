@@ -48,6 +48,7 @@ static void moves_in_the_middle(void **state)
 	assert_int_equal(job.paths[1].kind, PATH_DIRECT);
 	assert_true(job.paths[0].bytes > 0 && job.paths[1].bytes > 0);
 	assert_string_equal(job.paths[0].reason, "moved");
+	assert_int_equal(w->introductions, 1); /* known, so content goes out at once */
 	assert_true(timeline_has(&job, "decision", "tunnels-high"));
 	assert_true(timeline_has(&job, "path-draining", "moved"));
 	KIT_UNTIL(w->loop, !w->direct); /* nobody needs the connection: 7H was the last word */

@@ -597,6 +597,13 @@ static void on_path_state(struct path *p, enum job_state state, const char *reas
 	}
 }
 
+/* Through the tunnel, and in a way that a second path can simply take part in. */
+static bool is_sending(const struct delivery *d)
+{
+	return leg_sends(&d->via_tunnel) && d->move.hold == HOLD_NONE && !d->device_job.pull &&
+	       job_row(d->job)->state == JOB_RUNNING && !transfer_unsure(d->transfer);
+}
+
 int leg_open(struct leg *leg, struct delivery *d, struct h2 *h2, enum path_kind kind, int idx)
 {
 	static const struct path_ops ops = {
@@ -623,6 +630,8 @@ int leg_open(struct leg *leg, struct delivery *d, struct h2 *h2, enum path_kind 
 
 	if (outward_is(d))
 		outward_path(d, &conf);
+	else
+		conf.known = kind == PATH_DIRECT && is_sending(d);
 	leg->delivery = d;
 	leg->idx = idx;
 	return path_new(&conf, &ops, leg, &leg->path);

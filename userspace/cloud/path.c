@@ -41,6 +41,7 @@ struct path {
 	void (*on_cancelled)(int err, void *arg);
 	void *cancel_arg;
 	struct loop_defer *later; /* on_drained, on_failed */
+	bool starting; /* known: active from the loop's next pass on */
 	bool failed, fatal;
 	char code[SAPI_REASON_LEN];
 	char text[SAPI_TEXT_LEN];
@@ -144,6 +145,8 @@ static void pass_on(struct path *p)
 		p->ops.on_state(p, ev.state, ev.reason, p->arg);
 }
 
+static void activate(struct path *p);
+
 static void on_later(void *arg)
 {
 	struct path *p = arg;
@@ -155,6 +158,9 @@ static void on_later(void *arg)
 		p->ops.on_offer(p, p->offer_size, p->offer_sha256, p->arg);
 	} else if (p->n_told) {
 		pass_on(p);
+	} else if (p->starting && !p->failed) {
+		p->starting = false;
+		activate(p);
 	} else if (p->failed) {
 		stop(p);
 		/* Copies, since the path may be freed by whoever reads them. */
@@ -687,7 +693,10 @@ int path_new(const struct path_conf *conf, const struct path_ops *ops, void *arg
 	};
 	window_init(&p->window, conf->segment, PATH_WINDOW_MAX);
 	ret = loop_defer_new(conf->loop, on_later, p, &p->later);
-	if (!ret)
+	p->starting = conf->known;
+	if (!ret && conf->known)
+		loop_defer_call(p->later);
+	else if (!ret)
 		ret = introduce(p);
 	if (ret) {
 		path_free(p);
