@@ -30,6 +30,29 @@ static void ordinary_client(void **state)
 	assert_int_equal(w->err, 0);
 }
 
+static void early_sessions_take_requests_and_learn_of_refusals(void **state)
+{
+	struct world *w = *state;
+	struct peer_dial_conf conf = dial_conf(w, w->terminal, false);
+	struct answer a;
+
+	conf.early = true;
+	dial(w, &conf);
+	assert_non_null(w->dialled);
+	a = ask(w, w->dialled, "/v1/whoami");
+	assert_int_equal(a.status, 200);
+	h2_close(w->dialled);
+	KIT_UNTIL(w->loop, !w->dialled);
+	/* We know the peer, and have its session, before it has judged us. */
+	conf = dial_conf(w, w->gateway, false);
+	conf.early = true;
+	dial(w, &conf);
+	assert_non_null(w->dialled);
+	KIT_UNTIL(w->loop, !w->dialled && w->refused == 1);
+	assert_true(w->err < 0);
+	assert_why(w->refused_why, "gateway 'gw1'");
+}
+
 static void reverse_roles(void **state)
 {
 	struct world *w = *state;
@@ -346,11 +369,18 @@ static void listener_drains(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(ordinary_client),		TEST(reverse_roles),
-		TEST(refusals_are_precise),	TEST(nobody_there),
-		TEST(handshake_has_a_deadline), TEST(connections_are_limited),
-		TEST(handshakes_make_room),	cmocka_unit_test(host_of_a_remote),
-		TEST(listen_mistakes),		TEST(big_content_over_a_reverse_connection),
+		TEST(ordinary_client),
+		TEST(early_sessions_take_requests_and_learn_of_refusals),
+		TEST(ordinary_client),
+		TEST(reverse_roles),
+		TEST(refusals_are_precise),
+		TEST(nobody_there),
+		TEST(handshake_has_a_deadline),
+		TEST(connections_are_limited),
+		TEST(handshakes_make_room),
+		cmocka_unit_test(host_of_a_remote),
+		TEST(listen_mistakes),
+		TEST(big_content_over_a_reverse_connection),
 		TEST(listener_drains),
 	};
 

@@ -168,6 +168,7 @@ static void agent_dial(struct delivery *d)
 		.tls = d->cloud->tls,
 		.roles = ROLE_BIT(ROLE_DEVICE),
 		.name = job_row(d->job)->device,
+		.early = true,
 	};
 
 	d->step = STEP_AGENT;

@@ -93,6 +93,10 @@ struct peer_dial_conf {
 	struct h2_conf h2;
 	uint32_t connect_ms; /* TCP (all addresses of a name together); PEER_CONNECT_MS */
 	uint32_t handshake_ms; /* TLS; PEER_HANDSHAKE_MS */
+	/* Hand out the session when the peer is verified and not only when it has accepted us, too: a
+	 * round trip earlier. Should it refuse us, the session ends with that.
+	 */
+	bool early;
 };
 
 /* Connect once. @done is called exactly once, never from within peer_dial(), with a session and err 0,

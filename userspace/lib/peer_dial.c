@@ -179,7 +179,10 @@ static void start_session(struct peer_dial *dial)
 		return;
 	}
 	dial->state = DIAL_SETTINGS;
-	h2_on_ready(dial->h2, on_session_ready, dial);
+	if (dial->conf.early)
+		on_session_ready(dial->h2, dial);
+	else
+		h2_on_ready(dial->h2, on_session_ready, dial);
 }
 
 /* ---- TLS ---- */
