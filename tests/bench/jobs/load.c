@@ -43,6 +43,7 @@ struct task {
 	bool accepted, completed;
 	uint64_t submitted, accept, first, done; /* ns, monotonic; 0: not yet */
 	int64_t queued, started; /* wall ms, from the timeline */
+	int64_t first_wall; /* the same moment as first */
 	struct buf lines;
 	struct h2_call *events;
 	struct loop_timer *retry;
@@ -54,7 +55,7 @@ struct conn {
 };
 
 static struct {
-	const char *ca, *cert, *key, *cloud, *stores;
+	const char *ca, *cert, *key, *cloud, *stores, *prefix;
 	unsigned int jobs, conns, window, devices, size, first_number;
 	bool priorities; /* of all kinds, else the default */
 	bool print; /* print jobs, else store jobs */
@@ -103,6 +104,16 @@ static void fill(const struct task *t, char *out)
 	memcpy(out, head, strlen(head) < opt.size ? strlen(head) : opt.size);
 }
 
+/* dev-000, dev-001, ..., or PREFIX1, PREFIX2, ... */
+static const char *device_name(unsigned int i, char out[NAME_LEN])
+{
+	if (opt.prefix)
+		snprintf(out, NAME_LEN, "%s%u", opt.prefix, i + 1);
+	else
+		snprintf(out, NAME_LEN, "dev-%03u", i);
+	return out;
+}
+
 static unsigned int device_of(const struct task *t)
 {
 	return t->n % opt.devices;
@@ -110,11 +121,12 @@ static unsigned int device_of(const struct task *t)
 
 static bool is_intact(const struct task *t)
 {
-	char path[4096], want[SIZE_MAX_OCTETS], got[SIZE_MAX_OCTETS + 1];
+	char path[4096], name[NAME_LEN], want[SIZE_MAX_OCTETS], got[SIZE_MAX_OCTETS + 1];
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/dev-%03u/store/job-%u", opt.stores, device_of(t), t->n);
+	snprintf(path, sizeof(path), "%s/%s/store/job-%u", opt.stores,
+		 device_name(device_of(t), name), t->n);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
@@ -288,7 +300,7 @@ static void task_start(struct task *t)
 	};
 	struct buf body = BUF_INIT;
 
-	snprintf(submit.device, sizeof(submit.device), "dev-%03u", device_of(t));
+	device_name(device_of(t), submit.device);
 	snprintf(submit.name, sizeof(submit.name), "job-%u", t->n);
 	snprintf(submit.media_type, sizeof(submit.media_type), "application/octet-stream");
 	if (sapi_job_submit_encode(&submit, &body))
@@ -352,8 +364,10 @@ static void on_watch(unsigned int events, void *arg)
 			if (ev->len < prefix + ID_LEN || strncmp(ev->name, ".shunt-", prefix))
 				continue;
 			t = find(ev->name + prefix);
-			if (t)
+			if (t) {
 				t->first = clock_mono_ns();
+				t->first_wall = clock_wall_ms();
+			}
 		}
 	}
 }
@@ -361,14 +375,14 @@ static void on_watch(unsigned int events, void *arg)
 static void watch_stores(void)
 {
 	struct loop_io *io;
-	char path[4096];
+	char path[4096], name[NAME_LEN];
 	unsigned int i;
 
 	watch_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (watch_fd < 0)
 		die("inotify: %s", strerror(errno));
 	for (i = 0; i < opt.devices; i++) {
-		snprintf(path, sizeof(path), "%s/dev-%03u/store", opt.stores, i);
+		snprintf(path, sizeof(path), "%s/%s/store", opt.stores, device_name(i, name));
 		if (inotify_add_watch(watch_fd, path, IN_MODIFY) < 0)
 			die("%s: %s", path, strerror(errno));
 	}
@@ -432,6 +446,20 @@ static void print_latency(const char *name, size_t member)
 	stats_fini(&s);
 }
 
+/* The cloud's part of it; the clock is one as long as cloud and devices share a machine. */
+static void print_queued_to_first(void)
+{
+	struct stats s;
+	unsigned int i;
+
+	stats_init(&s, opt.jobs);
+	for (i = 0; i < opt.jobs; i++)
+		if (tasks[i].queued && tasks[i].first_wall >= tasks[i].queued)
+			stats_add(&s, (double)(tasks[i].first_wall - tasks[i].queued));
+	stats_print(&s, stdout, "queued_to_first_byte_ms");
+	stats_fini(&s);
+}
+
 static unsigned int broken_files(void)
 {
 	unsigned int i, n = 0;
@@ -460,6 +488,8 @@ static int report(uint64_t begin, uint64_t end)
 	print_latency("accepted_ms", offsetof(struct task, accept));
 	if (opt.stores && !opt.hold)
 		print_latency("first_byte_ms", offsetof(struct task, first));
+	if (opt.stores && !opt.hold)
+		print_queued_to_first();
 	if (!opt.hold)
 		print_latency("completed_ms", offsetof(struct task, done));
 	if (opt.priorities)
@@ -539,14 +569,23 @@ static void dial_all(struct tls_ctx *tls)
 }
 
 static const struct option options[] = {
-	{ "ca", required_argument, NULL, 'a' },	     { "cert", required_argument, NULL, 'c' },
-	{ "key", required_argument, NULL, 'k' },     { "cloud", required_argument, NULL, 'u' },
-	{ "stores", required_argument, NULL, 's' },  { "jobs", required_argument, NULL, 'j' },
-	{ "conns", required_argument, NULL, 'C' },   { "window", required_argument, NULL, 'w' },
-	{ "devices", required_argument, NULL, 'd' }, { "size", required_argument, NULL, 'z' },
-	{ "first", required_argument, NULL, 'f' },   { "priorities", no_argument, NULL, 'p' },
-	{ "hold", no_argument, NULL, 'H' },	     { "print", no_argument, NULL, 'r' },
-	{ "procs", required_argument, NULL, 'P' },   { NULL, 0, NULL, 0 },
+	{ "ca", required_argument, NULL, 'a' },
+	{ "cert", required_argument, NULL, 'c' },
+	{ "key", required_argument, NULL, 'k' },
+	{ "cloud", required_argument, NULL, 'u' },
+	{ "stores", required_argument, NULL, 's' },
+	{ "jobs", required_argument, NULL, 'j' },
+	{ "conns", required_argument, NULL, 'C' },
+	{ "window", required_argument, NULL, 'w' },
+	{ "devices", required_argument, NULL, 'd' },
+	{ "size", required_argument, NULL, 'z' },
+	{ "first", required_argument, NULL, 'f' },
+	{ "priorities", no_argument, NULL, 'p' },
+	{ "hold", no_argument, NULL, 'H' },
+	{ "print", no_argument, NULL, 'r' },
+	{ "prefix", required_argument, NULL, 'x' },
+	{ "procs", required_argument, NULL, 'P' },
+	{ NULL, 0, NULL, 0 },
 };
 
 static unsigned int number(const char *text, unsigned int max)
@@ -599,6 +638,9 @@ static void read_options(int argc, char **argv)
 			break;
 		case 'p':
 			opt.priorities = true;
+			break;
+		case 'x':
+			opt.prefix = optarg;
 			break;
 		case 'r':
 			opt.print = true;
