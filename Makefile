@@ -15,7 +15,7 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/shunt
 lock = mkdir -p build && flock build/.$(1).lock
 vm = scripts/vm --results build/results/$(1)
 
-.PHONY: all help kmod kmod-uml userspace unit fuzz fuzz-replay bench-jobs demo check selftest e2e chaos \
+.PHONY: all help kmod kmod-uml userspace unit fuzz fuzz-replay bench-jobs bench-jobs-vm demo check selftest e2e chaos \
 	lint format vm-test vm-shell install clean distclean setup-bench-jobs setup-build setup-demo \
 	setup-check
 .DEFAULT_GOAL := all
@@ -61,9 +61,13 @@ e2e: setup-check kmod kmod-uml userspace ## the demo's scenario and the others, 
 chaos: setup-check kmod-uml userspace ## faults at every stage of a job (CASES="kill-cloud direct nat-port/tunnel", SEED=n repeats a run)
 	@CASES="$(CASES)" SEED="$(SEED)" tests/run chaos
 
-bench-jobs: setup-bench-jobs ## how many small jobs one cloud takes, what they cost, overload (on loopback, some 40 s)
+bench-jobs: setup-bench-jobs ## small jobs per second, memory, overload: one cloud on loopback, some 60 s
 	@$(call lock,userspace) $(MAKE) -C userspace bench
 	@tests/bench/jobs/run throughput overload refusal memory
+
+bench-jobs-vm: kmod-uml ## round trips of a job, and overload behind one gateway: in User-mode Linux
+	@$(call lock,userspace) $(MAKE) -C userspace bench
+	@$(call vm,bench-jobs) --kernel uml -- tests/bench/jobs/vm/run
 
 vm-test: selftest e2e ## everything that runs in the virtual machine
 
