@@ -63,7 +63,7 @@ chaos: setup-check kmod-uml userspace ## faults at every stage of a job (CASES="
 
 bench-jobs: setup-bench-jobs ## small jobs per second, memory, overload: one cloud on loopback, some 60 s
 	@$(call lock,userspace) $(MAKE) -C userspace bench
-	@tests/bench/jobs/run throughput overload refusal memory
+	@tests/bench/jobs/run throughput overload refusal crash memory
 
 bench-jobs-vm: kmod-uml ## round trips of a job, and overload behind one gateway: in User-mode Linux
 	@$(call lock,userspace) $(MAKE) -C userspace bench

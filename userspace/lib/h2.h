@@ -7,6 +7,8 @@
  * octets all have caps, in both directions and by flow control, so a slow reader slows its sender
  * down and costs no memory.
  *
+ * While the loop is held (loop.h) sessions read and call back but send nothing.
+ *
  * All callbacks come from the loop, except where a function says that it may call back at once. Any
  * function may be called from any callback; objects stay valid until the callback that announces
  * their end returns.

@@ -55,7 +55,7 @@ struct conn {
 };
 
 static struct {
-	const char *ca, *cert, *key, *cloud, *stores, *prefix;
+	const char *ca, *cert, *key, *cloud, *stores, *prefix, *told;
 	unsigned int jobs, conns, window, devices, size, first_number;
 	bool priorities; /* of all kinds, else the default */
 	bool print; /* print jobs, else store jobs */
@@ -86,6 +86,14 @@ static void die(const char *fmt, ...)
 	fputc('\n', stderr);
 	va_end(ap);
 	exit(1);
+}
+
+static FILE *told; /* what the cloud has promised, line by line and at once */
+
+static void promise(const struct task *t, const char *word)
+{
+	if (told && fprintf(told, "%s %s job-%u\n", t->id, word, t->n) < 0)
+		die("%s: %s", opt.told, strerror(errno));
 }
 
 static void task_start(struct task *t);
@@ -164,8 +172,10 @@ static void on_event(struct task *t, const struct sapi_job_event *ev)
 		t->queued = ev->time;
 	else if (!strcmp(ev->event, "running"))
 		t->started = ev->time;
-	else if (!strcmp(ev->event, "completed"))
+	else if (!strcmp(ev->event, "completed") && !t->completed) {
 		t->completed = true;
+		promise(t, "completed");
+	}
 }
 
 static int on_events_data(struct h2_call *call, const void *data, size_t len, void *arg)
@@ -217,9 +227,11 @@ static void on_uploaded(const struct h2_reply *reply, void *arg)
 	if (reply->err || reply->status != 200) {
 		task_end(t, reply->err ? reply->why : (const char *)reply->body);
 	} else if (opt.hold) {
+		promise(t, "uploaded");
 		t->completed = true;
 		task_end(t, NULL);
 	} else {
+		promise(t, "uploaded");
 		follow(t);
 	}
 }
@@ -280,6 +292,7 @@ static void on_submitted(const struct h2_reply *reply, void *arg)
 	t->accepted = true;
 	memcpy(t->id, job.id, ID_LEN);
 	remember(t);
+	promise(t, "accepted");
 	sapi_job_fini(&job);
 	upload(t);
 }
@@ -569,23 +582,15 @@ static void dial_all(struct tls_ctx *tls)
 }
 
 static const struct option options[] = {
-	{ "ca", required_argument, NULL, 'a' },
-	{ "cert", required_argument, NULL, 'c' },
-	{ "key", required_argument, NULL, 'k' },
-	{ "cloud", required_argument, NULL, 'u' },
-	{ "stores", required_argument, NULL, 's' },
-	{ "jobs", required_argument, NULL, 'j' },
-	{ "conns", required_argument, NULL, 'C' },
-	{ "window", required_argument, NULL, 'w' },
-	{ "devices", required_argument, NULL, 'd' },
-	{ "size", required_argument, NULL, 'z' },
-	{ "first", required_argument, NULL, 'f' },
-	{ "priorities", no_argument, NULL, 'p' },
-	{ "hold", no_argument, NULL, 'H' },
-	{ "print", no_argument, NULL, 'r' },
-	{ "prefix", required_argument, NULL, 'x' },
-	{ "procs", required_argument, NULL, 'P' },
-	{ NULL, 0, NULL, 0 },
+	{ "ca", required_argument, NULL, 'a' },	     { "cert", required_argument, NULL, 'c' },
+	{ "key", required_argument, NULL, 'k' },     { "cloud", required_argument, NULL, 'u' },
+	{ "stores", required_argument, NULL, 's' },  { "jobs", required_argument, NULL, 'j' },
+	{ "conns", required_argument, NULL, 'C' },   { "window", required_argument, NULL, 'w' },
+	{ "devices", required_argument, NULL, 'd' }, { "size", required_argument, NULL, 'z' },
+	{ "first", required_argument, NULL, 'f' },   { "priorities", no_argument, NULL, 'p' },
+	{ "hold", no_argument, NULL, 'H' },	     { "print", no_argument, NULL, 'r' },
+	{ "prefix", required_argument, NULL, 'x' },  { "procs", required_argument, NULL, 'P' },
+	{ "told", required_argument, NULL, 't' },    { NULL, 0, NULL, 0 },
 };
 
 static unsigned int number(const char *text, unsigned int max)
@@ -639,6 +644,9 @@ static void read_options(int argc, char **argv)
 		case 'p':
 			opt.priorities = true;
 			break;
+		case 't':
+			opt.told = optarg;
+			break;
 		case 'x':
 			opt.prefix = optarg;
 			break;
@@ -675,6 +683,12 @@ int main(int argc, char **argv)
 		die("out of memory");
 	if (tls_ctx_new(&tls, &files, &e))
 		die("%s", err_text(&e));
+	if (opt.told) {
+		told = fopen(opt.told, "we");
+		if (!told)
+			die("%s: %s", opt.told, strerror(errno));
+		setvbuf(told, NULL, _IOLBF, 0);
+	}
 	make_tasks();
 	if (opt.stores)
 		watch_stores();
