@@ -37,7 +37,7 @@ demo: setup-demo ## a print job crosses the gateway and is moved off its tunnel
 	@$(call vm,demo) -- tests/e2e/run demo
 
 check: setup-check ## every test; the last line counts them
-	@tests/run build lint unit fuzz selftest e2e
+	@tests/run build lint unit fuzz load selftest e2e
 
 lint: setup-check ## checkpatch, sparse, clang-format, shellcheck, includes, netlink spec
 	@tests/run lint
