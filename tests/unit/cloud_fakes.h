@@ -76,6 +76,8 @@ struct world {
 	int introductions; /* PUTs of the job */
 	struct h2_req *followers[8];
 	unsigned int cancels;
+	bool mute_cancel; /* no answer */
+	struct h2_req *canceling; /* the one without answer */
 	unsigned int suspends, resumes;
 	unsigned int refuse_resume; /* number of the one that fails */
 	int refuse_suspend; /* HTTP status, 0: do it */
@@ -500,11 +502,25 @@ static void agent_events(struct h2_req *req, void *arg)
 	agent_say(w, req);
 }
 
+static void canceling_closed(struct h2_req *req, int err, void *arg)
+{
+	struct world *w = arg;
+
+	(void)err;
+	if (w->canceling == req)
+		w->canceling = NULL;
+}
+
 static void agent_delete(struct h2_req *req, void *arg)
 {
 	struct world *w = arg;
 
 	w->cancels++;
+	if (w->mute_cancel) {
+		w->canceling = req;
+		h2_req_on_close(req, canceling_closed, w);
+		return;
+	}
 	h2_respond(req, 204, NULL, NULL, 0);
 }
 

@@ -259,6 +259,74 @@ static void the_tunnel_dies_while_it_is_cut(void **state)
 	sapi_job_fini(&job);
 }
 
+/*
+ * Canceled while the last segments drain: their end, which cuts the tunnel, is not to bring the job back,
+ * and the device hears of it all the same.
+ */
+static void canceled_while_it_is_cut(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->conf.policy.connect_timeout = 100;
+	cut(w, id);
+	w->mute_cancel = true; /* until the drain is over */
+	deliveries_cancel(w->cloud.deliveries, jobs_find(w->cloud.jobs, id), "alice");
+	KIT_UNTIL(w->loop, w->canceling);
+	go_on(w);
+	KIT_UNTIL(w->loop, w->arrived == 2 * SEGMENT);
+	kit_settle(w->loop);
+	assert_int_equal(delivery_of(w, id)->step, STEP_CLOSING);
+	gateway_move_failed(w); /* nobody waits for the device any more */
+	kit_settle(w->loop);
+	assert_true(loop_timer_armed(delivery_of(w, id)->timer));
+	assert_non_null(w->canceling);
+	h2_respond(w->canceling, 204, NULL, NULL, 0);
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_CANCELED);
+	assert_int_equal(w->arrived, 2 * SEGMENT);
+	assert_int_equal(w->opens, 1);
+	assert_false(timeline_has(&job, "retry", NULL));
+	assert_false(timeline_has(&job, "move-failed", NULL));
+	sapi_job_fini(&job);
+}
+
+/* The path's first request may have reached the agent: it is told even so. */
+static void canceled_while_the_path_opens(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	submit(w, id);
+	KIT_UNTIL(w->loop, delivery_of(w, id) && delivery_of(w, id)->via_tunnel.path);
+	assert_int_equal(path_get_state(delivery_of(w, id)->via_tunnel.path), PATH_OPENING);
+	deliveries_cancel(w->cloud.deliveries, jobs_find(w->cloud.jobs, id), "alice");
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_CANCELED);
+	assert_int_equal(w->cancels, 1);
+	assert_int_equal(w->arrived, 0);
+	sapi_job_fini(&job);
+}
+
+/* The agent may answer in the same pass of the loop in which the job is canceled. */
+static void canceled_while_the_agent_is_dialled(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	submit(w, id);
+	KIT_UNTIL(w->loop, delivery_of(w, id) && delivery_of(w, id)->step == STEP_AGENT);
+	deliveries_cancel(w->cloud.deliveries, jobs_find(w->cloud.jobs, id), "alice");
+	assert_null(delivery_of(w, id)->dial);
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_CANCELED);
+	assert_int_equal(w->arrived, 0);
+	sapi_job_fini(&job);
+}
+
 /* Its content path was not even open. */
 static void a_waiting_job_has_nothing_to_drain(void **state)
 {
@@ -575,6 +643,9 @@ int main(void)
 		TEST(nobody_comes_before_the_cut),
 		TEST(the_gateway_says_that_nobody_will_come),
 		TEST(the_tunnel_dies_while_it_is_cut),
+		TEST(canceled_while_it_is_cut),
+		TEST(canceled_while_the_path_opens),
+		TEST(canceled_while_the_agent_is_dialled),
 		TEST(a_waiting_job_has_nothing_to_drain),
 		TEST(the_device_holds_the_job_during_the_move),
 		TEST(a_quick_device_holds_the_job_too),

@@ -95,6 +95,8 @@ static void delivery_wait(struct delivery *d, const char *reason, const char *te
 
 void delivery_event(struct delivery *d, const struct sapi_gateway_event *ev)
 {
+	if (d->step == STEP_CLOSING)
+		return; /* nothing is left to decide */
 	if (ev->event == SAPI_GW_MOVE_FAILED) {
 		job_event(d->job, "move-failed", PATH_TUNNEL, "connect-failed", "%s", ev->text);
 		move_failed(d, "connect-failed", ev->text);

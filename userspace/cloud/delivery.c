@@ -723,20 +723,26 @@ static void on_cancelled(int err, void *arg)
 
 void delivery_cancel(struct delivery *d)
 {
-	struct leg *leg = leg_sends(&d->via_direct) ? &d->via_direct : &d->via_tunnel;
+	struct leg *leg = &d->via_tunnel;
 
+	/* One that is opening will do: its first request may have reached the agent. */
+	if (leg_sends(&d->via_direct) || !leg->path)
+		leg = &d->via_direct;
 	d->step = STEP_CLOSING;
 	delivery_park(d, false);
 	delivery_stop_asking(d);
 	loop_timer_set(d->timer, DELIVERY_CANCEL_MS);
-	if (leg == &d->via_direct)
+	if (leg == &d->via_direct && leg->path)
 		delivery_tunnel_shut(d, "canceled");
-	if (leg_sends(leg))
+	if (leg->path) {
 		path_cancel_job(leg->path, on_cancelled, d);
-	else if (d->put)
+	} else if (d->put) {
 		webdav_put_abort(d->put);
-	else
+	} else {
+		/* At once: a tunnel or an agent that answers now would bring the job back. */
+		stop_all(d, "canceled", "");
 		loop_timer_set(d->timer, 0);
+	}
 }
 
 void delivery_hurry(struct delivery *d)

@@ -444,6 +444,8 @@ static void on_path_progress(struct path *p, void *arg)
 	(void)p;
 	leg_take_bytes(leg);
 	delivery_note_progress(d);
+	if (d->step == STEP_CLOSING)
+		return;
 	hold_advance(d);
 	end_if_acknowledged(d);
 	if (outward_is(d))
@@ -456,6 +458,8 @@ static void on_path_drained(struct path *p, void *arg)
 	struct delivery *d = leg->delivery;
 
 	(void)p;
+	if (d->step == STEP_CLOSING)
+		return; /* the device may be hearing of the cancellation by it */
 	if (d->via_direct.path || !does_without_tunnel(d)) {
 		delivery_tunnel_shut(d, "moved");
 		return;
