@@ -83,6 +83,8 @@ struct world {
 	int refuse_suspend; /* HTTP status, 0: do it */
 	bool suspend_in_vain;
 	const struct h2 *resumed_on;
+	bool mute_resume; /* no answer */
+	struct h2_req *resuming; /* the one without answer */
 	unsigned int asked; /* to connect (7G), through a tunnel */
 	int refuse_connect; /* HTTP status, 0: do it */
 	bool mute_connect; /* no answer, and no connection either */
@@ -545,6 +547,10 @@ static void agent_resume(struct h2_req *req, void *arg)
 
 	w->resumes++;
 	w->resumed_on = h2_req_session(req);
+	if (w->mute_resume) {
+		w->resuming = req;
+		return;
+	}
 	if (w->refuse_resume == w->resumes) {
 		h2_problem(req, 500, "internal", "the disk is full");
 		return;

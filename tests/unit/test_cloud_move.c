@@ -414,6 +414,34 @@ static void a_quick_device_holds_the_job_too(void **state)
 	sapi_job_fini(&job);
 }
 
+/* It is being resumed from an earlier suspension when it is to be suspended for the move. */
+static void suspended_while_it_is_resumed(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->suspend = true;
+	w->mute_resume = true;
+	start(w, id);
+	agent_becomes(w, JOB_SUSPENDED);
+	KIT_UNTIL(w->loop, w->resuming);
+	w->job_state = JOB_RECEIVING;
+	gateway_decides(w, SAPI_GW_MOVE, "tunnel-limit");
+	KIT_UNTIL(w->loop, delivery_of(w, id)->move.hold == HOLD_QUIET);
+	agent_release(w);
+	KIT_UNTIL(w->loop, delivery_of(w, id)->move.hold == HOLD_ASKED);
+	w->mute_resume = false;
+	h2_respond(w->resuming, 204, NULL, NULL, 0);
+	KIT_UNTIL(w->loop, w->suspends == 1 && delivery_of(w, id)->move.hold == HOLD_HELD);
+	w->hold = false;
+	agent_connect(w);
+	await_end(w, id, &job);
+	assert_delivered_once(w, &job);
+	assert_int_equal(w->resumes, 2);
+	sapi_job_fini(&job);
+}
+
 static void a_failed_move_resumes_in_the_tunnel(void **state)
 {
 	struct world *w = *state;
@@ -649,6 +677,7 @@ int main(void)
 		TEST(a_waiting_job_has_nothing_to_drain),
 		TEST(the_device_holds_the_job_during_the_move),
 		TEST(a_quick_device_holds_the_job_too),
+		TEST(suspended_while_it_is_resumed),
 		TEST(a_failed_move_resumes_in_the_tunnel),
 		TEST(a_move_that_nobody_ends_resumes_in_the_tunnel),
 		TEST(called_off_before_the_job_is_held),

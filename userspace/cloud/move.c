@@ -157,6 +157,7 @@ static void hold_advance(struct delivery *d)
 
 static void hold_begin(struct delivery *d)
 {
+	d->move.called_off = false;
 	d->move.hold = HOLD_QUIET;
 	transfer_hold(d->transfer, true);
 	hold_advance(d);

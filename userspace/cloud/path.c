@@ -36,7 +36,8 @@ struct path {
 	struct h2_call *call; /* PUT or GET of the job */
 	struct h2_call *events;
 	struct ndjson lines;
-	struct h2_call *control; /* suspend or resume */
+	struct h2_call *control; /* suspend, resume or done */
+	void (*next)(struct path *p); /* of them, asked for while another is under way */
 	struct h2_call *cancel;
 	void (*on_cancelled)(int err, void *arg);
 	void *cancel_arg;
@@ -550,13 +551,24 @@ static int control(struct path *p, const char *verb,
 	return h2_fetch(p->conf.h2, &req, done, p, &p->control);
 }
 
+/* What had to wait for @p's last word. */
+static void control_ended(struct path *p)
+{
+	void (*next)(struct path * p) = p->next;
+
+	p->control = NULL;
+	p->next = NULL;
+	if (next)
+		next(p);
+}
+
 static void on_suspend(const struct h2_reply *reply, void *arg)
 {
 	struct path *p = arg;
 	struct problem problem;
 	int ret = problem_of_reply(reply, path_kind_str(p->conf.kind), &problem);
 
-	p->control = NULL;
+	control_ended(p);
 	/* The answer may be lost, and the event stream have told nevertheless. */
 	if (p->heard == JOB_SUSPENDED)
 		ret = 0;
@@ -567,8 +579,12 @@ static void on_suspend(const struct h2_reply *reply, void *arg)
 
 void path_suspend(struct path *p)
 {
-	int ret = p->failed || p->control ? 0 : control(p, "suspend", on_suspend);
+	int ret = 0;
 
+	if (p->control)
+		p->next = path_suspend;
+	else if (!p->failed)
+		ret = control(p, "suspend", on_suspend);
 	if (ret)
 		fail(p, false, "no-answer", shunt_strerror(ret));
 }
@@ -578,7 +594,7 @@ static void on_resume(const struct h2_reply *reply, void *arg)
 	struct path *p = arg;
 	struct problem problem;
 
-	p->control = NULL;
+	control_ended(p);
 	/* One that is over is nothing to go on with; the event stream tells. */
 	if (problem_of_reply(reply, path_kind_str(p->conf.kind), &problem) &&
 	    !code_is(&problem, "finished")) {
@@ -594,8 +610,12 @@ static void on_resume(const struct h2_reply *reply, void *arg)
 
 void path_resume(struct path *p)
 {
-	int ret = p->failed || p->control ? 0 : control(p, "resume", on_resume);
+	int ret = 0;
 
+	if (p->control)
+		p->next = path_resume;
+	else if (!p->failed)
+		ret = control(p, "resume", on_resume);
 	if (ret)
 		fail(p, false, "no-answer", shunt_strerror(ret));
 }
@@ -608,7 +628,7 @@ static void on_done(const struct h2_reply *reply, void *arg)
 	struct problem problem;
 	int ret = problem_of_reply(reply, path_kind_str(p->conf.kind), &problem);
 
-	p->control = NULL;
+	control_ended(p);
 	/* One that has ended, or is forgotten, needs to hear no more. */
 	if (ret && problem.status != 404 && !code_is(&problem, "finished"))
 		fail(p, false, problem.code, problem.text);
@@ -618,8 +638,12 @@ static void on_done(const struct h2_reply *reply, void *arg)
 
 void path_done(struct path *p)
 {
-	int ret = p->failed || p->control ? 0 : control(p, "done", on_done);
+	int ret = 0;
 
+	if (p->control)
+		p->next = path_done;
+	else if (!p->failed)
+		ret = control(p, "done", on_done);
 	if (ret)
 		fail(p, false, "no-answer", shunt_strerror(ret));
 }
