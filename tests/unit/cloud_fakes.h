@@ -72,6 +72,7 @@ struct world {
 	uint8_t content[CONTENT];
 	uint64_t arrived, duplicates; /* content bytes */
 	bool known;
+	bool mute_put; /* no answer to PUT jobs/{id} */
 	enum job_state job_state;
 	int introductions; /* PUTs of the job */
 	struct h2_req *followers[8];
@@ -369,7 +370,7 @@ static void agent_put(struct h2_req *req, void *arg)
 	struct world *w = arg;
 	struct sapi_device_job job;
 
-	if (body_decode(req, &sapi_device_job_schema, &job))
+	if (w->mute_put || body_decode(req, &sapi_device_job_schema, &job))
 		return;
 	if (job.kind == JOB_FETCH) {
 		agent_put_fetch(w, req, &job);

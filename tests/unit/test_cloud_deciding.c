@@ -107,6 +107,33 @@ static void an_arrival_that_cannot(void **state)
 	cancel(w, first);
 }
 
+/* The device restarts when its connection is up, but has not answered there yet. */
+static void an_arrival_whose_device_restarts(void **state)
+{
+	struct world *w = *state;
+	struct delivery *d;
+	struct sapi_job job;
+	char first[ID_LEN], id[ID_LEN];
+
+	decide(w, WHEN_THRESHOLD, 1);
+	w->mute_put = true;
+	occupy(w, first);
+	submit(w, id);
+	KIT_UNTIL(w->loop, (d = job_delivery(jobs_find(w->cloud.jobs, id))) && d->agent &&
+				   d->via_direct.path);
+	assert_null(d->via_tunnel.path);
+	h2_abort(w->agent_sessions[0], -EPIPE, "test");
+	KIT_UNTIL(w->loop, !d->agent);
+	h2_abort(w->direct, -EPIPE, "test");
+	w->mute_put = false;
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_COMPLETED);
+	assert_memory_equal(w->content, w->data, CONTENT);
+	assert_true(timeline_has(&job, "retry", NULL));
+	sapi_job_fini(&job);
+	cancel(w, first);
+}
+
 /* The agent's session breaks while its device is awaited: a new try, not a hang. */
 static void an_arrival_whose_agent_breaks(void **state)
 {
@@ -284,6 +311,7 @@ int main(void)
 		TEST(always),
 		TEST(an_arrival_connects),
 		TEST(an_arrival_that_cannot),
+		TEST(an_arrival_whose_device_restarts),
 		TEST(an_arrival_whose_agent_breaks),
 		TEST(waits_for_its_turn),
 		TEST(split_to_the_end),

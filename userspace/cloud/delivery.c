@@ -147,7 +147,12 @@ static void on_agent_closed(struct h2 *h2, int err, const char *why, void *arg)
 		return;
 	d->agent = NULL;
 	/* A path's requests have failed by now and tell what there is to tell. */
-	if (!d->via_tunnel.path && !d->via_direct.path)
+	if (d->via_tunnel.path)
+		return;
+	/* A tunnel without agent is no way back from a connection that may break, too. */
+	if (d->via_direct.path)
+		delivery_tunnel_shut(d, "no-answer");
+	else
 		delivery_try_failed(d, false, "no-answer", why);
 }
 
