@@ -78,6 +78,48 @@ static void a_device_that_waits_says_why(void **state)
 	sapi_job_fini(&job);
 }
 
+/* An agent of before pull. */
+static void who_never_asks_is_pushed_to(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->conf.policy.connect_timeout = 100;
+	w->hold = false;
+	tunnel_up(w, id);
+	await_end(w, id, &job);
+	assert_delivered_once(w, &job);
+	assert_true(timeline_has(&job, "device-does-not-ask", "device"));
+	assert_int_equal(w->opens, 1);
+	sapi_job_fini(&job);
+}
+
+static void on_overdue(void *arg)
+{
+	*(bool *)arg = true;
+}
+
+/* ... and one that asked is not, however long it asks for nothing more. */
+static void who_asks_is_never_pushed_to(void **state)
+{
+	struct world *w = *state;
+	struct loop_timer *timer;
+	bool overdue = false;
+	char id[ID_LEN];
+
+	w->conf.policy.connect_timeout = 50;
+	agent_asks(w, tunnel_up(w, id), 0, 2 * SEGMENT);
+	KIT_UNTIL(w->loop, w->n_held == 2);
+	agent_release(w);
+	assert_int_equal(loop_timer_new(w->loop, on_overdue, &overdue, &timer), 0);
+	loop_timer_set(timer, 300);
+	KIT_UNTIL(w->loop, overdue);
+	loop_timer_free(timer);
+	assert_int_equal(w->n_held, 0);
+	assert_int_equal(w->arrived, 2 * SEGMENT);
+}
+
 /* More lines than a job has states, faster than the loop goes round. */
 static void asking_often_is_no_protocol_error(void **state)
 {
@@ -206,6 +248,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(sends_what_is_asked_for),
 		TEST(a_device_that_waits_says_why),
+		TEST(who_never_asks_is_pushed_to),
+		TEST(who_asks_is_never_pushed_to),
 		TEST(asking_often_is_no_protocol_error),
 		TEST(a_move_follows_the_asking),
 		TEST(asked_for_by_the_connection_only),

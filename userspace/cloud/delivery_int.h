@@ -91,6 +91,7 @@ struct delivery {
 	uint64_t put_best; /* most that a PUT got acknowledged */
 	struct leg via_tunnel, via_direct;
 	struct move move;
+	bool pulls; /* the agent asked, or said why it does not, on a path that is no more */
 	enum outward outward;
 	bool using_direct; /* counted with directs_use() */
 	struct loop_timer *timer;

@@ -15,6 +15,12 @@
 #include "lib/h2.h"
 #include "lib/loop.h"
 
+static uint64_t patience_ms(const struct delivery *d)
+{
+	/* The decider gives up first, if it lives; and so does a device that asks only when connected. */
+	return 3 * d->cloud->conf->policy.connect_timeout;
+}
+
 /* ---- the two legs ---- */
 
 static void leg_take_bytes(struct leg *leg)
@@ -26,6 +32,8 @@ static void leg_take_bytes(struct leg *leg)
 void leg_drop(struct leg *leg)
 {
 	leg_take_bytes(leg);
+	if (leg->path && path_pulls(leg->path))
+		leg->delivery->pulls = true;
 	path_free(leg->path);
 	leg->path = NULL;
 }
@@ -232,12 +240,6 @@ static void on_path_resumed(struct path *p, void *arg)
 
 /* ---- what the decider says ---- */
 
-static uint64_t patience_ms(const struct delivery *d)
-{
-	/* The decider gives up first, if it lives. */
-	return 3 * d->cloud->conf->policy.connect_timeout;
-}
-
 /* Until the device has connected: go on as before, or hold the job, or cut the tunnel already. */
 static void move_await(struct delivery *d, const struct sapi_gateway_event *ev)
 {
@@ -424,6 +426,30 @@ static void on_path_done(struct path *p, void *arg)
 	(void)p;
 	if (d->step != STEP_CLOSING)
 		outward_done(d);
+}
+
+static bool leg_pulls(const struct leg *leg)
+{
+	return leg->path && path_pulls(leg->path);
+}
+
+/* An agent that knows no pull would wait for ever: it is pushed to, on whichever path. */
+static void on_path_unasked(struct path *p, void *arg)
+{
+	struct leg *leg = arg;
+	struct delivery *d = leg->delivery;
+
+	if (d->step == STEP_CLOSING || d->pulls || leg_pulls(&d->via_direct) ||
+	    leg_pulls(&d->via_tunnel))
+		return; /* it asks elsewhere */
+	d->device_job.pull = false; /* the paths', too */
+	job_event(d->job, "device-does-not-ask", path_get_kind(p), "device",
+		  "the device did not ask for content within %llu ms: it is sent",
+		  (unsigned long long)patience_ms(d));
+	if (leg_sends(&d->via_direct))
+		path_pump(d->via_direct.path);
+	if (leg_sends(&d->via_tunnel))
+		path_pump(d->via_tunnel.path);
 }
 
 static void end_if_acknowledged(struct delivery *d)
@@ -620,6 +646,7 @@ int leg_open(struct leg *leg, struct delivery *d, struct h2 *h2, enum path_kind 
 		.on_resumed = on_path_resumed,
 		.on_offer = on_path_offer,
 		.on_done = on_path_done,
+		.on_unasked = on_path_unasked,
 		.on_failed = on_path_failed,
 	};
 	struct path_conf conf = {
@@ -631,6 +658,7 @@ int leg_open(struct leg *leg, struct delivery *d, struct h2 *h2, enum path_kind 
 		.transfer = d->transfer,
 		.fd = outward_is(d) ? -1 : spool_fd(job_content(d->job)),
 		.segment = (uint32_t)d->cloud->conf->segment,
+		.pull_patience = patience_ms(d),
 	};
 
 	if (outward_is(d))

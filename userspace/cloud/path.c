@@ -47,6 +47,8 @@ struct path {
 	char code[SAPI_REASON_LEN];
 	char text[SAPI_TEXT_LEN];
 	uint64_t want_from, want_to; /* with pull: what the agent asks for, here */
+	bool pulls; /* it asked, or said why not */
+	struct loop_timer *unasked; /* with pull: the agent has not asked yet */
 	enum job_state heard; /* last state in the event stream; JOB_QUEUED: none */
 	char heard_why[SAPI_TEXT_LEN];
 	int events_status; /* HTTP status of the event stream */
@@ -173,11 +175,25 @@ static void on_later(void *arg)
 	}
 }
 
+bool path_pulls(const struct path *p)
+{
+	return p->pulls;
+}
+
+static void on_unasked(void *arg)
+{
+	struct path *p = arg;
+
+	if (p->conf.device_job->pull && !p->pulls && !p->failed)
+		p->ops.on_unasked(p, p->arg);
+}
+
 void path_free(struct path *p)
 {
 	if (!p)
 		return;
 	stop(p);
+	loop_timer_free(p->unasked);
 	loop_defer_free(p->later);
 	free(p->told);
 	free(p);
@@ -298,6 +314,8 @@ static void activate(struct path *p)
 		return;
 	}
 	p->state = PATH_ACTIVE;
+	if (p->conf.device_job->pull && p->conf.pull_patience)
+		loop_timer_set(p->unasked, p->conf.pull_patience);
 	p->ops.on_active(p, p->arg);
 }
 
@@ -462,6 +480,7 @@ static int on_line(const char *line, size_t len, void *arg)
 	if (ret)
 		return ret;
 	/* Each line says what is asked for from now on; many say nothing else. */
+	p->pulls = p->pulls || ev.want_to || (ev.reason[0] && !job_state_final(ev.state));
 	p->want_from = ev.want_from;
 	p->want_to = ev.want_to;
 	if (p->conf.device_job->pull)
@@ -717,6 +736,8 @@ int path_new(const struct path_conf *conf, const struct path_ops *ops, void *arg
 	};
 	window_init(&p->window, conf->segment, PATH_WINDOW_MAX);
 	ret = loop_defer_new(conf->loop, on_later, p, &p->later);
+	if (!ret)
+		ret = loop_timer_new(conf->loop, on_unasked, p, &p->unasked);
 	p->starting = conf->known;
 	if (!ret && conf->known)
 		loop_defer_call(p->later);

@@ -49,6 +49,7 @@ struct path_conf {
 	int (*write)(void *arg, uint64_t offset, const void *data, size_t len);
 	void *write_arg;
 	uint32_t segment; /* bytes */
+	uint64_t pull_patience; /* ms; with pull: for the agent to ask; 0: for ever */
 	/*
 	 * The agent knows the job by another path, which is active and leaves nothing unsure: content
 	 * goes out at once, a round trip earlier than after an introduction.
@@ -69,6 +70,8 @@ struct path_ops {
 	void (*on_drained)(struct path *p, void *arg);
 	/* The agent tells the job's state. */
 	void (*on_state)(struct path *p, enum job_state state, const char *reason, void *arg);
+	/* With pull: active for so long, and the agent neither asked here nor said why not. Once. */
+	void (*on_unasked)(struct path *p, void *arg);
 	/* The answer to path_suspend(): 0, or a code and why the agent does not hold the job. */
 	void (*on_suspended)(struct path *p, int err, const char *why, void *arg);
 	/* After path_resume(): the agent takes content again. */
@@ -110,6 +113,7 @@ void path_cancel_job(struct path *p, void (*done)(int err, void *arg), void *arg
 enum path_kind path_get_kind(const struct path *p);
 enum path_state path_get_state(const struct path *p);
 uint64_t path_bytes(const struct path *p); /* acknowledged through it */
+bool path_pulls(const struct path *p); /* the agent asked here, or said why it does not */
 uint64_t path_in_flight(const struct path *p);
 
 #endif
