@@ -74,7 +74,12 @@ enum path_state path_get_state(const struct path *p)
 
 uint64_t path_bytes(const struct path *p)
 {
-	return p->bytes;
+	const struct segment *s;
+	uint64_t bytes = p->bytes;
+
+	LIST_FOREACH(s, &p->segments, link)
+		bytes += segment_partial(s);
+	return bytes;
 }
 
 uint64_t path_in_flight(const struct path *p)
