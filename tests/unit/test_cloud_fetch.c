@@ -191,6 +191,59 @@ static void survives_between_done_and_completed(void **state)
 	sapi_job_fini(&job);
 }
 
+/* ... and the device has even forgotten the job meanwhile. */
+static void survives_when_the_device_forgot(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->fetch.deaf = true;
+	submit_fetch(w, "scan:x", id);
+	KIT_UNTIL(w->loop, w->fetch.dones == 1);
+	cloud_die(w);
+	w->known = false;
+	cloud_up(w);
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_COMPLETED);
+	assert_int_equal(w->fetch.made, 1);
+	assert_here(w, id);
+	sapi_job_fini(&job);
+}
+
+/* What had come of a segment when its tunnel was closed is counted as the tunnel's. */
+static void a_part_of_a_segment_counts(void **state)
+{
+	struct sapi_gateway_event ev = { .time = 1, .event = SAPI_GW_TUNNEL_CLOSED };
+	struct world *w = *state;
+	struct delivery *d;
+	struct sapi_job job;
+	char id[ID_LEN], range[64];
+
+	w->hold = true;
+	submit_fetch(w, "a.bin", id);
+	KIT_UNTIL(w->loop, w->n_held >= 2 && w->events);
+	d = job_delivery(jobs_find(w->cloud.jobs, id));
+	snprintf(range, sizeof(range), "bytes 0-%d/%d", SEGMENT - 1, CONTENT);
+	assert_string_equal(h2_req_header(w->held[0], "range"), "bytes=0-4095");
+	h2_req_set_header(w->held[0], "content-range", range);
+	assert_int_equal(h2_start(w->held[0], 206, "application/octet-stream"), 0);
+	assert_int_equal(h2_write(w->held[0], w->data, 1000), 0);
+	KIT_UNTIL(w->loop, ranges_total(spool_held(job_content(d->job))) == 1000);
+	w->fetch.given += 1000;
+	memcpy(ev.job, id, ID_LEN);
+	ev.tunnel = w->tunnels[0].id;
+	strcpy(ev.reason, "idle");
+	w->n_tunnels = 0;
+	gateway_say(w, &ev);
+	KIT_UNTIL(w->loop, !d->tunnel);
+	w->hold = false;
+	await_end(w, id, &job);
+	assert_fetched_once(w, &job);
+	assert_int_equal(job.paths[0].bytes, 1000);
+	sapi_job_fini(&job);
+}
+
 /* The device holds the job while it moves (7L), and goes on giving over the connection. */
 static void suspended_while_it_moves(void **state)
 {
@@ -362,6 +415,8 @@ int main(void)
 		TEST(suspended_while_it_moves),
 		TEST(split_over_both),
 		TEST(survives_between_done_and_completed),
+		TEST(survives_when_the_device_forgot),
+		TEST(a_part_of_a_segment_counts),
 		TEST(completes_without_the_device),
 		TEST(a_forgotten_job_is_not_made_again),
 		TEST(wrong_content_is_not_kept),

@@ -22,10 +22,13 @@ bool outward_is_here(const struct delivery *d)
 	return d->outward == OUTWARD_HERE;
 }
 
+static void on_checked(int err, void *arg);
+
 int outward_begin(struct delivery *d)
 {
 	struct spool_file *content = job_content(d->job);
 	uint64_t delivered = job_row(d->job)->delivered, held;
+	int ret;
 
 	if (!outward_is(d) || !content)
 		return 0;
@@ -33,7 +36,11 @@ int outward_begin(struct delivery *d)
 	held = ranges_total(spool_held(content));
 	if (delivered > held)
 		d->resent += delivered - held;
-	return transfer_learn(d->transfer, spool_held(content), true);
+	ret = transfer_learn(d->transfer, spool_held(content), true);
+	/* All of it: the device need not be there any more, nor know the job. */
+	if (!ret && spool_complete(content) && !job_check(d->job, on_checked, d))
+		d->outward = OUTWARD_CHECKING;
+	return ret;
 }
 
 void outward_end(struct delivery *d)
