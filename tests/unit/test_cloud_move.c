@@ -327,6 +327,25 @@ static void canceled_while_the_agent_is_dialled(void **state)
 	sapi_job_fini(&job);
 }
 
+/* A gateway that says so of a job that is sending cannot make it uncounted. */
+static void a_running_job_does_not_wait(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	start(w, id);
+	gateway_decides(w, SAPI_GW_WAIT, "tunnels-high");
+	gateway_decides(w, SAPI_GW_MOVE, "tunnel-limit");
+	KIT_UNTIL(w->loop, delivery_of(w, id)->move.way == WAY_MOVE);
+	assert_int_equal(state_of(w, id), JOB_RUNNING);
+	assert_int_equal(deliveries_waiting(w->cloud.deliveries), 0);
+	go_on(w);
+	await_end(w, id, &job);
+	assert_delivered_once(w, &job);
+	sapi_job_fini(&job);
+}
+
 /* Its content path was not even open. */
 static void a_waiting_job_has_nothing_to_drain(void **state)
 {
@@ -671,6 +690,7 @@ int main(void)
 		TEST(nobody_comes_before_the_cut),
 		TEST(the_gateway_says_that_nobody_will_come),
 		TEST(the_tunnel_dies_while_it_is_cut),
+		TEST(a_running_job_does_not_wait),
 		TEST(canceled_while_it_is_cut),
 		TEST(canceled_while_the_path_opens),
 		TEST(canceled_while_the_agent_is_dialled),

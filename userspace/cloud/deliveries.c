@@ -103,7 +103,8 @@ void delivery_event(struct delivery *d, const struct sapi_gateway_event *ev)
 		return;
 	}
 	job_decision(d->job, sapi_gateway_action_str(ev->action), ev->reason, ev->text);
-	if (ev->action == SAPI_GW_WAIT)
+	/* Else it would not count as running while it does. */
+	if (ev->action == SAPI_GW_WAIT && (d->step == STEP_GATEWAY || d->step == STEP_TUNNEL))
 		delivery_wait(d, ev->reason, ev->text);
 	move_decided(d, ev);
 }
