@@ -191,6 +191,26 @@ static void survives_between_done_and_completed(void **state)
 	sapi_job_fini(&job);
 }
 
+/* The name that a long path ends in is cut between two characters. */
+static void a_long_name_stays_text(void **state)
+{
+	struct world *w = *state;
+	char path[400] = "ab", id[ID_LEN];
+	struct sapi_job job;
+	size_t i;
+
+	for (i = 2; i < 302; i += 2)
+		memcpy(path + i, "\xc3\xa9", 3);
+	submit_fetch(w, path, id);
+	assert_int_equal(jobs_show(w->cloud.jobs, id, false, &job), 0);
+	assert_true(utf8_ok(job.name, strlen(job.name)));
+	assert_true(strlen(job.name) > 250);
+	sapi_job_fini(&job);
+	await_end(w, id, &job);
+	assert_fetched_once(w, &job);
+	sapi_job_fini(&job);
+}
+
 /* ... and the device has even forgotten the job meanwhile. */
 static void survives_when_the_device_forgot(void **state)
 {
@@ -415,6 +435,7 @@ int main(void)
 		TEST(suspended_while_it_moves),
 		TEST(split_over_both),
 		TEST(survives_between_done_and_completed),
+		TEST(a_long_name_stays_text),
 		TEST(survives_when_the_device_forgot),
 		TEST(a_part_of_a_segment_counts),
 		TEST(completes_without_the_device),

@@ -390,6 +390,17 @@ static const char *last_part(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
+/* As much as fits, and no part of a character, which would make the job unreadable. */
+static void name_copy(char out[SAPI_FILE_NAME_LEN], const char *name)
+{
+	size_t n = strnlen(name, SAPI_FILE_NAME_LEN - 1);
+
+	while (n && ((unsigned char)name[n] & 0xc0) == 0x80)
+		n--;
+	memcpy(out, name, n);
+	out[n] = '\0';
+}
+
 static int make_row(const struct job_order *order, struct store_job *row)
 {
 	const struct sapi_job_submit *s = order->submit;
@@ -397,7 +408,7 @@ static int make_row(const struct job_order *order, struct store_job *row)
 	memset(row, 0, sizeof(*row));
 	row->kind = s->kind;
 	snprintf(row->device, sizeof(row->device), "%s", s->device);
-	snprintf(row->name, sizeof(row->name), "%.255s", s->name[0] ? s->name : last_part(s->path));
+	name_copy(row->name, s->name[0] ? s->name : last_part(s->path));
 	snprintf(row->media_type, sizeof(row->media_type), "%s",
 		 s->media_type[0] ? s->media_type : "application/octet-stream");
 	row->size = s->size;
