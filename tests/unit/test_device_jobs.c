@@ -329,6 +329,7 @@ static void suspended_keeps_and_refuses(void **state)
 	assert_int_equal(job_suspend(job), 0);
 	assert_int_equal(job_suspend(job), 0);
 	assert_int_equal(upload_begin(job, 1000, SIZE, &u), -EBUSY);
+	assert_int_equal(job_done(job), -EBUSY); /* that is for fetch jobs */
 	/* What was under way may end, and is kept. */
 	assert_int_equal(upload_data(late, f->data, 1000), 0);
 	assert_int_equal(upload_end(late, NULL), 0);

@@ -150,7 +150,9 @@ int job_done(struct job *job)
 		return 0;
 	if (job_state_final(job->state))
 		return -EALREADY;
-	if (job->state != JOB_RUNNING && job->state != JOB_SUSPENDED)
+	/* A job of another kind may be suspended, too, and has not been executed then. */
+	if (job->meta.job.kind != JOB_FETCH ||
+	    (job->state != JOB_RUNNING && job->state != JOB_SUSPENDED))
 		return -EBUSY;
 	return job_enter(job, JOB_COMPLETED, "");
 }
