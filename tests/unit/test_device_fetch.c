@@ -317,6 +317,30 @@ static void a_scan_caught_by_a_restart_is_interrupted(void **state)
 	assert_int_equal(job_state(job), JOB_INTERRUPTED);
 }
 
+/* A scanner that finishes its page when it is told to end: nobody comes for that page. */
+static void a_canceled_scan_is_not_offered(void **state)
+{
+	struct fixture *f = *state;
+	char started[128];
+	struct job *job;
+
+	stop(f);
+	snprintf(f->command, sizeof(f->command),
+		 "/bin/sh -c 'trap \"echo page >$0; exit 0\" TERM; : >%s/started; "
+		 "while :; do sleep 0.01; done' %%f",
+		 f->top);
+	start(f);
+	snprintf(started, sizeof(started), "%s/started", f->top);
+	job = create(f, ID_1, "scan:x");
+	while (access(started, F_OK))
+		assert_int_equal(loop_step(f->loop, 10), 0);
+	assert_int_equal(job_cancel(job), 0);
+	while (job_state(job) == JOB_EXECUTING)
+		assert_int_equal(loop_step(f->loop, 10000), 0);
+	assert_int_equal(job_state(job), JOB_CANCELED);
+	assert_string_equal(f->trace, "executing canceled ");
+}
+
 static void scans_that_fail_say_why(void **state)
 {
 	struct fixture *f = *state;
@@ -388,6 +412,7 @@ int main(void)
 		TEST(quota_counts_what_is_kept),
 		TEST(a_scan_is_made_once),
 		TEST(a_scan_caught_by_a_restart_is_interrupted),
+		TEST(a_canceled_scan_is_not_offered),
 		TEST(scans_that_fail_say_why),
 		TEST(a_copy_is_one_state_of_the_file),
 	};

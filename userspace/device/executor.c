@@ -49,6 +49,7 @@ struct execution {
 	bool canceled;
 	int status;
 	const char *what; /* "print" or "scan" */
+	bool scan;
 	char output[OUTPUT_KEEP];
 	size_t output_len;
 };
@@ -293,9 +294,10 @@ static void command_over(struct execution *x)
 {
 	char what[64];
 
-	if (WIFEXITED(x->status) && WEXITSTATUS(x->status) == 0) {
+	if (WIFEXITED(x->status) && WEXITSTATUS(x->status) == 0 && !(x->canceled && x->scan)) {
 		/* It won the race against a cancellation: it is done, and saying otherwise would
-		 * lie.
+		 * lie. A scan is not done by that: its content is still to be taken, and nobody
+		 * will come for it.
 		 */
 		x->state = JOB_COMPLETED;
 	} else if (x->canceled) {
@@ -460,6 +462,7 @@ static int start_command(struct execution *x, const struct job_meta *meta, const
 		return -ENOMEM;
 	values.file = path;
 	x->what = print ? "print" : "scan";
+	x->scan = !print;
 	rc = argv_expand(print ? &x->ex->print : &x->ex->scan, &values, &argv);
 	if (!rc)
 		rc = command_spawn(x, argv.v, meta->id);
