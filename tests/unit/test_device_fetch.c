@@ -44,8 +44,8 @@ static void on_change(struct job *job, void *arg)
 static void start(struct fixture *f)
 {
 	struct executor_conf ex = { .state_dir = f->state,
-				    .fetch_dir = f->share,
-				    .scan_command = f->command };
+				    .fetch_dir = f->share[0] ? f->share : NULL,
+				    .scan_command = f->command[0] ? f->command : NULL };
 	struct err e = { 0 };
 
 	assert_int_equal(executor_new(f->loop, &ex, &f->executor, &e), 0);
@@ -317,6 +317,30 @@ static void a_scan_caught_by_a_restart_is_interrupted(void **state)
 	assert_int_equal(job_state(job), JOB_INTERRUPTED);
 }
 
+/* Jobs that waited when the configuration lost what they need. */
+static void what_is_not_configured_any_more_fails(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job;
+
+	create(f, ID_1, "scan:x");
+	stop(f);
+	f->command[0] = '\0';
+	start(f);
+	job = jobs_find(f->jobs, "cloud1", ID_1);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_FAILED);
+	assert_non_null(strstr(job_reason(job), "takes no jobs of that kind any more"));
+	create(f, ID_2, "in/a.bin");
+	stop(f);
+	f->share[0] = '\0';
+	snprintf(f->command, sizeof(f->command), "/bin/true");
+	start(f);
+	job = jobs_find(f->jobs, "cloud1", ID_2);
+	await_end(f, job);
+	assert_non_null(strstr(job_reason(job), "takes no jobs of that kind any more"));
+}
+
 /* A scanner that finishes its page when it is told to end: nobody comes for that page. */
 static void a_canceled_scan_is_not_offered(void **state)
 {
@@ -412,6 +436,7 @@ int main(void)
 		TEST(quota_counts_what_is_kept),
 		TEST(a_scan_is_made_once),
 		TEST(a_scan_caught_by_a_restart_is_interrupted),
+		TEST(what_is_not_configured_any_more_fails),
 		TEST(a_canceled_scan_is_not_offered),
 		TEST(scans_that_fail_say_why),
 		TEST(a_copy_is_one_state_of_the_file),

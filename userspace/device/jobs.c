@@ -360,7 +360,10 @@ static void recover_job(struct job *job, const struct journal_replay *replay)
 	job_open(job);
 	if (job_state_final(job->state)) {
 		job_finish(job);
-	} else if (!executor_does(job->jobs->executor, job->meta.job.kind)) {
+	} else if (!executor_does(job->jobs->executor, job->meta.job.kind) ||
+		   /* of files and scans the configuration may have lost one */
+		   (job->meta.job.kind == JOB_FETCH && job->state == JOB_RECEIVING &&
+		    executor_refusal(job->jobs->executor, &job->meta.job))) {
 		job_enter(job, JOB_FAILED, "this device takes no jobs of that kind any more");
 	} else if (job->state == JOB_EXECUTING) {
 		recover_executing(job);
