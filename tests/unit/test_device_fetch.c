@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -269,6 +270,32 @@ static void what_may_not_be_fetched(void **state)
 	assert_null(jobs_find(f->jobs, "cloud1", ID_1));
 }
 
+/* A file server's lease lets nobody in at once: that must not stop the agent until it is broken. */
+static void a_leased_file_is_not_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	struct err e = { 0 };
+	char path[160];
+	struct job *job;
+	int fd, rc;
+
+	snprintf(path, sizeof(path), "%s/in/a.bin", f->share);
+	fd = open(path, O_RDONLY);
+	if (fcntl(fd, F_SETLEASE, F_RDLCK)) {
+		close(fd);
+		skip();
+	}
+	close(fd);
+	fd = open(path, O_RDWR);
+	signal(SIGIO, SIG_IGN);
+	assert_int_equal(fcntl(fd, F_SETLEASE, F_WRLCK), 0);
+	rc = put(f, ID_1, "in/a.bin", &job, &e);
+	close(fd);
+	assert_int_equal(rc, -ENOTSUP);
+	assert_non_null(strstr(err_text(&e), "keeps it to itself"));
+	create(f, ID_1, "in/a.bin");
+}
+
 static void quota_counts_what_is_kept(void **state)
 {
 	struct fixture *f = *state;
@@ -433,6 +460,7 @@ int main(void)
 		TEST(a_file_is_fixed_and_offered_until_done),
 		TEST(a_copy_caught_by_a_restart_begins_again),
 		TEST(what_may_not_be_fetched),
+		TEST(a_leased_file_is_not_waited_for),
 		TEST(quota_counts_what_is_kept),
 		TEST(a_scan_is_made_once),
 		TEST(a_scan_caught_by_a_restart_is_interrupted),

@@ -14,7 +14,7 @@
 const char *export_scan(const char *path);
 
 /* Open @path beneath @dirfd for reading. Returns the descriptor, or -errno: -ENOENT, -EACCES,
- * -EXDEV (leads out), -ELOOP (a link is in the way), -EINVAL (no regular file, or not relative), and
+ * -EXDEV (leads out), -EAGAIN (renamed all the time, or leased to another program), -ELOOP (a link is in the way), -EINVAL (no regular file, or not relative), and
  * those that do not speak about the file (-EMFILE, -ENOMEM).
  */
 int export_open(int dirfd, const char *path);
