@@ -383,6 +383,11 @@ static void fetching(void **state)
 	unlink(path);
 	assert_int_equal(run(0, cmd_job, "content " FETCHED), CLI_OK);
 	assert_int_equal(printed_size, CONTENT_SIZE);
+	/* Never in place of what is no file. */
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(run(0, cmd_job, words), CLI_REFUSED);
+	expect_error("is there already, and not a regular file");
+	unlink(path);
 	/* Only fetch jobs have something to give. */
 	assert_int_equal(run(0, cmd_job, "content 00000000000000000000000000000000"), CLI_REFUSED);
 	expect_error("unknown-job");

@@ -19,6 +19,7 @@ struct download {
 	int fd; /* -1: into the stream, where nothing can be written twice */
 	FILE *stream;
 	uint64_t size; /* of what is there */
+	uint64_t total; /* the job's */
 	struct progress progress;
 };
 
@@ -49,6 +50,8 @@ static int on_data(void *arg, uint64_t offset, const void *data, size_t len)
 			return -EIO;
 		d->size = offset;
 	}
+	if (len > d->total - d->size)
+		return -EMSGSIZE;
 	if (d->fd >= 0)
 		err = write_all(d->fd, data, len);
 	else
@@ -74,6 +77,7 @@ static int transfer(struct cli *c, struct remote *cloud, const struct sapi_job *
 	};
 	int err;
 
+	d->total = job->size;
 	snprintf(path, sizeof(path), "/v1/jobs/%s/content", job->id);
 	snprintf(etag, sizeof(etag), "\"%s\"", job->sha256);
 	progress_init(&d->progress, c->json && !terminal ? NULL : c->errors, terminal, job->name,
@@ -121,6 +125,9 @@ static int into_file(struct cli *c, struct remote *cloud, const struct sapi_job 
 	struct stat st;
 	int err;
 
+	/* The rename would put a file in place of a device, with a user's rights or root's. */
+	if (stat(file, &st) == 0 && !S_ISREG(st.st_mode))
+		return err_set(e, -EINVAL, "%s: is there already, and not a regular file", file);
 	if ((size_t)snprintf(part, sizeof(part), "%s.%s.part", file, job->id) >= sizeof(part))
 		return err_sys(e, -ENAMETOOLONG, "%s", file);
 	d.fd = open(part, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0666);
