@@ -256,6 +256,7 @@ play()
 {
 	local fault=$1 stage=$2
 
+	declare -F "stage_$stage" "fault_$fault" >/dev/null || die "there is no such case"
 	VICTIM='' UPLOAD='' FAILED=0
 	JOBS=() HELD=()
 	world_heal
@@ -327,7 +328,11 @@ chaos()
 	echo "# chaos: SEED=$SEED, ${#names[@]} cases"
 	PREFIX="chaos: "
 	for name in "${names[@]}"; do
-		[ $fresh = 0 ] || chaos_world >"$WORLD.out" 2>&1 || { sed 's/^/# /' "$WORLD.out"; return 1; }
+		[ $fresh = 0 ] || chaos_world >"$WORLD.out" 2>&1 || {
+			sed 's/^/# /' "$WORLD.out"
+			echo "not ok ${PREFIX}a world for $name and what was to follow" >>"$CHECKS"
+			return 1
+		}
 		fresh=0
 		chaos_case "${name%/*}" "${name#*/}" || fresh=1
 	done

@@ -31,12 +31,15 @@ scenario_run()
 	wan_rate 2mbit
 	offer id a.pdf print mfp-1
 	await_job "$id" '.delivered > 0' "the job to be under way"
+	# also when the scenario gives up: what burns on would be measured by all that follow
+	trap 'kill "${burning[@]}" 2>/dev/null' EXIT
 	for cpu in $(seq "$(nproc)"); do
 		burn &
 		burning+=($!)
 	done
 	LIMIT=120 await_job "$id" '.moved or any(.paths[]; .kind == "direct")' "the job to move"
 	kill "${burning[@]}"
+	trap - EXIT
 	wan_rate 100mbit
 	finish_jobs "$id"
 	check_whole "the job" "$id"
