@@ -56,9 +56,11 @@ selftest: setup-check kmod userspace ## the kselftest collection on both kernels
 	@TEST="$(TEST)" tests/run selftest
 
 e2e: setup-check kmod kmod-uml userspace ## the demo's scenario and the others, asserted (E2E=name for one)
+	@$(call lock,userspace) $(MAKE) -C userspace e2e
 	@E2E="$(E2E)" tests/run e2e
 
 chaos: setup-check kmod-uml userspace ## faults at every stage of a job (CASES="kill-cloud direct nat-port/tunnel", SEED=n repeats a run)
+	@$(call lock,userspace) $(MAKE) -C userspace e2e
 	@CASES="$(CASES)" SEED="$(SEED)" tests/run chaos
 
 bench-jobs: setup-bench-jobs ## small jobs per second, memory, overload: one cloud on loopback, some 60 s

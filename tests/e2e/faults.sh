@@ -5,7 +5,8 @@
 # allowed FAULT STAGE says which ends other than completion are right, as a regular expression of "STATE:REASON".
 
 ALL_FAULTS="kill-manager kill-cloud kill-gateway kill-device kill-all rst-direct rst-gateway rst-inner rst-manager
-	lan-blip wan-blip lan-outage wan-outage nat-port nat-address disk-cloud disk-device expired no-dial clock-jump"
+	lan-blip wan-blip lan-outage wan-outage nat-port nat-address disk-cloud disk-device expired no-dial clock-jump
+	liar-claims liar-beyond liar-denies liar-connect liar-dies"
 
 # What `make check` runs: each fault once where it hurts most.
 SHORT=(kill-cloud/direct kill-gateway/tunnel kill-device/draining kill-device/executing kill-manager/waiting rst-direct/direct
@@ -19,6 +20,11 @@ case_exists()
 	rst-inner/uploading | rst-inner/waiting | rst-inner/opening | rst-inner/executing | rst-inner/unacknowledged) false ;;
 	no-dial/tunnel | no-dial/requested) true ;;
 	no-dial/*) false ;;
+	# A liar stands in for an agent that holds the job and has not yet come to its end: before, there is nothing to lie
+	# about, and what it says of the end nobody can check. The connect request comes while the job is in the tunnel.
+	liar-*/uploading | liar-*/waiting | liar-*/executing | liar-*/unacknowledged) false ;;
+	liar-connect/tunnel | liar-dies/tunnel) true ;;
+	liar-connect/* | liar-dies/*) false ;;
 	lan-outage/uploading | wan-outage/uploading) false ;;
 	*) true ;;
 	esac
@@ -208,3 +214,44 @@ fault_no-dial()
 	await_job "$VICTIM" 'any(.timeline[]; .event == "move-failed")' "the move to fail"
 }
 mend_no-dial() { :; }
+
+# liar_takes_over MODE: liar.c instead of the agent, at its address and with its certificate.
+liar_takes_over()
+{
+	kill_program shunt-device
+	ip netns exec mfp "$BIN/e2e/liar" "$1" "$(mfp_address 1):8632" "$WORLD/pki/ca.crt" "$WORLD/pki/device-mfp-1.crt" \
+		"$WORLD/pki/device-mfp-1.key" >"$WORLD/log/liar" 2>&1 &
+	echo $! >"$WORLD/pid/shunt-device"
+	disown $!
+	await 20 "the liar to listen" listening mfp "$(mfp_address 1):8632"
+}
+
+liar_said() { grep -q "^liar: $1" "$WORLD/log/liar"; }
+
+# After the stage has let go: the lie must have been heard before the honest agent comes back.
+mend_liar()
+{
+	await 30 "the lie ($1)" liar_said "$1"
+	sleep 1
+	kill_program shunt-device
+	run_device 1
+}
+
+# The other job makes the gateway ask the device to connect while the victim has the only tunnel.
+liar_asked()
+{
+	liar_takes_over "$1"
+	await 20 "the victim to be with the liar" liar_said status
+	other
+}
+
+fault_liar-claims() { liar_takes_over claims; }
+mend_liar-claims() { mend_liar status; }
+fault_liar-beyond() { liar_takes_over beyond; }
+mend_liar-beyond() { mend_liar status; }
+fault_liar-denies() { liar_takes_over denies; }
+mend_liar-denies() { mend_liar "took it"; }
+fault_liar-connect() { liar_asked connect; }
+mend_liar-connect() { mend_liar connect; }
+fault_liar-dies() { liar_asked dies; }
+mend_liar-dies() { mend_liar "connected, and dies"; }

@@ -68,6 +68,7 @@ struct world {
 	struct h2_req *held[HELD_MAX]; /* content requests that wait for release() */
 	size_t n_held;
 	bool hold, lazy; /* hold content; lazy: do not execute when complete */
+	bool forgets; /* acknowledges, forgets and hangs up */
 	struct ranges received;
 	uint8_t content[CONTENT];
 	uint64_t arrived, duplicates; /* content bytes */
@@ -428,6 +429,10 @@ static void agent_take(struct world *w, struct h2_req *req)
 	w->arrived += len;
 	w->duplicates += reply.duplicate;
 	body_respond(req, 200, &sapi_content_reply_schema, &reply);
+	if (w->forgets) {
+		ranges_clear(&w->received);
+		h2_close(h2_req_session(req));
+	}
 	if (ranges_complete(&w->received, CONTENT) && !w->lazy) {
 		agent_becomes(w, JOB_EXECUTING);
 		agent_becomes(w, JOB_COMPLETED);

@@ -252,6 +252,22 @@ static void gives_up_in_the_end(void **state)
 	sapi_job_fini(&job);
 }
 
+/* What was acknowledged before is no progress when it is acknowledged again. */
+static void gives_up_on_one_that_forgets(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->forgets = true;
+	submit(w, id);
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_FAILED);
+	assert_non_null(strstr(job.reason, "3 tries"));
+	assert_true(w->arrived > 0);
+	sapi_job_fini(&job);
+}
+
 static void cancel_reaches_everybody(void **state)
 {
 	struct world *w = *state;
@@ -347,6 +363,7 @@ int main(void)
 		TEST(connects_while_waiting),
 		TEST(a_refusal_is_final),
 		TEST(gives_up_in_the_end),
+		TEST(gives_up_on_one_that_forgets),
 		TEST(cancel_reaches_everybody),
 		TEST(survives_a_restart),
 		TEST(an_unknown_device_fails),

@@ -161,6 +161,32 @@ static void test_excluded(void **state)
 	policy_result_fini(&r);
 }
 
+/* min-remaining 0: every rest is worth a move, but not no rest; and what is not known may be much. */
+static void test_nothing_left(void **state)
+{
+	struct policy_settings s = settings();
+	struct policy_tunnel t[] = { tunnel(1, "a", 0), tunnel(2, "b", 1), tunnel(3, "c", 2) };
+	struct policy_arrival a = { .device = "z", .connectable = true };
+	struct policy_result r;
+
+	(void)state;
+	s.min_remaining = 0;
+	t[0].remaining = 0;
+	t[1].remaining = 1;
+	t[2].remaining = POLICY_REMAINING_UNKNOWN;
+	r = run(&s, t, 3, &a, NULL);
+	expect(&r, 0, 2, POLICY_MOVE, POLICY_R_TUNNEL_LIMIT);
+	expect(&r, 1, 3, POLICY_MOVE, POLICY_R_TUNNEL_LIMIT);
+	expect(&r, 2, 1, POLICY_KEEP, POLICY_R_NEARLY_DONE);
+	assert_string_equal(r.v[2].text, "nothing left to carry");
+	assert_int_equal(r.arrival.action, POLICY_WAIT);
+	policy_result_fini(&r);
+	s.when = WHEN_ALWAYS;
+	r = run(&s, t, 1, NULL, NULL);
+	expect(&r, 0, 1, POLICY_KEEP, POLICY_R_NEARLY_DONE);
+	policy_result_fini(&r);
+}
+
 static void test_select(void **state)
 {
 	struct policy_settings s = settings();
@@ -666,6 +692,7 @@ static void check_properties(const struct policy_input *in, const struct policy_
 		assert_false(t->moving || t->closing || t->splitting);
 		assert_true(t->beside || (t->connectable && !t->failed));
 		assert_true(t->beside || t->remaining >= in->settings->min_remaining);
+		assert_true(t->beside || t->remaining);
 		assert_false(d->action == POLICY_SPLIT && (t->beside || !in->settings->split));
 		for (size_t j = 0; j < in->n; j++)
 			assert_false((in->tunnels[j].moving || in->tunnels[j].splitting) &&
@@ -754,13 +781,14 @@ static void test_random(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_demo),	    cmocka_unit_test(test_below_limit),
-		cmocka_unit_test(test_always),	    cmocka_unit_test(test_excluded),
-		cmocka_unit_test(test_select),	    cmocka_unit_test(test_hysteresis),
-		cmocka_unit_test(test_cpu),	    cmocka_unit_test(test_line),
-		cmocka_unit_test(test_split),	    cmocka_unit_test(test_split_cut),
-		cmocka_unit_test(test_same_device), cmocka_unit_test(test_arrival),
-		cmocka_unit_test(test_settings),    cmocka_unit_test(test_random),
+		cmocka_unit_test(test_demo),	     cmocka_unit_test(test_below_limit),
+		cmocka_unit_test(test_always),	     cmocka_unit_test(test_excluded),
+		cmocka_unit_test(test_nothing_left), cmocka_unit_test(test_select),
+		cmocka_unit_test(test_hysteresis),   cmocka_unit_test(test_cpu),
+		cmocka_unit_test(test_line),	     cmocka_unit_test(test_split),
+		cmocka_unit_test(test_split_cut),    cmocka_unit_test(test_same_device),
+		cmocka_unit_test(test_arrival),	     cmocka_unit_test(test_settings),
+		cmocka_unit_test(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,14 @@ void delivery_note_progress(struct delivery *d)
 		d->tries = 0;
 }
 
+void delivery_mark_progress(struct delivery *d)
+{
+	uint64_t held = transfer_held(d->transfer);
+
+	if (held > d->held)
+		d->held = held;
+}
+
 /* ---- tunnel and agent ---- */
 
 static void agent_end(struct delivery *d)
@@ -530,7 +538,7 @@ static void try_start(struct delivery *d)
 	job_attempt(d->job);
 	delivery_park(d, false);
 	d->step = STEP_LOOKUP;
-	d->held = transfer_held(d->transfer);
+	delivery_mark_progress(d);
 	if (registry_device(d->cloud->registry, job_row(d->job)->device, on_device, d, &d->lookup))
 		delivery_try_failed(d, false, "out-of-memory", "out of memory");
 }

@@ -98,7 +98,11 @@ struct delivery {
 	bool parked; /* waits for a slot or for its next try: does not count as running */
 	unsigned int tries; /* in a row without progress */
 	uint64_t active_at; /* loop time at which a path of this try became active; 0: none did */
-	uint64_t held; /* bytes the receiver held when this try began */
+	/*
+	 * Most bytes the receiver was seen to hold when a try began or a path became active. Never less,
+	 * or one that forgets what it acknowledged would make progress for ever.
+	 */
+	uint64_t held;
 	enum job_state ending; /* final state that waits for the last acknowledgements; 0: none */
 	char ending_text[SAPI_TEXT_LEN];
 	LIST_ENTRY(delivery) link;
@@ -142,6 +146,8 @@ void delivery_path_state(struct delivery *d, int idx, enum path_state state, con
 /* The path has @bytes acknowledged in all. */
 void delivery_add_bytes(struct delivery *d, int idx, uint64_t bytes);
 void delivery_note_progress(struct delivery *d);
+/* From here on more than the receiver holds now is progress, if it never held more. */
+void delivery_mark_progress(struct delivery *d);
 /* No tunnel is asked for any more; one that exists stays. */
 void delivery_stop_asking(struct delivery *d);
 /* Close everything inside the tunnel, then the tunnel, whose end arrives later. */

@@ -393,7 +393,7 @@ static void on_path_active(struct path *p, void *arg)
 	if (d->step == STEP_CLOSING)
 		return;
 	delivery_note_progress(d);
-	d->held = transfer_held(d->transfer);
+	delivery_mark_progress(d);
 	d->active_at = loop_now(d->cloud->loop);
 	delivery_path_state(d, leg->idx, PATH_ACTIVE, "");
 	note_active(d, path_get_kind(p));

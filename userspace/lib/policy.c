@@ -234,10 +234,15 @@ static struct policy_decision *keep_slot(struct run *r, size_t index)
 	return d;
 }
 
-/* Too little left to be worth a connection. */
+/*
+ * Too little left to be worth a connection. Whatever the settings say, nothing left is too little:
+ * such a job is being executed, and a move would only ask its device for a connection to carry
+ * nothing.
+ */
 static bool nearly_done(const struct run *r, uint64_t remaining)
 {
-	return remaining != POLICY_REMAINING_UNKNOWN && remaining < r->s->min_remaining;
+	return remaining == 0 ||
+	       (remaining != POLICY_REMAINING_UNKNOWN && remaining < r->s->min_remaining);
 }
 
 /* Why a connect request for tunnel @i makes no sense, as a finished decision; false when it does. */
@@ -251,6 +256,8 @@ static bool not_asked(struct run *r, size_t i)
 	else if (t->failed)
 		decide(keep_slot(r, i), POLICY_KEEP, POLICY_R_MOVE_FAILED,
 		       "device %s failed to connect lately", t->device);
+	else if (!t->remaining)
+		decide(keep_slot(r, i), POLICY_KEEP, POLICY_R_NEARLY_DONE, "nothing left to carry");
 	else if (nearly_done(r, t->remaining))
 		decide(keep_slot(r, i), POLICY_KEEP, POLICY_R_NEARLY_DONE,
 		       "%" PRIu64 " bytes left < %" PRIu64, t->remaining, r->s->min_remaining);

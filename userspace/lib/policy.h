@@ -55,7 +55,7 @@ struct policy_settings {
 	bool split; /* use tunnel and connection together until the cut */
 	int delivery; /* enum policy_delivery */
 	bool suspend; /* the device holds the job during the move (7L) */
-	uint64_t min_remaining; /* bytes; a job with less left is not worth moving */
+	uint64_t min_remaining; /* bytes; a job with less left is not worth moving, nor with none */
 	uint64_t connect_timeout; /* ms for a device to be connected after the request */
 };
 
@@ -193,7 +193,7 @@ enum policy_reason {
 	POLICY_R_NOT_CONNECTABLE, /* not-connectable: the device cannot dial out */
 	POLICY_R_MOVE_IN_FLIGHT, /* move-in-flight: this tunnel, or another of this device, moves */
 	POLICY_R_CLOSING, /* closing: ends by itself */
-	POLICY_R_NEARLY_DONE, /* nearly-done: fewer than min-remaining bytes left */
+	POLICY_R_NEARLY_DONE, /* nearly-done: fewer than min-remaining bytes left, or none */
 	POLICY_R_MOVE_FAILED, /* move-failed: the last attempt failed */
 	POLICY_R_ENOUGH, /* enough: others were chosen */
 	POLICY_R_DIRECT, /* direct-connection: the device is connected already */
