@@ -49,6 +49,7 @@ struct row {
 	bool any;
 	const char *own; /* address of own-service, whose port is good()'s plus own_off */
 	uint16_t own_off;
+	uint16_t agent; /* not 0: connectable, with the agent at this port */
 	int status;
 	const char *code;
 };
@@ -85,6 +86,8 @@ static const struct row rows[] = {
 	  .status = 0 },
 	{ "endpoint any", .endpoint = "0.0.0.0", .n_scope = -1, .any = true, .status = 422,
 	  .code = "bad-address" },
+	{ "connectable", .agent = 8632, .n_scope = -1, .status = 0 },
+	{ "agent elsewhere", .agent = 22, .n_scope = -1, .status = 422, .code = "bad-scope" },
 	{ "no scope", .n_scope = 0, .status = 422, .code = "bad-scope" },
 	{ "scope without port", .n_scope = 1, .port = 0, .status = 422, .code = "bad-scope" },
 };
@@ -99,6 +102,8 @@ static void apply(const struct row *r, struct sapi_tunnel_open *o)
 		o->far = addr(r->far);
 	if (r->endpoint)
 		o->endpoint.addr = addr(r->endpoint);
+	o->connectable = r->agent != 0;
+	o->connect.agent_port = r->agent;
 	if (r->n_scope >= 0) {
 		o->n_scope = (size_t)r->n_scope;
 		o->scope[0].port = r->port;

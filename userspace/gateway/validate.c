@@ -122,14 +122,27 @@ static int check_scope(const struct check *c)
 	return 0;
 }
 
+/* The gateway itself dials the agent (7G): where the tunnel may lead, too, and nowhere else. */
+static int check_agent(const struct check *c)
+{
+	const struct sapi_tunnel_open *o = c->open;
+	size_t i;
+
+	if (!o->connectable)
+		return 0;
+	for (i = 0; i < o->n_scope; i++) {
+		if (o->scope[i].proto == PROTO_TCP && o->scope[i].port == o->connect.agent_port)
+			return 0;
+	}
+	return refuse(c, 422, "bad-scope", "connect.agent_port: %u is not in the scope",
+		      o->connect.agent_port);
+}
+
 int validate_open(const struct gateway_conf *conf, const struct validate_env *env,
 		  const struct sapi_tunnel_open *open, struct refusal *why)
 {
 	static int (*const checks[])(const struct check *c) = {
-		check_host,
-		check_inner,
-		check_endpoint,
-		check_scope,
+		check_host, check_inner, check_endpoint, check_scope, check_agent,
 	};
 	const struct check c = { conf, env, open, why };
 	size_t i;
