@@ -53,23 +53,20 @@ nft_table()
 	} | in_ns "$host" nft -f - || die "nft on $host"
 }
 
-# hold_table HOST CHAIN:RULE...: rules that hold a job where it is; gone with unhold.
-hold_table()
+# hold_gateway CHAIN:RULE...: rules of the gateway that hold a job where it is; gone with unhold.
+hold_gateway()
 {
-	nft_table hold "$@"
-	HELD+=("$1")
+	nft_table hold gw "$@"
 }
 
+# Whatever stages do to hold a job; also for what a case that gave up has left.
 unhold()
 {
-	local host
-
-	for host in "${HELD[@]}"; do
-		in_ns "$host" nft delete table inet hold
-	done
-	HELD=()
+	in_ns gw nft delete table inet hold 2>/dev/null
 	release_paper mfp
-	tc -n terminal qdisc replace dev eth0 root netem delay "$HALF_RTT" limit 20000
+	# netem that is replaced without a rate keeps the one it had
+	tc -n terminal qdisc del dev eth0 root
+	distance terminal eth0
 	tc -n gw qdisc replace dev wan root netem delay "$HALF_RTT" limit 20000
 	wan_rate 100mbit
 }
@@ -103,7 +100,7 @@ stage_waiting()
 # Capsules do not pass, so the tunnel stays without its first packet.
 stage_opening()
 {
-	hold_table gw "output:udp dport 4500 drop"
+	hold_gateway "output:udp dport 4500 drop"
 	victim
 	await_job "$VICTIM" 'any(.timeline[]; .event == "decision" and .action == "open")' "the tunnel to be granted"
 }
@@ -118,7 +115,7 @@ stage_tunnel()
 stage_requested()
 {
 	stage_tunnel
-	hold_table gw "prerouting:iifname \"br-lan\" ip daddr 203.0.113.10 tcp dport 8443 drop"
+	hold_gateway "prerouting:iifname \"br-lan\" ip daddr 203.0.113.10 tcp dport 8443 drop"
 	other
 	await_job "$VICTIM" 'any(.timeline[]; .event == "decision" and .action == "move")' "the decision to move"
 }
@@ -165,7 +162,7 @@ device_says()
 stage_unacknowledged()
 {
 	stage_executing
-	hold_table gw "prerouting:iifname \"br-lan\" tcp dport 8443 drop; iifname \"br-lan\" tcp sport 8632 drop"
+	hold_gateway "prerouting:iifname \"br-lan\" tcp dport 8443 drop; iifname \"br-lan\" tcp sport 8632 drop"
 	release_paper mfp
 	await 20 "the device to complete" device_says completed
 }
@@ -258,8 +255,9 @@ play()
 
 	declare -F "stage_$stage" "fault_$fault" >/dev/null || die "there is no such case"
 	VICTIM='' UPLOAD='' FAILED=0
-	JOBS=() HELD=()
+	JOBS=()
 	world_heal
+	unhold
 	wan_rate 2mbit
 	await 20 "the gateway to be connected to the manager" gateway_connected 1
 	"stage_$stage"

@@ -116,7 +116,7 @@ mend_wan-blip() { drop_faults; }
 fault_wan-outage() { wan_cut; sleep 40; }
 mend_wan-outage() { drop_faults; }
 
-# fault_table HOST CHAIN:RULE...: like hold_table, gone with drop_faults.
+# fault_table HOST CHAIN:RULE...: rules that break something; gone with drop_faults.
 fault_table()
 {
 	nft_table fault "$@"
