@@ -223,7 +223,8 @@ judge()
 	[ -z "$UPLOAD" ] || judge_upload
 	for entry in "${JOBS[@]}"; do
 		id=${entry%% *}
-		within "${LIMIT:-60}" ended "$id" || bad "$id has not ended: $(job "$id" | jq -c '[.state, .timeline[-3:]]')"
+		# a file server that has become silent is given up after 60 s
+		within "${LIMIT:-90}" ended "$id" || bad "$id has not ended: $(job "$id" | jq -c '[.state, .timeline[-3:]]')"
 	done
 	for entry in "${JOBS[@]}"; do
 		# shellcheck disable=SC2086 # its four words
