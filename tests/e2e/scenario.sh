@@ -148,7 +148,7 @@ two_clouds()
 {
 	content a.pdf 2M
 	content b.bin 64K
-	wan_rate 4mbit
+	wan_rate 2mbit
 	offer A a.pdf print mfp-1
 	await_job "$A" '.delivered > 0' "the first cloud's job to be under way"
 	second_cloud offer B b.bin store nas-1

@@ -24,7 +24,7 @@ scenario_run()
 
 	content a.pdf 2M
 	content b.pdf 64K
-	wan_rate 4mbit
+	wan_rate 2mbit
 	offer a a.pdf print mfp-1 --priority 2
 	await_job "$a" '.delivered > 0' "the first job to be under way"
 	offer b b.pdf print mfp-3 --priority 5

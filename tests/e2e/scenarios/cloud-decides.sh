@@ -27,7 +27,7 @@ scenario_run()
 
 	content a.pdf 2M
 	content b.bin 256K
-	wan_rate 4mbit
+	wan_rate 2mbit
 	offer print a.pdf print mfp-1
 	await_job "$print" '.delivered > 0' "the printer to hold the beginning"
 	offer store b.bin store nas-1

@@ -19,7 +19,7 @@ scenario_run()
 	content a.pdf 256K
 	content b.pdf 1M
 	hold_paper mfp
-	wan_rate 2mbit
+	wan_rate 1mbit
 	offer first a.pdf print mfp-1
 	await_job "$first" 'any(.paths[]; .kind == "direct" and .state == "active")' "the first job to have its connection"
 	offer second b.pdf print mfp-1

@@ -28,7 +28,7 @@ scenario_run()
 	local -a burning=()
 
 	content a.pdf 2M
-	wan_rate 2mbit
+	wan_rate 1mbit
 	offer id a.pdf print mfp-1
 	await_job "$id" '.delivered > 0' "the job to be under way"
 	# also when the scenario gives up: what burns on would be measured by all that follow

@@ -17,7 +17,7 @@ scenario_run()
 
 	content a.pdf 1M
 	content b.bin 64K
-	wan_rate 4mbit
+	wan_rate 1mbit
 	offer print a.pdf print mfp-1
 	await_job "$print" '.delivered > 0' "the print job to be under way"
 	offer store b.bin store nas-1

@@ -23,7 +23,7 @@ scenario_run()
 		content $id.pdf 1M
 	done
 	content d.bin 64K
-	wan_rate 2mbit
+	wan_rate 1mbit
 	offer a a.pdf print mfp-1 --priority 5
 	offer b b.pdf print mfp-2 --priority 3
 	offer c c.pdf print mfp-2 --priority 1

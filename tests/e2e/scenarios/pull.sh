@@ -28,7 +28,7 @@ scenario_run()
 	content a.pdf 2M
 	content b.bin 64K
 	content c.pdf 64K
-	wan_rate 4mbit
+	wan_rate 2mbit
 	offer a a.pdf print mfp-1
 	await_job "$a" '.delivered > 0' "the printer to have pulled the beginning"
 	offer b b.bin store nas-1

@@ -26,6 +26,7 @@ scenario_run()
 	offer b b.pdf print mfp-2
 	offer a a.pdf print mfp-1
 	await_job "$a" '.delivered > 1500000' "the fast one to have been measured"
+	wan_rate 2mbit	# time for the decision; mfp2 stays the cheaper one by far
 	offer c c.bin store nas-1
 	await_job "$a" '.moved' "the costly job to move"
 	tc -n gw qdisc del dev to-mfp2 root

@@ -27,7 +27,7 @@ scenario_run()
 
 	content a.pdf 3M
 	content b.bin 64K
-	wan_rate 4mbit
+	wan_rate 2mbit
 	offer a a.pdf print mfp-1
 	await 60 "tunnel and connection to carry content together" both_carried "$a"
 	check "it does not count as moved while it has both" job_is "$a" '.moved | not'
