@@ -14,11 +14,13 @@ an answer is a status, a space and a text in which newlines are escaped.
     start NS OUT SCRIPT WORD...  the same without waiting, its output in OUT; the answer is its pid
     reap PID                wait for that one; the status is its own
     stop PID                end that one
+    import DIR MODULE...    modules, found in DIR too, that a script to come would import each time
     tap NS DEV              from now on count the IP packets that come out of DEV, whatever becomes of them then
     tapped                  how many came since the last time
 
 In an expression `it` is the whole document, and the fields of its only element are names: rx.drops.replay == 1.
 """
+import importlib
 import os
 import signal
 import socket
@@ -153,6 +155,13 @@ def ask_reap(pid):
 def ask_stop(pid):
     os.kill(int(pid), signal.SIGTERM)
     os.waitpid(int(pid), 0)
+    return 0, ""
+
+
+def ask_import(directory, *modules):
+    sys.path.append(directory)
+    for module in modules:
+        importlib.import_module(module)
     return 0, ""
 
 

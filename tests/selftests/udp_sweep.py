@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""udp_sweep SERVER-NS CLIENT-NS ADDRESS PORT FIRST LAST: every payload size from client to server and back.
+"""udp_sweep SERVER-NS CLIENT-NS ADDRESS PORT FIRST LAST full|short: payload sizes from client to server and back.
+
+All of them, or in short those at both ends and some between: 61 is prime, so that these differ in every alignment.
 
 One process holds both ends: what is measured is the tunnel between the two namespaces, not the scheduler.
 """
@@ -36,21 +38,27 @@ def exchange(client, server, data):
     return None
 
 
-def sweep(server_ns, client_ns, address, port, first, last):
+def sizes_of(first, last, extent):
+    if extent == "full":
+        return range(first, last + 1)
+    return sorted({*range(first, first + 70), *range(first + 70, last - 40, 61), *range(last - 40, last + 1)})
+
+
+def sweep(server_ns, client_ns, address, port, sizes):
     server = netns.make_socket(server_ns, netns.family(address), socket.SOCK_DGRAM)
     server.settimeout(TIMEOUT)
     server.bind((address, port))
     client = netns.make_socket(client_ns, netns.family(address), socket.SOCK_DGRAM)
     client.settimeout(TIMEOUT)
     client.connect((address, port))
-    for size in range(first, last + 1):
+    for size in sizes:
         data = os.urandom(size)
         answer = exchange(client, server, data)
         if answer is None:
             sys.exit(f"{size} octets: no answer")
         if answer != data:
             sys.exit(f"{size} octets: changed on the way")
-    print(f"{first} to {last} octets: {last - first + 1} sizes")
+    print(f"{sizes[0]} to {sizes[-1]} octets: {len(sizes)} sizes")
 
 
-sweep(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]), int(sys.argv[6]))
+sweep(*sys.argv[1:4], int(sys.argv[4]), sizes_of(int(sys.argv[5]), int(sys.argv[6]), sys.argv[7]))
