@@ -13,6 +13,9 @@
 /* Something sent less than this ago answers a dummy as well as a dummy would. */
 #define ANSWERED_MS	20
 
+/* What part of the keepalive interval silence after traffic is borne without asking. */
+#define PATIENCE	4
+
 /* Longest sleep, which keeps every interval within what a timer can count. */
 #define SLEEP_MAX_NS	(3600ULL * NSEC_PER_SEC)
 
@@ -25,8 +28,18 @@ static u64 ns_of_ms(u64 ms)
 static u64 idle_due(const struct shunt_tunnel *t)
 {
 	u64 timeout = (u64)READ_ONCE(t->set.idle) * NSEC_PER_SEC;
+	u64 last = max_t(u64, atomic64_read(&t->last_in), atomic64_read(&t->last_out));
 
-	return timeout ? atomic64_read(&t->last_use) + timeout : U64_MAX;
+	return timeout ? last + timeout : U64_MAX;
+}
+
+/* Whether a dummy would go anywhere; a sequence number is not spent on one that would not. */
+static bool can_send(struct shunt_tunnel *t)
+{
+	struct shunt_endpoint ep;
+
+	shunt_tunnel_endpoint(t, &ep);
+	return ep.port && netif_running(t->shunt->dev);
 }
 
 /* Each of these returns when it wants to be called again, U64_MAX never. */
@@ -43,6 +56,32 @@ static u64 opening(struct shunt_tunnel *t, u64 now)
 	return t->open_at;
 }
 
+/* When the near side wants to know whether the far side still reaches it. */
+static u64 ask_due(const struct shunt_tunnel *t, u64 interval)
+{
+	u64 rx = atomic64_read(&t->last_rx);
+	u64 in = atomic64_read(&t->last_in);
+
+	if (t->side != SHUNT_SIDE_NEAR || !READ_ONCE(t->heard))
+		return U64_MAX;
+	/* traffic ceased: for no reason, or because it now goes where we are no more */
+	if (in > t->asked)
+		return in + interval / PATIENCE;
+	if (rx < t->asked)
+		return t->asked + t->ask_wait;
+	return rx + interval;
+}
+
+static void ask(struct shunt_tunnel *t, u64 now, u64 interval)
+{
+	bool again = t->asked && (u64)atomic64_read(&t->last_rx) < t->asked;
+
+	t->ask_wait = again ? min(t->ask_wait * 2, interval) : interval / PATIENCE;
+	t->asked = now;
+	if (can_send(t))
+		shunt_tx_dummy(t);
+}
+
 static u64 keepalive(struct shunt_tunnel *t, u64 now)
 {
 	u64 interval = ns_of_ms(READ_ONCE(t->set.keepalive));
@@ -50,12 +89,14 @@ static u64 keepalive(struct shunt_tunnel *t, u64 now)
 
 	if (!interval)
 		return U64_MAX;
-	due = max_t(u64, atomic64_read(&t->last_tx), t->born) + interval;
-	if (now < due)
-		return due;
-	/* also when it cannot be sent now, be it that the endpoint is unknown or the device down */
-	shunt_tx_keepalive(t);
-	return now + interval;
+	due = max3((u64)atomic64_read(&t->last_tx), t->asked, t->born) + interval;
+	due = min(due, ask_due(t, interval));
+	if (now >= due) {
+		ask(t, now, interval);
+		due = now + t->ask_wait;
+	}
+	/* traffic that begins and ceases meanwhile wants to be seen */
+	return min(due, now + interval / PATIENCE);
 }
 
 static u64 idle(struct shunt_tunnel *t, u64 now)

@@ -5,7 +5,10 @@
  * - Opening: the near side sends dummy packets (RFC 4303 section 2.6) until the first authenticated
  *   packet answers, so that its NAT lets the far side in and the far side learns where it is. The
  *   far side answers a dummy with a dummy unless it has just sent something.
- * - Keepalive: a 0xFF octet (RFC 3948 section 2.3) after so long without sending.
+ * - Keepalive: a dummy after so long without sending. The 0xFF octet of RFC 3948 section 2.3 would
+ *   keep the NAT's mapping, but authenticates nothing, so that the far side would not learn of a
+ *   mapping that has changed. The near side also sends one when nothing came for as long, or for a
+ *   quarter of it after inner packets did: what ceases may have gone to where we are no more.
  * - Idle: the end of the tunnel after so long without an inner packet.
  */
 #ifndef SHUNT_ALIVE_H

@@ -160,7 +160,7 @@ static void finish(struct shunt_tunnel *t, struct sk_buff *skb, int err, u64 sta
 
 	drop = accept(t, skb, err, &dummy);
 	if (!drop && !dummy) {
-		shunt_touch(&t->last_use);
+		shunt_touch(&t->last_in);
 		shunt_stats_packets(t->stats, SHUNT_RX, 1, skb->len);
 		shunt_stats_packets(shunt->stats, SHUNT_RX, 1, skb->len);
 	}

@@ -131,7 +131,7 @@ struct shunt_tunnel *shunt_tunnel_new(struct shunt_dev *shunt, struct shunt_tunn
 	shunt_replay_init(&t->replay);
 	shunt_alive_init(t);
 	t->born = shunt_now();
-	atomic64_set(&t->last_use, t->born);
+	atomic64_set(&t->last_out, t->born);
 	netdev_hold(shunt->dev, &t->dev_tracker, GFP_KERNEL);
 	return t;
 

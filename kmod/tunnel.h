@@ -84,11 +84,14 @@ struct shunt_tunnel {
 	/* boottime in ns, of the last clock tick; 0 never */
 	atomic64_t last_rx; /* authenticated packet */
 	atomic64_t last_tx; /* packet of any kind */
-	atomic64_t last_use; /* inner packet of either direction, or creation */
+	atomic64_t last_in; /* inner packet out of the tunnel */
+	atomic64_t last_out; /* inner packet into the tunnel, or creation */
 
 	struct timer_list timer; /* see alive.h */
 	u64 open_at; /* boottime in ns of the next opening dummy; timer only */
 	u32 open_ms; /* interval after that */
+	u64 asked; /* boottime in ns of the last keepalive, 0 none yet; timer only */
+	u64 ask_wait; /* ns after which it is repeated if nothing answers */
 
 	u64 born; /* boottime in ns */
 	u64 generation;

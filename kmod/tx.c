@@ -179,7 +179,7 @@ static bool ready(struct shunt_tunnel *t, struct sk_buff *skb, int err)
 		return false;
 	}
 	if (len) {
-		shunt_touch(&t->last_use);
+		shunt_touch(&t->last_out);
 		shunt_stats_packets(t->stats, SHUNT_TX, 1, len);
 		shunt_stats_packets(t->shunt->stats, SHUNT_TX, 1, len);
 	}
@@ -312,14 +312,14 @@ netdev_tx_t shunt_tx(struct sk_buff *skb, struct net_device *dev)
 	return NETDEV_TX_OK;
 }
 
-static struct sk_buff *control_skb(unsigned int len)
+static struct sk_buff *dummy_skb(void)
 {
-	struct sk_buff *skb = alloc_skb(SHUNT_HEADROOM + len + SHUNT_ESP_TAIL, GFP_ATOMIC);
+	struct sk_buff *skb = alloc_skb(SHUNT_HEADROOM + DUMMY_LEN + SHUNT_ESP_TAIL, GFP_ATOMIC);
 
 	if (!skb)
 		return NULL;
 	skb_reserve(skb, SHUNT_HEADROOM);
-	skb_put_zero(skb, len);
+	skb_put_zero(skb, DUMMY_LEN);
 	skb_reset_network_header(skb);
 	memset(tx_cb(skb), 0, sizeof(struct tx_cb));
 	return skb;
@@ -337,7 +337,7 @@ void shunt_tx_dummy(struct shunt_tunnel *t)
 	u32 seq = 0;
 
 	__skb_queue_head_init(&burst);
-	skb = control_skb(DUMMY_LEN);
+	skb = dummy_skb();
 	rcu_read_lock();
 	if (skb)
 		seq = reserve_seq(t, 1);
@@ -349,21 +349,5 @@ void shunt_tx_dummy(struct shunt_tunnel *t)
 	skb = __skb_dequeue(&burst);
 	if (skb)
 		send(t, skb);
-	rcu_read_unlock();
-}
-
-/**
- * shunt_tx_keepalive() - send a NAT keepalive, RFC 3948 section 2.3
- * @t: tunnel; bottom halves are off
- */
-void shunt_tx_keepalive(struct shunt_tunnel *t)
-{
-	struct sk_buff *skb = control_skb(1);
-
-	if (!skb)
-		return;
-	*skb->data = 0xff;
-	rcu_read_lock();
-	send(t, skb);
 	rcu_read_unlock();
 }

@@ -9,6 +9,5 @@ struct shunt_tunnel;
 
 netdev_tx_t shunt_tx(struct sk_buff *skb, struct net_device *dev);
 void shunt_tx_dummy(struct shunt_tunnel *t);
-void shunt_tx_keepalive(struct shunt_tunnel *t);
 
 #endif /* SHUNT_TX_H */

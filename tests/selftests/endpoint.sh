@@ -5,27 +5,30 @@
 # that are authentic and newer than any before.
 #
 #   gw 10.0.0.1 ── inside ── 10.0.0.2 nat 198.51.100.1 ── wan ── 198.51.100.2 cloud
-#   192.168.1.10             UDP 4500 leaves as 5001, then as 5002        100.64.0.1
+#   192.168.1.10             UDP 4500 leaves as 5001, then as 5002,       100.64.0.1
+#                            5003, and from 198.51.100.3
 #
-# The NAT is stateless (nftables rewrites the port), so that the test decides when it changes.
+# The NAT is stateless (nftables rewrites address and port), so that the test decides when it changes.
 #
 # shellcheck disable=SC2154 # setup_ns sets the names of namespaces
 
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
 need python3 ping nft
-begin 14
+begin 20
 setup_ns gw nat cloud
 join_wan "$nat" "$cloud"
 join_wan "$gw" "$nat" 10.0.0 wan inside
 ip -n "$gw" route add default via 10.0.0.2
+ip -n "$nat" addr add 198.51.100.3/24 dev wan
 in_ns "$nat" sysctl -qw net.ipv4.ip_forward=1
 ip -n "$gw" addr add 192.168.1.10/32 dev lo
 near_link "$gw"
 far_link "$cloud"
-far=$((0x2001))
+near=$((0x1001)) far=$((0x2001))
 
-# nat_port PORT: from now on the gateway's capsules leave as 198.51.100.1:PORT, and only what is sent there arrives
+# nat_port PORT [HOLD]: from now on the gateway's capsules leave as $nat_address:PORT, and only what is sent there arrives
+nat_address=198.51.100.1
 nat_port()
 {
 	in_ns "$nat" nft -f - <<-RULES
@@ -34,10 +37,12 @@ nat_port()
 		table ip rebind {
 			chain out {
 				type filter hook postrouting priority 0;
-				oifname wan udp sport 4500 ip saddr set 198.51.100.1 udp sport set $1 udp checksum set 0
+				oifname wan udp sport 4500 ip saddr set $nat_address udp sport set $1 udp checksum set 0
 			}
 			chain in {
 				type filter hook prerouting priority 0;
+				iifname wan udp dport 4500-5999 ip daddr != $nat_address drop
+				iifname wan udp dport 4500-5999 udp dport != $1 drop
 				iifname wan udp dport $1 udp dport set 4500 ip daddr set 10.0.0.1 udp checksum set 0
 			}
 			chain hold {
@@ -113,6 +118,33 @@ mac()
 	ask value address ip -n "$1" -j link show wan && printf '%s' "$ANSWER"
 }
 
+keepalive()
+{
+	shunt -n "$gw" tunnel set dev shunt0 spi-in "$near" keepalive "$1"
+}
+
+# The cloud sends and nothing of it arrives, so nothing comes back that would tell it where to. The keepalive itself is
+# longer than the test waits: it is silence after traffic that makes the gateway ask.
+silence_ends()
+{
+	keepalive 32s && pings "$cloud" 192.168.1.10 || return
+	nat_port 5003
+	within in_ns "$cloud" ping -q -c 1 -W 1 192.168.1.10
+}
+
+# Nobody sends anything but dummies, which both ends count as no packets.
+dummies_teach()
+{
+	local carried seq
+	carried=$(tunnel_value "$cloud" "$far" '(rx.packets, tx.packets)')
+	seq=$(tunnel_value "$gw" "$near" seq_out)
+	keepalive 1s || return
+	nat_address=198.51.100.3
+	nat_port 5003
+	within endpoint_is 198.51.100.3:5003 && within tunnel_is "$gw" "$near" "seq_out > $seq + 1" &&
+		tunnel_is "$cloud" "$far" "(rx.packets, tx.packets) == $carried"
+}
+
 nat_port 5001
 shunt -n "$cloud" -j monitor tunnels >"$TMP/events" &
 within started "$TMP/events"
@@ -131,4 +163,10 @@ check "forged, and newer, from elsewhere: nothing moves" stays 5002 auth flip=4
 check "late from elsewhere: delivered, nothing moves" late
 check "no event for any of these" event_seen 2
 check "ping from the cloud still arrives" pings "$cloud" 192.168.1.10
+check "a third port, and only the cloud sends: it arrives again" silence_ends
+check "the cloud has followed" endpoint_is 198.51.100.1:5003
+check "and says so" within event_seen 3
+check "another address, and nobody sends: dummies teach the cloud" dummies_teach
+check "and it says so" within event_seen 4
+check "ping from the cloud arrives there" pings "$cloud" 192.168.1.10
 ktap_finished

@@ -55,7 +55,7 @@ enum shunt_cipher {
 /**
  * enum shunt_del_reason - Why a tunnel went away.
  * @SHUNT_DEL_REASON_USER: tunnel-del.
- * @SHUNT_DEL_REASON_IDLE: Nothing but keepalives and dummies for idle-timeout
+ * @SHUNT_DEL_REASON_IDLE: Nothing but dummies for idle-timeout
  *   seconds.
  * @SHUNT_DEL_REASON_EXHAUSTED: The sequence numbers of the outbound direction
  *   are used up.
