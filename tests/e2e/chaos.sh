@@ -216,15 +216,15 @@ judge_upload()
 	fi
 }
 
+# judge ALLOWED LIMIT: every job is to end within LIMIT seconds.
 judge()
 {
-	local allowed=$1 entry id
+	local allowed=$1 limit=$2 entry id
 
 	[ -z "$UPLOAD" ] || judge_upload
 	for entry in "${JOBS[@]}"; do
 		id=${entry%% *}
-		# a file server that has become silent is given up after 60 s
-		within "${LIMIT:-90}" ended "$id" || bad "$id has not ended: $(job "$id" | jq -c '[.state, .timeline[-3:]]')"
+		within "${LIMIT:-$limit}" ended "$id" || bad "$id has not ended: $(job "$id" | jq -c '[.state, .timeline[-3:]]')"
 	done
 	for entry in "${JOBS[@]}"; do
 		# shellcheck disable=SC2086 # its four words
@@ -267,7 +267,7 @@ play()
 	"fault_$fault" "$stage"
 	unhold
 	"mend_$fault" "$stage"
-	judge "$(allowed "$fault" "$stage")"
+	judge "$(allowed "$fault" "$stage")" "$(limit "$fault" "$stage")"
 	return "$FAILED"
 }
 

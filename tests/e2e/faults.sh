@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC2034
 #
 # The faults of chaos.sh. fault_NAME STAGE breaks something; mend_NAME STAGE mends it, after the stage has let go of the job.
-# allowed FAULT STAGE says which ends other than completion are right, as a regular expression of "STATE:REASON".
+# allowed FAULT STAGE says which ends other than completion are right, as a regular expression of "STATE:REASON"; limit FAULT STAGE
+# how long it may take.
 
 ALL_FAULTS="kill-manager kill-cloud kill-gateway kill-device kill-all rst-direct rst-gateway rst-inner rst-manager
 	lan-blip wan-blip lan-outage wan-outage nat-port nat-address disk-cloud disk-device expired no-dial clock-jump
@@ -37,6 +38,16 @@ allowed()
 	disk-cloud/*) echo 'failed:.*(space|room|full|disk)' ;;
 	disk-device/*) echo 'failed:.*(space|room)' ;;
 	*) echo 'never' ;;
+	esac
+}
+
+# limit FAULT STAGE: seconds after which every job must have ended.
+limit()
+{
+	case $1/$2 in
+	# the tunnel follows at once, so that nobody in it is given up; a direct connection must be, after 25 s
+	nat-*/waiting | nat-*/opening | nat-*/tunnel) echo 40 ;;
+	*) echo 60 ;;
 	esac
 }
 
@@ -124,13 +135,13 @@ fault_table()
 }
 
 # A NAT in front of the gateway has forgotten the tunnels' flow: it maps their packets to another port from now on, and what comes
-# to the old one is lost.
+# to the old one is lost. There are many ports, as a flow of an earlier address of the gateway may still have the first.
 fault_nat-port()
 {
 	fault_table inet "prerouting:ip saddr 203.0.113.10 ip daddr 198.51.100.0/24 udp dport 4500 drop"
 	in_ns inet nft -f - <<-'END' || die "nft on inet"
 		add chain inet fault nat { type nat hook postrouting priority srcnat; policy accept; }
-		add rule inet fault nat ip saddr 198.51.100.0/24 udp sport 4500 snat ip to 203.0.113.1:21000
+		add rule inet fault nat ip saddr 198.51.100.0/24 udp sport 4500 snat ip to 203.0.113.1:21000-21999
 	END
 }
 mend_nat-port() { :; }
