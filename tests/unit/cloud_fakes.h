@@ -74,6 +74,8 @@ struct world {
 	uint64_t arrived, duplicates; /* content bytes */
 	bool known;
 	bool mute_put; /* no answer to PUT jobs/{id} */
+	struct h2_req *introducing; /* the one without answer */
+	int refuse_put; /* HTTP status of an answer, 0: take the job */
 	enum job_state job_state;
 	int introductions; /* PUTs of the job */
 	struct h2_req *followers[8];
@@ -371,8 +373,14 @@ static void agent_put(struct h2_req *req, void *arg)
 	struct world *w = arg;
 	struct sapi_device_job job;
 
+	if (w->mute_put)
+		w->introducing = req;
 	if (w->mute_put || body_decode(req, &sapi_device_job_schema, &job))
 		return;
+	if (w->refuse_put) {
+		h2_problem(req, w->refuse_put, "job-differs", "the job is another one");
+		return;
+	}
 	if (job.kind == JOB_FETCH) {
 		agent_put_fetch(w, req, &job);
 		return;
@@ -417,6 +425,10 @@ static void agent_take(struct world *w, struct h2_req *req)
 
 	if (w->job_state == JOB_SUSPENDED) {
 		h2_problem(req, 409, "suspended", "the job is suspended");
+		return;
+	}
+	if (w->refuse_put) {
+		h2_problem(req, 404, "unknown-job", "there is no such job");
 		return;
 	}
 	assert_int_equal(content_range_parse(h2_req_header(req, "content-range"), &range), 0);

@@ -293,6 +293,57 @@ static void more_requests_than_streams(void **state)
 	h2kit_free(w);
 }
 
+static void count_headers(int fd, struct buf *in, unsigned int *n)
+{
+	uint8_t raw[4096];
+	ssize_t got = recv(fd, raw, sizeof(raw), MSG_DONTWAIT);
+	size_t at, len;
+
+	if (got > 0)
+		buf_put(in, raw, (size_t)got);
+	*n = 0;
+	for (at = 24; at + 9 <= in->len;
+	     at += 9 + len) { /* after the preface: RFC 9113, 3.4, 4.1 */
+		const uint8_t *f = in->data + at;
+
+		len = (size_t)f[0] << 16 | (size_t)f[1] << 8 | f[2];
+		*n += f[3] == 1;
+	}
+}
+
+/* A server that has not said how many requests it takes gets a few all the same: a round trip less. */
+static void some_requests_do_not_wait_for_settings(void **state)
+{
+	struct h2_request request = { .method = "GET", .path = "/v1/hello/x" };
+	struct h2kit_answer a[H2_STREAMS_UNASKED + 1] = { 0 };
+	struct buf in = BUF_INIT;
+	struct h2kit w = { 0 };
+	struct stream *s;
+	unsigned int i, n;
+	int fd[2];
+
+	(void)state;
+	assert_int_equal(loop_new(&w.loop), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+	assert_int_equal(stream_new(w.loop, fd[0], NULL, &s), 0);
+	assert_int_equal(h2_new(w.loop, s, H2_CLIENT, &h2kit_defaults, NULL, h2kit_on_client_close,
+				&w, &w.client),
+			 0);
+	for (i = 0; i <= H2_STREAMS_UNASKED; i++)
+		assert_int_equal(h2_fetch(w.client, &request, h2kit_on_reply, &a[i], NULL), 0);
+	do {
+		assert_int_equal(loop_step(w.loop, 1000), 0);
+		count_headers(fd[1], &in, &n);
+	} while (n < H2_STREAMS_UNASKED);
+	kit_settle(w.loop);
+	count_headers(fd[1], &in, &n);
+	assert_int_equal(n, H2_STREAMS_UNASKED);
+	h2_free(w.client, -ECANCELED, "enough");
+	close(fd[1]);
+	buf_fini(&in);
+	loop_free(w.loop);
+}
+
 static void queue_is_bounded(void **state)
 {
 	struct h2kit *w = *state;
@@ -388,6 +439,7 @@ int main(void)
 		TEST(timeouts_and_cancels),
 		TEST(server_resets_in_mid_response),
 		cmocka_unit_test(more_requests_than_streams),
+		cmocka_unit_test(some_requests_do_not_wait_for_settings),
 		TEST(queue_is_bounded),
 		cmocka_unit_test(routes_match),
 	};

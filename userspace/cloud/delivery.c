@@ -535,7 +535,6 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 
 static void try_start(struct delivery *d)
 {
-	job_attempt(d->job);
 	delivery_park(d, false);
 	d->step = STEP_LOOKUP;
 	delivery_mark_progress(d);

@@ -251,9 +251,20 @@ void job_set_moved(struct job *job)
 	job->row.moved = true;
 }
 
-uint32_t job_attempt(struct job *job)
+bool job_telling(struct job *job)
 {
-	return ++job->row.attempts;
+	struct group *group = job->jobs->group;
+	int ret;
+
+	if (job->row.attempts++)
+		return false;
+	ret = group_begin(group);
+	if (!ret)
+		ret = group_did(group, store_job_update(job->jobs->conf.store, &job->row));
+	if (ret)
+		jobs_store_failed(job, "telling");
+	group_tell(group);
+	return true;
 }
 
 /* ---- paths ---- */

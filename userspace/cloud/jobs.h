@@ -150,8 +150,11 @@ void job_set_state(struct job *job, enum job_state state, enum path_kind path, c
  */
 void job_progress(struct job *job, uint64_t delivered, uint64_t resent);
 void job_set_moved(struct job *job);
-/* Count a try; returns the number of tries so far. */
-uint32_t job_attempt(struct job *job);
+/*
+ * The device is about to be told of the job. True: nobody ever told it before, also no earlier run;
+ * nothing leaves until the store knows that it is told now.
+ */
+bool job_telling(struct job *job);
 
 /* Paths are numbered as they are opened. The number, or -ENOMEM. */
 int job_path_open(struct job *job, enum path_kind kind, const char *gateway);

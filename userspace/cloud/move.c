@@ -57,6 +57,13 @@ bool leg_sends(const struct leg *leg)
 			     path_get_state(leg->path) == PATH_DRAINING);
 }
 
+/* Has it, active or not yet, anything to finish? */
+static bool leg_carries(const struct leg *leg)
+{
+	return leg_sends(leg) ||
+	       (leg->path && (path_in_flight(leg->path) || path_bytes(leg->path)));
+}
+
 static bool tunnel_lives(const struct delivery *d)
 {
 	return d->tunnel && !d->tunnel_reason[0];
@@ -82,7 +89,7 @@ static void move_off_tunnel(struct delivery *d)
 	tokens_revoke(d->cloud->tokens, delivery_job_id(d));
 	if (!tunnel_lives(d) && !d->move.was_cut)
 		return;
-	if (!d->move.was_cut && !leg_sends(&d->via_tunnel)) {
+	if (!d->move.was_cut && !leg_carries(&d->via_tunnel)) {
 		/* It carried nothing yet. */
 		delivery_tunnel_shut(d, "direct");
 		return;
@@ -92,7 +99,7 @@ static void move_off_tunnel(struct delivery *d)
 		d->all->totals.moved++;
 	}
 	d->move.counted = true;
-	if (leg_sends(&d->via_tunnel) && !draining)
+	if (leg_carries(&d->via_tunnel) && !draining)
 		tunnel_drain(d, "moved");
 }
 
@@ -110,7 +117,7 @@ static void stop_waiting(struct delivery *d)
  */
 static void tunnel_cut(struct delivery *d)
 {
-	d->move.was_cut = leg_sends(&d->via_tunnel);
+	d->move.was_cut = leg_carries(&d->via_tunnel);
 	if (d->move.was_cut) {
 		tunnel_drain(d, "cut-early");
 		return;
@@ -395,7 +402,8 @@ static void on_path_active(struct path *p, void *arg)
 	delivery_note_progress(d);
 	delivery_mark_progress(d);
 	d->active_at = loop_now(d->cloud->loop);
-	delivery_path_state(d, leg->idx, PATH_ACTIVE, "");
+	if (path_get_state(p) == PATH_ACTIVE)
+		delivery_path_state(d, leg->idx, PATH_ACTIVE, "");
 	note_active(d, path_get_kind(p));
 	if (row->state != JOB_EXECUTING && d->move.hold == HOLD_NONE)
 		job_set_state(d->job, JOB_RUNNING, path_get_kind(p), "",
@@ -661,10 +669,12 @@ int leg_open(struct leg *leg, struct delivery *d, struct h2 *h2, enum path_kind 
 		.pull_patience = patience_ms(d),
 	};
 
-	if (outward_is(d))
+	if (outward_is(d)) {
 		outward_path(d, &conf);
-	else
+	} else {
 		conf.known = kind == PATH_DIRECT && is_sending(d);
+		conf.fresh = job_telling(d->job);
+	}
 	leg->delivery = d;
 	leg->idx = idx;
 	return path_new(&conf, &ops, leg, &leg->path);

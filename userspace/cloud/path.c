@@ -34,6 +34,10 @@ struct path {
 	LIST_HEAD(, segment) segments;
 	size_t n_segments;
 	struct h2_call *call; /* PUT or GET of the job */
+	struct buf introduction; /* body of the PUT that content may follow at once */
+	size_t introduced; /* bytes of it that were handed to the session */
+	bool ahead; /* all were, and content follows before the answer */
+	bool overtook; /* such content was refused, @code and @text say how */
 	struct h2_call *events;
 	struct ndjson lines;
 	struct h2_call *control; /* suspend, resume or done */
@@ -154,17 +158,20 @@ static void pass_on(struct path *p)
 }
 
 static void activate(struct path *p);
+static void go_ahead(struct path *p);
 
 static void on_later(void *arg)
 {
 	struct path *p = arg;
 	char code[SAPI_REASON_LEN], text[SAPI_TEXT_LEN];
 
-	if (p->offer_news && !p->failed) {
+	if (p->introduction.len && p->introduced == p->introduction.len && !p->failed) {
+		go_ahead(p);
+	} else if (p->offer_news && !p->failed) {
 		p->offer_news = false;
 		loop_defer_call(p->later);
 		p->ops.on_offer(p, p->offer_size, p->offer_sha256, p->arg);
-	} else if (p->n_told) {
+	} else if (p->n_told && (p->state != PATH_OPENING || p->failed)) {
 		pass_on(p);
 	} else if (p->starting && !p->failed) {
 		p->starting = false;
@@ -200,6 +207,7 @@ void path_free(struct path *p)
 	stop(p);
 	loop_timer_free(p->unasked);
 	loop_defer_free(p->later);
+	buf_fini(&p->introduction);
 	free(p->told);
 	free(p);
 }
@@ -217,6 +225,21 @@ static bool is_fatal(const struct problem *p)
 	return p->status == 400 || p->status == 403 || p->status == 413 || p->status == 422 ||
 	       p->status == 507 || code_is(p, "spool-failed") ||
 	       (p->status == 409 && !code_is(p, "suspended") && !code_is(p, "not-ready"));
+}
+
+/*
+ * Was the introduction refused, then so was the content behind it; but it is the answer to the former
+ * that says why.
+ */
+static void segment_overtook(struct path *p, const struct problem *problem)
+{
+	p->ahead = false;
+	if (p->overtook)
+		return;
+	p->overtook = true;
+	p->fatal = is_fatal(problem) && problem->status != 404;
+	snprintf(p->code, sizeof(p->code), "%s", problem->code);
+	snprintf(p->text, sizeof(p->text), "%s", problem->text);
 }
 
 static void on_segment(struct segment *s, const struct problem *problem)
@@ -238,6 +261,10 @@ static void on_segment(struct segment *s, const struct problem *problem)
 	p->bytes += segment_partial(s);
 	window_lost(&p->window, s->to - s->from);
 	segment_free(s);
+	if (p->ahead || p->overtook) {
+		segment_overtook(p, problem);
+		return;
+	}
 	if (code_is(problem, "suspended")) {
 		p->held_back = true;
 		path_ask(p);
@@ -272,8 +299,9 @@ void path_pump(struct path *p)
 	uint64_t from, to;
 	int ret;
 
-	while (!p->failed && p->state == PATH_ACTIVE && !p->draining && !p->held_back &&
-	       !transfer_unsure(p->conf.transfer) && window_room(&p->window, p->conf.segment)) {
+	while (!p->failed && (p->state == PATH_ACTIVE || p->ahead) && !p->draining &&
+	       !p->held_back && !transfer_unsure(p->conf.transfer) &&
+	       window_room(&p->window, p->conf.segment)) {
 		ret = next_segment(p, &from, &to);
 		if (ret == -ENODATA)
 			return;
@@ -313,12 +341,14 @@ static void activate(struct path *p)
 		return;
 	}
 	/* Not before: a stream asked for beside the PUT could be handled before it. */
-	ret = follow_events(p);
+	ret = p->events ? 0 : follow_events(p);
 	if (ret) {
 		fail(p, false, "no-answer", shunt_strerror(ret));
 		return;
 	}
 	p->state = PATH_ACTIVE;
+	if (p->n_told)
+		loop_defer_call(p->later);
 	if (p->conf.device_job->pull && p->conf.pull_patience)
 		loop_timer_set(p->unasked, p->conf.pull_patience);
 	p->ops.on_active(p, p->arg);
@@ -454,8 +484,14 @@ static void on_introduced(const struct h2_reply *reply, void *arg)
 	struct ranges none = RANGES_INIT;
 
 	p->call = NULL;
+	p->ahead = false;
+	buf_fini(&p->introduction);
 	if (problem_of_reply(reply, path_kind_str(p->conf.kind), &problem)) {
 		fail(p, is_fatal(&problem), problem.code, problem.text);
+		return;
+	}
+	if (p->overtook) {
+		fail(p, p->fatal, p->code, p->text);
 		return;
 	}
 	window_rtt(&p->window, loop_now(p->conf.loop) - p->asked_at);
@@ -533,8 +569,8 @@ static void on_events_close(struct h2_call *call, int err, const char *why, void
 	(void)call;
 	p->events = NULL;
 	ndjson_fini(&p->lines);
-	if (p->ended)
-		return;
+	if (p->ended || p->state == PATH_OPENING)
+		return; /* what it was asked ahead of the answer is asked again after it */
 	snprintf(text, sizeof(text), "the agent's event stream ended: %.200s (HTTP status %d)",
 		 err ? why : "by the agent", p->events_status);
 	fail(p, false, "no-answer", text);
@@ -700,6 +736,60 @@ void path_cancel_job(struct path *p, void (*done)(int err, void *arg), void *arg
 
 /* ---- start ---- */
 
+static ssize_t on_introduction(void *arg, void *to, size_t len)
+{
+	struct path *p = arg;
+	size_t left = p->introduction.len - p->introduced;
+
+	if (len > left)
+		len = left;
+	memcpy(to, p->introduction.data + p->introduced, len);
+	p->introduced += len;
+	if (p->introduced == p->introduction.len)
+		loop_defer_call(p->later);
+	return (ssize_t)len;
+}
+
+/*
+ * Headers pass bodies in HTTP/2, so what the agent is to handle after the PUT is given to the session
+ * only when that has taken the PUT's body to the end.
+ */
+static int introduce_fresh(struct path *p)
+{
+	struct h2_request req = {
+		.method = "PUT",
+		.path = p->resource,
+		.type = "application/json",
+		.source = { .read = on_introduction, .arg = p },
+		.timeout_ms = PATH_REQUEST_MS,
+		.max_reply = SAPI_LIST_MAX,
+	};
+	int ret = sapi_device_job_encode(p->conf.device_job, &p->introduction);
+
+	if (ret)
+		return ret;
+	req.source.len = (int64_t)p->introduction.len;
+	p->asked_at = loop_now(p->conf.loop);
+	return h2_fetch(p->conf.h2, &req, on_introduced, p, &p->call);
+}
+
+/* The introduction is on its way, and what is said from here on arrives after it. */
+static void go_ahead(struct path *p)
+{
+	int ret;
+
+	buf_fini(&p->introduction);
+	p->introduced = 0;
+	p->ahead = !p->ask_again;
+	if (!p->ahead)
+		return;
+	ret = follow_events(p);
+	if (ret)
+		fail(p, false, "no-answer", shunt_strerror(ret));
+	else
+		path_pump(p);
+}
+
 static int introduce(struct path *p)
 {
 	struct buf body = BUF_INIT;
@@ -709,6 +799,8 @@ static int introduce(struct path *p)
 	/* Were it made anew, a forgotten job would scan again, or give another content. */
 	if (is_outward(p) && p->conf.device_job->size != CONTENT_SIZE_UNKNOWN)
 		return small_request(p, "GET", NULL, 0, on_status, &p->call);
+	if (p->conf.fresh)
+		return introduce_fresh(p);
 	ret = sapi_device_job_encode(p->conf.device_job, &body);
 	if (!ret)
 		ret = small_request(p, "PUT", body.data, body.len, on_introduced, &p->call);
@@ -729,6 +821,7 @@ int path_new(const struct path_conf *conf, const struct path_ops *ops, void *arg
 	p->state = PATH_OPENING;
 	p->heard = JOB_QUEUED;
 	LIST_INIT(&p->segments);
+	buf_init(&p->introduction);
 	snprintf(p->resource, sizeof(p->resource), "/v1/jobs/%s", conf->job);
 	p->segment = (struct segment_conf){
 		.h2 = conf->h2,

@@ -6,7 +6,9 @@
  *	opening ── job known to the agent ──▶ active ──▶ draining ── nothing in flight ──▶ (drained)
  *
  * Opening says PUT jobs/{id} and asks what the agent holds, which is at the same time the proof
- * that the path works before anything is moved to it. An active path takes segments from the
+ * that the path works before anything is moved to it. Where the agent can hold nothing, content follows
+ * the PUT at once on the same session, which keeps their order: a round trip less. The path is active
+ * with the answer nonetheless, and a refusal gives back what was sent ahead of it. An active path takes segments from the
  * transfer while its window has room. A draining one finishes what is in flight. The agent's event
  * stream is followed from opening on, so the device's word (completed = data 7H) is heard on every
  * path. A job whose content the agent pulls gets only what it asks for in that stream: the path that it
@@ -55,6 +57,11 @@ struct path_conf {
 	 * goes out at once, a round trip earlier than after an introduction.
 	 */
 	bool known;
+	/*
+	 * The agent can have nothing of the job, since nobody ever told it: content follows the
+	 * introduction without waiting for its answer. Not of a fetch job.
+	 */
+	bool fresh;
 };
 
 struct path_ops {

@@ -659,8 +659,8 @@ static int make_ng(struct h2 *h2)
 	/* Windows open when bodies are consumed, not when they arrive. */
 	nghttp2_option_set_no_auto_window_update(opt, 1);
 	nghttp2_option_set_no_closed_streams(opt, 1);
-	/* One request before the peer has said how many it takes: it would refuse the rest. */
-	nghttp2_option_set_peer_max_concurrent_streams(opt, 1);
+	/* Requests before the peer has said how many it takes: it would refuse what is too many. */
+	nghttp2_option_set_peer_max_concurrent_streams(opt, H2_STREAMS_UNASKED);
 	if (h2->side == H2_SERVER)
 		rc = nghttp2_session_server_new2(&h2->ng, cb, h2, opt);
 	else

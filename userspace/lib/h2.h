@@ -38,6 +38,12 @@ enum h2_side {
 	H2_CLIENT,
 };
 
+/*
+ * Requests that a client starts before the server has said how many it takes; further ones wait for its
+ * SETTINGS. No server of ours takes fewer.
+ */
+#define H2_STREAMS_UNASKED 4
+
 /* Limits; 0 takes the default. */
 struct h2_conf {
 	uint32_t max_streams; /* requests at once that we accept as a server: 128 */
