@@ -16,6 +16,7 @@
 #include "gateway/validate.h"
 #include "lib/body.h"
 #include "lib/digest.h"
+#include "lib/log.h"
 
 /* ---- POST /v1/tunnels ---- */
 
@@ -214,6 +215,28 @@ static void on_tunnel_get(struct h2_req *req, void *arg)
 	body_respond(req, 200, &sapi_tunnel_schema, &shown);
 }
 
+/* A restarted gateway is told what it did not keep (see ledger.h), so that the job can be moved again. */
+static void on_tunnel_job(struct h2_req *req, void *arg)
+{
+	struct gateway *g = arg;
+	struct gw_tunnel *t = path_tunnel(g, req);
+	struct sapi_tunnel_job job;
+	struct err e = { 0 };
+
+	if (!t || body_decode(req, &sapi_tunnel_job_schema, &job) < 0)
+		return;
+	/* What is carried from now on counts, not what was since the counters were last read. */
+	if (tunnels_refresh(g->tunnels, &e) < 0)
+		log_limited("counters", LOG_LVL_ERR, "datapath: counters: %s", err_text(&e));
+	t = path_tunnel(g, req);
+	if (t) {
+		tunnels_tell(t, &job);
+		controller_told(g->controller, t);
+		h2_respond(req, 204, NULL, NULL, 0);
+	}
+	secret_wipe(&job, sizeof(job));
+}
+
 static void on_tunnel_delete(struct h2_req *req, void *arg)
 {
 	struct gateway *g = arg;
@@ -255,6 +278,7 @@ static const struct h2_route routes[] = {
 	{ "POST", "/v1/tunnels", CLOUD, SAPI_MAX, 0, on_tunnel_open },
 	{ "GET", "/v1/tunnels", CLOUD | MANAGER, 0, 0, on_tunnel_list },
 	{ "GET", "/v1/tunnels/{id}", CLOUD | MANAGER, 0, 0, on_tunnel_get },
+	{ "PUT", "/v1/tunnels/{id}/job", CLOUD, SAPI_MAX, 0, on_tunnel_job },
 	{ "DELETE", "/v1/tunnels/{id}", CLOUD, 0, 0, on_tunnel_delete },
 	{ "GET", "/v1/load", CLOUD | MANAGER, 0, 0, on_load },
 	{ "GET", "/v1/events", CLOUD, 0, 0, on_events },
