@@ -435,6 +435,9 @@ static void test_adopted(void **state)
 	static const char job[] =
 		"{\"kind\":\"print\",\"remaining\":100000000,\"connectable\":true,\"connect\":"
 		"{\"address\":\"203.0.113.10:8443\",\"agent_port\":8632,\"token\":\"" TOKEN "\"}}";
+	static const char elsewhere[] =
+		"{\"kind\":\"print\",\"connectable\":true,\"connect\":"
+		"{\"address\":\"203.0.113.10:8443\",\"agent_port\":22,\"token\":\"" TOKEN "\"}}";
 	struct sapi_tunnel t;
 	struct answer a;
 	char path[64], path_job[72];
@@ -461,6 +464,9 @@ static void test_adopted(void **state)
 	wake(&w.cloud2, "cloud2");
 	assert_int_equal(request(w.cloud2.gateway, "PUT", path_job, job, &a), 404);
 	assert_int_equal(request(w.cloud1.gateway, "PUT", path_job, "{}", &a), 400);
+	/* It may not have the gateway knock at another port of the device than the tunnel's. */
+	assert_int_equal(request(w.cloud1.gateway, "PUT", path_job, elsewhere, &a), 422);
+	assert_non_null(strstr(a.body, "agent_port: 22 is not in the scope"));
 	assert_int_equal(n_asked, 0);
 	assert_int_equal(request(w.cloud1.gateway, "PUT", path_job, job, &a), 204);
 	KIT_UNTIL(w.loop, n_asked == 1);

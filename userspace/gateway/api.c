@@ -80,10 +80,12 @@ static bool is_local(void *arg, const struct shunt_addr *addr)
 	return datapath_is_local(addr);
 }
 
-static int check_open(struct gateway *g, struct h2_req *req, const struct sapi_tunnel_open *open)
+/* May the cloud that asks have that? Answers itself when it may not. */
+static int validate(struct gateway *g, struct h2_req *req, const struct sapi_tunnel_open *open,
+		    int (*check)(const struct gateway_conf *conf, const struct validate_env *env,
+				 const struct sapi_tunnel_open *open, struct refusal *why))
 {
 	struct validate_env env = { .is_local = is_local };
-	const char *cloud = h2_req_peer(req)->name;
 	struct sockaddr_storage ss;
 	struct shunt_endpoint peer;
 	struct refusal why;
@@ -93,11 +95,19 @@ static int check_open(struct gateway *g, struct h2_req *req, const struct sapi_t
 	if (h2_remote_addr(h2_req_session(req), &ss, &len) == 0 &&
 	    endpoint_from_sockaddr((struct sockaddr *)&ss, len, &peer) == 0)
 		env.cloud = peer.addr;
-	rc = validate_open(g->conf, &env, open, &why);
-	if (rc < 0) {
+	rc = check(g->conf, &env, open, &why);
+	if (rc < 0)
 		h2_problem(req, why.status, why.code, "%s", why.text);
+	return rc;
+}
+
+static int check_open(struct gateway *g, struct h2_req *req, const struct sapi_tunnel_open *open)
+{
+	const char *cloud = h2_req_peer(req)->name;
+	int rc = validate(g, req, open, validate_open);
+
+	if (rc < 0)
 		return rc;
-	}
 	if (tunnels_find_job(g->tunnels, cloud, open->job) ||
 	    controller_waits(g->controller, cloud, open->job)) {
 		h2_problem(req, 409, "job-has-tunnel", "job %s has a tunnel, or waits for one",
@@ -215,6 +225,18 @@ static void on_tunnel_get(struct h2_req *req, void *arg)
 	body_respond(req, 200, &sapi_tunnel_schema, &shown);
 }
 
+/* As when it was opened. */
+static int check_job(struct gateway *g, struct h2_req *req, const struct gw_tunnel *t,
+		     const struct sapi_tunnel_job *job)
+{
+	struct sapi_tunnel_open open = { .n_scope = t->n_scope, .connectable = job->connectable };
+
+	memcpy(open.scope, t->scope, sizeof(open.scope));
+	open.connect.address = job->connect.address;
+	open.connect.agent_port = job->connect.agent_port;
+	return validate(g, req, &open, validate_connect);
+}
+
 /* A restarted gateway is told what it did not keep (see ledger.h), so that the job can be moved again. */
 static void on_tunnel_job(struct h2_req *req, void *arg)
 {
@@ -225,6 +247,10 @@ static void on_tunnel_job(struct h2_req *req, void *arg)
 
 	if (!t || body_decode(req, &sapi_tunnel_job_schema, &job) < 0)
 		return;
+	if (check_job(g, req, t, &job) < 0) {
+		secret_wipe(&job, sizeof(job));
+		return;
+	}
 	/* What is carried from now on counts, not what was since the counters were last read. */
 	if (tunnels_refresh(g->tunnels, &e) < 0)
 		log_limited("counters", LOG_LVL_ERR, "datapath: counters: %s", err_text(&e));

@@ -382,6 +382,8 @@ static struct gw_tunnel *tunnel_of(const struct sapi_tunnel_open *open, const ch
 	t->near = open->near;
 	t->far = open->far;
 	t->endpoint = open->endpoint;
+	memcpy(t->scope, open->scope, sizeof(t->scope));
+	t->n_scope = open->n_scope;
 	t->priority = open->priority;
 	t->opened = clock_wall_ms();
 	t->opened_boot = clock_boot_ms();
@@ -569,6 +571,10 @@ static void adopt_known(void *arg, const struct sapi_tunnel *known)
 	t->near = info->spec.near;
 	t->far = info->spec.far;
 	t->endpoint = info->spec.endpoint;
+	for (; t->n_scope < info->spec.scope_n && t->n_scope < SAPI_SCOPE_MAX; t->n_scope++)
+		t->scope[t->n_scope] =
+			(struct sapi_scope){ .proto = info->spec.scope[t->n_scope].proto,
+					     .port = info->spec.scope[t->n_scope].port };
 	t->priority = info->spec.priority;
 	t->opened = known->opened;
 	t->opened_boot = clock_boot_ms();

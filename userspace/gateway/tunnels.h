@@ -31,6 +31,8 @@ struct gw_tunnel {
 	char job[ID_LEN], device[NAME_LEN], cloud[NAME_LEN];
 	struct shunt_addr host, alias, near, far;
 	struct shunt_endpoint endpoint;
+	struct sapi_scope scope[SAPI_SCOPE_MAX];
+	size_t n_scope;
 	uint8_t priority;
 	int64_t opened; /* wall ms */
 	uint64_t opened_boot; /* boot ms */
