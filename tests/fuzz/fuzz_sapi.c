@@ -29,6 +29,7 @@ static const struct body bodies[] = {
 	BODY(device_job_status), BODY(content_reply), BODY(state_event),
 	BODY(connect),		 BODY(connect_reply), BODY(job_submit),
 	BODY(job_event),	 BODY(job),	      BODY(job_list),
+	BODY(tunnel_job),
 };
 
 static void check(const struct body *body, const void *x)

@@ -52,7 +52,7 @@ struct world {
 	struct sapi_tunnel tunnels[16];
 	size_t n_tunnels;
 	struct sapi_tunnel_open last_open;
-	unsigned int opens, deletes;
+	unsigned int opens, deletes, told; /* told: of a job again */
 	bool make_wait;
 	int refuse; /* HTTP status, 0: grant */
 	const char *refuse_code; /* NULL: host-not-allowed */
@@ -257,6 +257,22 @@ static void gateway_delete(struct h2_req *req, void *arg)
 	h2_problem(req, 404, "unknown-tunnel", "none");
 }
 
+static void gateway_job(struct h2_req *req, void *arg)
+{
+	struct world *w = arg;
+	struct sapi_tunnel_job job;
+	uint32_t id;
+
+	assert_int_equal(tunnel_id_parse(h2_req_param(req, "id"), &id), 0);
+	assert_int_equal(id, w->tunnels[0].id);
+	assert_int_equal(body_decode(req, &sapi_tunnel_job_schema, &job), 0);
+	w->told++;
+	w->last_open.remaining = job.remaining;
+	w->last_open.connectable = job.connectable;
+	w->last_open.connect = job.connect;
+	h2_respond(req, 204, NULL, NULL, 0);
+}
+
 static void events_closed(struct h2_req *req, int err, void *arg)
 {
 	struct world *w = arg;
@@ -278,6 +294,7 @@ static void gateway_events(struct h2_req *req, void *arg)
 static const struct h2_route gateway_table[] = {
 	{ "POST", "/v1/tunnels", ROLE_BIT(ROLE_CLOUD), SAPI_MAX, 0, gateway_open },
 	{ "GET", "/v1/tunnels", ROLE_BIT(ROLE_CLOUD), 0, 0, gateway_list },
+	{ "PUT", "/v1/tunnels/{id}/job", ROLE_BIT(ROLE_CLOUD), SAPI_MAX, 0, gateway_job },
 	{ "DELETE", "/v1/tunnels/{id}", ROLE_BIT(ROLE_CLOUD), 0, 0, gateway_delete },
 	{ "GET", "/v1/events", ROLE_BIT(ROLE_CLOUD), 0, 0, gateway_events },
 };

@@ -97,6 +97,7 @@ static inline void configure(struct world *w)
 		"ca = \"%s/ca.crt\"\ncert = \"%s/device-mfp-1.crt\"\nkey = \"%s/device-mfp-1.key\"\n"
 		"listen = \"127.0.0.1:0\"\nstate = \"%s/state\"\nstore-dir = \"%s/store\"\n"
 		"print-command = \"/bin/cp %%f %s/printed\"\nclouds = {\"cloud1\", \"cloud2\"}\n"
+		"cloud-networks = {\"127.0.0.0/8\"}\n"
 		"scan-command = \"/bin/cp %s/share/a %%f\"\nfetch-dir = \"%s/share\"\n"
 		"linger = \"1s\"\nconnect-timeout = \"2s\"\nmax-bytes = \"10M\"\n"
 		"pull-ahead = \"200K\"\n",
@@ -381,16 +382,25 @@ static inline void assert_printed(struct world *w)
 	assert_memory_equal(got, w->data, SIZE);
 }
 
-static inline struct answer post_connect_log(struct world *w, struct h2 *h2, const char *cloud,
-					     unsigned int port, const char *log)
+static inline struct answer post_connect_to(struct world *w, struct h2 *h2, const char *cloud,
+					    const char *address, const char *log)
 {
 	char body[512];
 
 	snprintf(body, sizeof(body),
-		 "{\"job\":\"" JOB "\",\"cloud\":\"%s\",\"address\":\"127.0.0.1:%u\","
+		 "{\"job\":\"" JOB "\",\"cloud\":\"%s\",\"address\":\"%s\","
 		 "\"token\":\"" TOKEN "\",\"log\":\"%s\"}",
-		 cloud, port, log);
+		 cloud, address, log);
 	return ask(w, h2, "POST", "/v1/connect", body, strlen(body), NULL);
+}
+
+static inline struct answer post_connect_log(struct world *w, struct h2 *h2, const char *cloud,
+					     unsigned int port, const char *log)
+{
+	char address[32];
+
+	snprintf(address, sizeof(address), "127.0.0.1:%u", port);
+	return post_connect_to(w, h2, cloud, address, log);
 }
 
 static inline struct answer post_connect(struct world *w, struct h2 *h2, const char *cloud,

@@ -216,14 +216,18 @@ static int take(struct client *c, struct h2 *h2, const char *path, const char *r
 
 static void fetched_content(void **state)
 {
+	static const char *const bad[] = { "../a.bin", "in//a.bin", "scan:", "scan:in/x",
+					   "scan:.." };
 	static const char fetch[] = "{\"kind\":\"fetch\",\"device\":\"mfp-1\",\"path\":\"%s\"}";
 	struct client *c = *state;
 	char path[160], order[256], id[ID_LEN];
 	struct answer a;
 
-	snprintf(order, sizeof(order), fetch, "../a.bin");
-	assert_int_equal(ask(c, c->alice, "POST", "/v1/jobs", NULL, order, &a), 422);
-	assert_code(&a, "bad-path");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(order, sizeof(order), fetch, bad[i]);
+		assert_int_equal(ask(c, c->alice, "POST", "/v1/jobs", NULL, order, &a), 422);
+		assert_code(&a, "bad-path");
+	}
 	memset(c->w->data, 'x', CONTENT); /* answers here are text */
 	assert_int_equal(pwrite(c->w->fetch.fd, c->w->data, CONTENT, 0), CONTENT);
 	c->w->fetch.slow = true;

@@ -2,6 +2,8 @@
 /* Whole lives of jobs in a real cloud, with everybody around it faked (cloud_fakes.h). */
 #include "cloud_steps.h"
 
+#include "cloud/gateways.h"
+
 static void through_the_tunnel(void **state)
 {
 	struct world *w = *state;
@@ -52,6 +54,40 @@ static void moves_in_the_middle(void **state)
 	assert_true(timeline_has(&job, "decision", "tunnels-high"));
 	assert_true(timeline_has(&job, "path-draining", "moved"));
 	KIT_UNTIL(w->loop, !w->direct); /* nobody needs the connection: 7H was the last word */
+	sapi_job_fini(&job);
+}
+
+/* The gateway died, came back and adopted the tunnel: told of the job again, it can have it moved. */
+static void moves_after_the_gateway_restarted(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN], before[ID_LEN];
+
+	w->hold = true;
+	submit(w, id);
+	KIT_UNTIL(w->loop, w->n_held == 2);
+	memcpy(before, w->last_open.connect.token, ID_LEN);
+	h2_abort(w->gateway, -EPIPE, "killed");
+	w->tunnels[0].adopted = true;
+	KIT_UNTIL(w->loop, !w->gateway && !gateways_connected(w->cloud.gateways));
+	gateway_dial(w);
+	KIT_UNTIL(w->loop, w->told == 1 && w->events);
+	assert_int_equal(w->deletes, 0);
+	assert_true(w->last_open.connectable);
+	assert_int_equal(w->last_open.connect.agent_port, w->device.services[0].port);
+	assert_string_not_equal(w->last_open.connect.token, before);
+	assert_true(w->last_open.remaining == CONTENT);
+	gateway_decides(w, SAPI_GW_MOVE, "tunnels-high");
+	agent_connect(w);
+	KIT_UNTIL(w->loop, w->direct && w->n_held >= 4);
+	w->hold = false;
+	agent_release(w);
+	await_end(w, id, &job);
+	assert_delivered_once(w, &job);
+	assert_true(job.moved);
+	assert_int_equal(w->opens, 1);
+	assert_string_equal(job.paths[0].reason, "moved");
 	sapi_job_fini(&job);
 }
 
@@ -354,6 +390,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(through_the_tunnel),
 		TEST(moves_in_the_middle),
+		TEST(moves_after_the_gateway_restarted),
 		TEST(a_tunnel_that_ends_after_the_device),
 		TEST(uses_a_live_connection),
 		TEST(a_wrong_token_does_not_join),

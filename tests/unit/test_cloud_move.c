@@ -461,6 +461,31 @@ static void suspended_while_it_is_resumed(void **state)
 	sapi_job_fini(&job);
 }
 
+/* Somebody else suspends it while the last segments are under way: they come back instead of arriving. */
+static void suspended_by_somebody_else(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->suspend = true;
+	start(w, id);
+	gateway_decides(w, SAPI_GW_MOVE, "tunnel-limit");
+	KIT_UNTIL(w->loop, delivery_of(w, id)->move.hold == HOLD_QUIET);
+	agent_becomes(w, JOB_SUSPENDED);
+	agent_release(w);
+	KIT_UNTIL(w->loop, delivery_of(w, id)->move.hold == HOLD_HELD);
+	assert_int_equal(w->arrived, 0);
+	w->hold = false;
+	agent_connect(w);
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_COMPLETED);
+	assert_memory_equal(w->content, w->data, CONTENT);
+	assert_true(job.moved);
+	assert_int_equal(job.resent, 2 * SEGMENT); /* refused, but sent */
+	sapi_job_fini(&job);
+}
+
 static void a_failed_move_resumes_in_the_tunnel(void **state)
 {
 	struct world *w = *state;
@@ -698,6 +723,7 @@ int main(void)
 		TEST(the_device_holds_the_job_during_the_move),
 		TEST(a_quick_device_holds_the_job_too),
 		TEST(suspended_while_it_is_resumed),
+		TEST(suspended_by_somebody_else),
 		TEST(a_failed_move_resumes_in_the_tunnel),
 		TEST(a_move_that_nobody_ends_resumes_in_the_tunnel),
 		TEST(called_off_before_the_job_is_held),

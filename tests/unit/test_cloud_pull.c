@@ -120,6 +120,53 @@ static void who_asks_is_never_pushed_to(void **state)
 	assert_int_equal(w->arrived, 2 * SEGMENT);
 }
 
+/* One that does not count right: what it holds is all that it asks for. */
+static void who_asks_for_what_it_holds_is_pushed_to(void **state)
+{
+	struct world *w = *state;
+	const struct h2 *tunnel;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->hold = false;
+	tunnel = tunnel_up(w, id);
+	agent_asks(w, tunnel, 0, 2 * SEGMENT);
+	KIT_UNTIL(w->loop, w->arrived == 2 * SEGMENT);
+	kit_settle(w->loop);
+	agent_asks(w, tunnel, SEGMENT, 2 * SEGMENT);
+	await_end(w, id, &job);
+	assert_delivered_once(w, &job);
+	assert_true(timeline_has(&job, "device-does-not-ask", "device"));
+	assert_int_equal(w->opens, 1);
+	sapi_job_fini(&job);
+}
+
+/* It has lost what it had acknowledged, and asks for it again. */
+static void what_was_lost_is_sent_again(void **state)
+{
+	struct world *w = *state;
+	const struct h2 *tunnel;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->hold = false;
+	tunnel = tunnel_up(w, id);
+	agent_asks(w, tunnel, 0, 2 * SEGMENT);
+	KIT_UNTIL(w->loop, w->arrived == 2 * SEGMENT);
+	kit_settle(w->loop);
+	ranges_clear(&w->received);
+	agent_asks(w, tunnel, 0, 2 * SEGMENT);
+	KIT_UNTIL(w->loop, w->arrived == 4 * SEGMENT);
+	kit_settle(w->loop);
+	agent_asks(w, tunnel, 2 * SEGMENT, CONTENT);
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_COMPLETED);
+	assert_memory_equal(w->content, w->data, CONTENT);
+	assert_int_equal(job.resent, 2 * SEGMENT);
+	assert_false(timeline_has(&job, "device-does-not-ask", "device"));
+	sapi_job_fini(&job);
+}
+
 /* More lines than a job has states, faster than the loop goes round. */
 static void asking_often_is_no_protocol_error(void **state)
 {
@@ -250,6 +297,8 @@ int main(void)
 		TEST(a_device_that_waits_says_why),
 		TEST(who_never_asks_is_pushed_to),
 		TEST(who_asks_is_never_pushed_to),
+		TEST(who_asks_for_what_it_holds_is_pushed_to),
+		TEST(what_was_lost_is_sent_again),
 		TEST(asking_often_is_no_protocol_error),
 		TEST(a_move_follows_the_asking),
 		TEST(asked_for_by_the_connection_only),

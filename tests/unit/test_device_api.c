@@ -369,6 +369,12 @@ static void connecting_fails_with_a_reason(void **state)
 	a = post_connect(w, w->cloud2, "cloud1", port);
 	EXPECT(a, 403);
 	assert_non_null(strstr(a.body, "cloud-not-caller"));
+	a = post_connect_to(w, w->cloud, "cloud1", "192.168.77.1:443", "");
+	EXPECT(a, 403);
+	assert_non_null(strstr(a.body, "address-not-allowed"));
+	a = post_connect_log(w, w->cloud, "cloud1", port, "203.0.113.1:80");
+	EXPECT(a, 403);
+	assert_non_null(strstr(a.body, "log-not-allowed"));
 	EXPECT(post_connect(w, w->cloud, "cloud1", port), 200);
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -231,6 +232,41 @@ static void a_copy_caught_by_a_restart_begins_again(void **state)
 	assert_offers(f, job, "short", 5);
 }
 
+/* A process that waits at a FIFO for somebody to read, then writes. */
+static pid_t await_reader(const char *fifo)
+{
+	char stat[64], state = 0;
+	pid_t pid = fork();
+	FILE *f;
+
+	if (pid == 0) {
+		int fd;
+
+		signal(SIGPIPE, SIG_IGN);
+		fd = open(fifo, O_WRONLY);
+		_exit(write(fd, "x", 1) == 1 ? 0 : 1);
+	}
+	snprintf(stat, sizeof(stat), "/proc/%d/stat", (int)pid);
+	while (state != 'S') { /* it has nothing else to sleep for */
+		f = fopen(stat, "r");
+		assert_int_equal(fscanf(f, "%*d %*s %c", &state), 1);
+		fclose(f);
+	}
+	return pid;
+}
+
+/* Had anybody opened it and gone, the writer would have found that out instead of writing to us. */
+static void assert_met_nobody(pid_t writer, const char *fifo)
+{
+	int fd = open(fifo, O_RDONLY), status;
+	char c;
+
+	assert_int_equal(read(fd, &c, 1), 1);
+	close(fd);
+	assert_int_equal(waitpid(writer, &status, 0), writer);
+	assert_int_equal(status, 0);
+}
+
 static void what_may_not_be_fetched(void **state)
 {
 	static const struct {
@@ -242,6 +278,9 @@ static void what_may_not_be_fetched(void **state)
 		{ "/etc/passwd", "not a regular file" },
 		{ "in", "not a regular file" },
 		{ "fifo", "not a regular file" },
+		{ "socket", "not a regular file" },
+		{ ".shunt-1.cloud1.part", "there is no such file" },
+		{ "in/.shunt-1.cloud1.part", "there is no such file" },
 		{ "link", "a link is in the way" },
 		{ "linked/a.bin", "a link is in the way" },
 		{ "in/a.bin/x", "there is no such file" },
@@ -252,13 +291,19 @@ static void what_may_not_be_fetched(void **state)
 	struct fixture *f = *state;
 	char path[160];
 	struct job *job;
+	pid_t writer;
 
+	write_file(f, ".shunt-1.cloud1.part", "half", 4);
+	write_file(f, "in/.shunt-1.cloud1.part", "half", 4);
+	snprintf(path, sizeof(path), "%s/socket", f->share);
+	assert_int_equal(mknod(path, S_IFSOCK | 0600, 0), 0);
 	snprintf(path, sizeof(path), "%s/link", f->share);
 	assert_int_equal(symlink("in/a.bin", path), 0);
 	snprintf(path, sizeof(path), "%s/linked", f->share);
 	assert_int_equal(symlink("in", path), 0);
 	snprintf(path, sizeof(path), "%s/fifo", f->share);
 	assert_int_equal(mkfifo(path, 0600), 0);
+	writer = await_reader(path);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct err e = { 0 };
 
@@ -268,6 +313,7 @@ static void what_may_not_be_fetched(void **state)
 	}
 	assert_int_equal(runs(f), 0);
 	assert_null(jobs_find(f->jobs, "cloud1", ID_1));
+	assert_met_nobody(writer, path);
 }
 
 /* A file server's lease lets nobody in at once: that must not stop the agent until it is broken. */

@@ -429,6 +429,53 @@ static void test_tunnel(void **state)
 	assert_int_equal(request(w.cloud1.gateway, "DELETE", path, NULL, &a), 404);
 }
 
+/* After kill -9 and a restart of the gateway: its cloud tells of the job again, and nobody else does. */
+static void test_adopted(void **state)
+{
+	static const char job[] =
+		"{\"kind\":\"print\",\"remaining\":100000000,\"connectable\":true,\"connect\":"
+		"{\"address\":\"203.0.113.10:8443\",\"agent_port\":8632,\"token\":\"" TOKEN "\"}}";
+	static const char elsewhere[] =
+		"{\"kind\":\"print\",\"connectable\":true,\"connect\":"
+		"{\"address\":\"203.0.113.10:8443\",\"agent_port\":22,\"token\":\"" TOKEN "\"}}";
+	struct sapi_tunnel t;
+	struct answer a;
+	char path[64], path_job[72];
+	struct err e = { 0 };
+
+	(void)state;
+	w.conf.policy.when = WHEN_ALWAYS;
+	wake(&w.cloud1, "cloud1");
+	assert_int_equal(request(w.cloud1.gateway, "POST", "/v1/tunnels",
+				 open_body(JOB1, NONCE1, "192.168.1.10"), &a),
+			 201);
+	decode_tunnel(&a, &t);
+	assert_false(t.adopted);
+	gateway_free(w.gateway); /* without a farewell */
+	KIT_UNTIL(w.loop, !w.cloud1.gateway && !w.manager.gateway);
+	if (gateway_new(w.loop, &w.conf, &w.gateway, &e) < 0)
+		fail_msg("%s", err_text(&e));
+	KIT_UNTIL(w.loop, w.cloud1.gateway && w.manager.gateway);
+	snprintf(path, sizeof(path), "/v1/tunnels/%08x", t.id);
+	snprintf(path_job, sizeof(path_job), "%s/job", path);
+	assert_int_equal(request(w.cloud1.gateway, "GET", path, NULL, &a), 200);
+	decode_tunnel(&a, &t);
+	assert_true(t.adopted);
+	wake(&w.cloud2, "cloud2");
+	assert_int_equal(request(w.cloud2.gateway, "PUT", path_job, job, &a), 404);
+	assert_int_equal(request(w.cloud1.gateway, "PUT", path_job, "{}", &a), 400);
+	/* It may not have the gateway knock at another port of the device than the tunnel's. */
+	assert_int_equal(request(w.cloud1.gateway, "PUT", path_job, elsewhere, &a), 422);
+	assert_non_null(strstr(a.body, "agent_port: 22 is not in the scope"));
+	assert_int_equal(n_asked, 0);
+	assert_int_equal(request(w.cloud1.gateway, "PUT", path_job, job, &a), 204);
+	KIT_UNTIL(w.loop, n_asked == 1);
+	assert_int_equal(request(w.cloud1.gateway, "DELETE", path, NULL, &a), 200);
+	decode_tunnel(&a, &t);
+	assert_string_equal(t.reason, "moved");
+	assert_false(t.adopted);
+}
+
 /* A tunnel that the cloud ends for a move says so in its answer and in 7K (#709, #737). */
 static void test_moved(void **state)
 {
@@ -640,6 +687,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_dial, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tunnel, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_moved, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_adopted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_waiting, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_logs, setup, teardown),

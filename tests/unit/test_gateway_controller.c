@@ -276,6 +276,7 @@ static void test_adoption(void **state)
 	assert_string_equal(t->cloud, "cloud1");
 	assert_string_equal(t->device, "mfp-1");
 	assert_false(t->connectable);
+	assert_true(t->adopted);
 	assert_true(tunnels_find_job(w.tunnels, "cloud1", JOB1) == t);
 	assert_null(tunnels_find_job(w.tunnels, "cloud2", JOB1));
 	assert_int_equal(records("vanished"), 1);
@@ -288,6 +289,71 @@ static void test_adoption(void **state)
 	assert_int_equal(load.tunnels, 2);
 	assert_int_equal(load.tunnels_high, 2);
 	assert_int_equal(load.datapath_permille, 1000);
+}
+
+/* An adopted tunnel stays until its cloud has told of the job again; then it is moved like any other. */
+static void test_adopted_moves(void **state)
+{
+	struct sapi_tunnel_job job = { .kind = JOB_PRINT,
+				       .remaining = 100000000,
+				       .connectable = true,
+				       .connect = { .agent_port = 8633 } };
+	struct request a, b;
+	struct gw_tunnel *t;
+	struct err e = { 0 };
+
+	(void)state;
+	w.conf.policy.tunnels_high = w.conf.policy.tunnels_low = 1;
+	ask(&a, JOB1, "mfp-1", 4, true);
+	settle();
+	kernel_find(a.spi)->rx.bytes = 5000000;
+	stop();
+	start();
+	assert_int_equal(tunnels_adopt(w.tunnels, &e), 0);
+	ask(&b, JOB2, "nas-1", 4, false);
+	settle();
+	assert_int_equal(n_asked, 0);
+	t = tunnels_find(w.tunnels, a.spi);
+	assert_int_equal(tunnel_remaining(t), POLICY_REMAINING_UNKNOWN);
+	strcpy(job.connect.token, JOB3);
+	tunnels_tell(t, &job);
+	assert_false(t->adopted);
+	assert_int_equal(tunnel_remaining(t), 100000000); /* as from now, not from its opening */
+	controller_told(w.controller, t);
+	settle();
+	assert_int_equal(n_asked, 1);
+	assert_string_equal(asked[0]->body.job, JOB1);
+	assert_string_equal(asked[0]->body.token, JOB3);
+	assert_int_equal(asked[0]->at.port, 8633);
+	assert_string_equal(decision(JOB1, SAPI_GW_MOVE)->reason, "tunnel-limit");
+	device_answers(0, 0, "");
+	end(&a);
+	settle();
+	assert_true(b.spi != 0);
+}
+
+/* What is left counts in the direction in which the content goes. */
+static void test_remaining(void **state)
+{
+	struct sapi_tunnel_job job = { .kind = JOB_FETCH, .remaining = 1000 };
+	struct request a;
+	struct gw_tunnel *t;
+
+	(void)state;
+	ask(&a, JOB1, "mfp-1", 4, true);
+	settle();
+	t = tunnels_find(w.tunnels, a.spi);
+	t->rx.bytes = 400;
+	assert_int_equal(tunnel_remaining(t), (64 << 20) - 400);
+	tunnels_tell(t, &job);
+	t->rx.bytes = 100000;
+	t->tx.bytes = 300;
+	assert_int_equal(tunnel_remaining(t), 700);
+	t->tx.bytes = 1100;
+	assert_int_equal(tunnel_remaining(t), 0);
+	job.remaining = POLICY_REMAINING_UNKNOWN;
+	tunnels_tell(t, &job);
+	assert_int_equal(tunnel_remaining(t), POLICY_REMAINING_UNKNOWN);
 }
 
 /* First embodiment: moved at once, whatever the limits say. */
@@ -316,6 +382,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_kernel_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stuck, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adoption, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_adopted_moves, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_remaining, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_always, setup, teardown),
 	};
 

@@ -50,6 +50,7 @@ struct row {
 	const char *own; /* address of own-service, whose port is good()'s plus own_off */
 	uint16_t own_off;
 	uint16_t agent; /* not 0: connectable, with the agent at this port */
+	const char *dial; /* where the device is to connect */
 	int status;
 	const char *code;
 };
@@ -88,6 +89,10 @@ static const struct row rows[] = {
 	  .code = "bad-address" },
 	{ "connectable", .agent = 8632, .n_scope = -1, .status = 0 },
 	{ "agent elsewhere", .agent = 22, .n_scope = -1, .status = 422, .code = "bad-scope" },
+	{ "connect elsewhere", .agent = 8632, .dial = "192.168.1.20", .n_scope = -1, .status = 403,
+	  .code = "endpoint-not-allowed" },
+	{ "connect elsewhere, allowed", .agent = 8632, .dial = "203.0.113.11", .n_scope = -1,
+	  .any = true, .status = 0 },
 	{ "no scope", .n_scope = 0, .status = 422, .code = "bad-scope" },
 	{ "scope without port", .n_scope = 1, .port = 0, .status = 422, .code = "bad-scope" },
 };
@@ -104,6 +109,7 @@ static void apply(const struct row *r, struct sapi_tunnel_open *o)
 		o->endpoint.addr = addr(r->endpoint);
 	o->connectable = r->agent != 0;
 	o->connect.agent_port = r->agent;
+	o->connect.address.addr = addr(r->dial ? r->dial : "203.0.113.10");
 	if (r->n_scope >= 0) {
 		o->n_scope = (size_t)r->n_scope;
 		o->scope[0].port = r->port;
@@ -141,6 +147,9 @@ static void test_table(void **state)
 			assert_string_equal(why.code, rows[i].code);
 			assert_int_not_equal(why.text[0], 0);
 		}
+		/* An adopted tunnel is told of the same. */
+		if (rows[i].agent)
+			assert_int_equal(validate_connect(&conf, &env, &o, &why), rc);
 	}
 }
 

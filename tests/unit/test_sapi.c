@@ -32,6 +32,9 @@
 #define OPEN                                                                                       \
 	OPEN_HEAD "\"connectable\":true,\"connect\":{\"address\":\"203.0.113.10:8443\","           \
 		  "\"agent_port\":8632,\"token\":" TOKEN "}}"
+#define TUNNEL_JOB                                                                                 \
+	"{\"kind\":\"fetch\",\"connectable\":true,\"connect\":{\"address\":"                       \
+	"\"203.0.113.10:8443\",\"agent_port\":8632,\"token\":" TOKEN "}}"
 #define TUNNEL_WITH(log)                                                                           \
 	"{\"id\":\"00001001\",\"job\":" JOB ",\"device\":\"mfp-1\",\"cloud\":\"cloud1\","          \
 	"\"spi\":4097,\"host\":\"192.168.1.10\",\"alias\":\"\",\"near\":\"100.64.0.5\","           \
@@ -94,6 +97,9 @@ static const struct sample samples[] = {
 	SAMPLE(tunnel_open, OPEN_HEAD "\"connectable\":false}"),
 	SAMPLE(tunnel, TUNNEL),
 	SAMPLE(tunnel, TUNNEL_LOG),
+	SAMPLE(tunnel, TUNNEL_WITH("\"adopted\":true,")),
+	SAMPLE(tunnel_job, TUNNEL_JOB),
+	SAMPLE(tunnel_job, "{\"kind\":\"print\",\"remaining\":0,\"connectable\":false}"),
 	SAMPLE(tunnel_list, "{\"tunnels\":[" TUNNEL "]}"),
 	SAMPLE(load, "{\"tunnels\":2,\"tunnels_high\":2,\"cpu_permille\":113,"
 		     "\"datapath_permille\":40,\"pps\":812}"),

@@ -212,7 +212,10 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 /* Whether there is such a file, or scan, only the device knows. */
 static bool fetchable(struct h2_req *req, const char *path)
 {
-	if (!strncmp(path, SAPI_SCAN_PREFIX, strlen(SAPI_SCAN_PREFIX)) || webdav_name_ok(path))
+	size_t n = strlen(SAPI_SCAN_PREFIX);
+	bool scan = !strncmp(path, SAPI_SCAN_PREFIX, n);
+
+	if (webdav_name_ok(scan ? path + n : path) && !(scan && strchr(path, '/')))
 		return true;
 	h2_problem(req, 422, "bad-path",
 		   "path: neither a relative path of plain segments nor scan:NAME");

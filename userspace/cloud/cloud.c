@@ -138,6 +138,13 @@ static bool is_known_tunnel(const char *name, const struct sapi_tunnel *tunnel, 
 	return c->tunnels && tunnels_knows(c->tunnels, name, tunnel);
 }
 
+static void on_adopted_tunnel(struct h2 *h2, const struct sapi_tunnel *tunnel, void *arg)
+{
+	struct cloud *c = arg;
+
+	tunnels_adopted(c->tunnels, h2, tunnel);
+}
+
 static void on_connected(const char *device, void *arg)
 {
 	struct cloud *c = arg;
@@ -242,6 +249,7 @@ static int start_peers(struct cloud *c, struct err *e)
 		.loop = c->loop,
 		.on_event = on_gateway_event,
 		.is_known = is_known_tunnel,
+		.on_adopted = on_adopted_tunnel,
 		.arg = c,
 	};
 	struct directs_conf directs = {

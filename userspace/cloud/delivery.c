@@ -346,6 +346,20 @@ static uint64_t remaining(const struct delivery *d)
 	return size - transfer_held(d->transfer);
 }
 
+/* How the gateway is to ask the device to connect, if it is. */
+static int describe_connect(struct delivery *d, bool *connectable, struct sapi_tunnel_connect *out)
+{
+	const struct store_job *row = job_row(d->job);
+
+	/* Where this cloud decides, the gateway is not to ask the device, and cannot. */
+	*connectable = d->dev.connectable && delivery_is_agent(d) && !d->place;
+	if (!*connectable)
+		return 0;
+	out->address = d->cloud->conf->public;
+	out->agent_port = d->service->port;
+	return tokens_issue(d->cloud->tokens, row->id, row->device, out->token);
+}
+
 /* What the gateway is told, apart from what tunnels.c fills in. */
 static int describe(struct delivery *d, struct sapi_tunnel_open *open)
 {
@@ -361,13 +375,18 @@ static int describe(struct delivery *d, struct sapi_tunnel_open *open)
 	open->n_scope = 1;
 	open->priority = row->priority;
 	open->remaining = remaining(d);
-	/* Where this cloud decides, the gateway is not to ask the device, and cannot. */
-	open->connectable = d->dev.connectable && delivery_is_agent(d) && !d->place;
-	if (!open->connectable)
-		return 0;
-	open->connect.address = d->cloud->conf->public;
-	open->connect.agent_port = d->service->port;
-	return tokens_issue(d->cloud->tokens, row->id, row->device, open->connect.token);
+	return describe_connect(d, &open->connectable, &open->connect);
+}
+
+/* The same of a job whose gateway has restarted; the token that it had is void. */
+static int on_tunnel_adopted(struct ctun *tun, struct sapi_tunnel_job *job, void *arg)
+{
+	struct delivery *d = arg;
+
+	(void)tun;
+	job->kind = job_row(d->job)->kind;
+	job->remaining = remaining(d);
+	return describe_connect(d, &job->connectable, &job->connect);
 }
 
 static void on_gateway(struct h2 *h2, int err, const char *why, void *arg)
@@ -375,6 +394,7 @@ static void on_gateway(struct h2 *h2, int err, const char *why, void *arg)
 	static const struct ctun_ops ops = {
 		.on_slot = on_tunnel_slot,
 		.on_open = on_tunnel_open,
+		.on_adopted = on_tunnel_adopted,
 		.on_end = on_tunnel_end,
 	};
 	struct delivery *d = arg;

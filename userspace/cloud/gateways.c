@@ -289,6 +289,8 @@ static void sweep(struct gateway *gw, const struct h2_reply *reply)
 	for (i = 0; i < list.n; i++)
 		if (!g->conf.is_known(gw->name, &list.tunnels[i], g->conf.arg))
 			delete_tunnel(gw, &list.tunnels[i]);
+		else if (list.tunnels[i].adopted)
+			g->conf.on_adopted(gw->h2, &list.tunnels[i], g->conf.arg);
 	sapi_tunnel_list_fini(&list);
 }
 

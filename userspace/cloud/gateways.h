@@ -31,6 +31,11 @@ struct gateways_conf {
 	void (*on_event)(const char *name, const struct sapi_gateway_event *ev, void *arg);
 	/* Is @tunnel of gateway @name in use? One that is not gets deleted. */
 	bool (*is_known)(const char *name, const struct sapi_tunnel *tunnel, void *arg);
+	/*
+	 * The gateway of the new connection @h2 has restarted and adopted @tunnel, which is in use: it is to
+	 * be told of the job.
+	 */
+	void (*on_adopted)(struct h2 *h2, const struct sapi_tunnel *tunnel, void *arg);
 	void *arg;
 };
 

@@ -441,23 +441,39 @@ static bool leg_pulls(const struct leg *leg)
 	return leg->path && path_pulls(leg->path);
 }
 
-/* An agent that knows no pull would wait for ever: it is pushed to, on whichever path. */
-static void on_path_unasked(struct path *p, void *arg)
+/* The job would wait for ever: it is pushed, on whichever path. */
+static void push_instead(struct delivery *d, enum path_kind kind, const char *why)
 {
-	struct leg *leg = arg;
-	struct delivery *d = leg->delivery;
-
-	if (d->step == STEP_CLOSING || d->pulls || leg_pulls(&d->via_direct) ||
-	    leg_pulls(&d->via_tunnel))
-		return; /* it asks elsewhere */
 	d->device_job.pull = false; /* the paths', too */
-	job_event(d->job, "device-does-not-ask", path_get_kind(p), "device",
-		  "the device did not ask for content within %llu ms: it is sent",
-		  (unsigned long long)patience_ms(d));
+	job_event(d->job, "device-does-not-ask", kind, "device", "%s: it is sent", why);
 	if (leg_sends(&d->via_direct))
 		path_pump(d->via_direct.path);
 	if (leg_sends(&d->via_tunnel))
 		path_pump(d->via_tunnel.path);
+}
+
+/* An agent that knows no pull. */
+static void on_path_unasked(struct path *p, void *arg)
+{
+	struct leg *leg = arg;
+	struct delivery *d = leg->delivery;
+	char why[SAPI_TEXT_LEN];
+
+	if (d->step == STEP_CLOSING || d->pulls || leg_pulls(&d->via_direct) ||
+	    leg_pulls(&d->via_tunnel))
+		return; /* it asks elsewhere */
+	snprintf(why, sizeof(why), "the device did not ask for content within %llu ms",
+		 (unsigned long long)patience_ms(d));
+	push_instead(d, path_get_kind(p), why);
+}
+
+static void on_path_in_vain(struct path *p, void *arg)
+{
+	struct leg *leg = arg;
+	struct delivery *d = leg->delivery;
+
+	if (d->step != STEP_CLOSING)
+		push_instead(d, path_get_kind(p), "the device asks only for content that it holds");
 }
 
 static void end_if_acknowledged(struct delivery *d)
@@ -655,6 +671,7 @@ int leg_open(struct leg *leg, struct delivery *d, struct h2 *h2, enum path_kind 
 		.on_offer = on_path_offer,
 		.on_done = on_path_done,
 		.on_unasked = on_path_unasked,
+		.on_in_vain = on_path_in_vain,
 		.on_failed = on_path_failed,
 	};
 	struct path_conf conf = {

@@ -52,6 +52,7 @@ struct path {
 	char text[SAPI_TEXT_LEN];
 	uint64_t want_from, want_to; /* with pull: what the agent asks for, here */
 	bool pulls; /* it asked, or said why not */
+	bool doubtful; /* it asked for what it holds as far as we know, and is asked what it holds */
 	struct loop_timer *unasked; /* with pull: the agent has not asked yet */
 	enum job_state heard; /* last state in the event stream; JOB_QUEUED: none */
 	char heard_why[SAPI_TEXT_LEN];
@@ -200,6 +201,17 @@ static void on_unasked(void *arg)
 		p->ops.on_unasked(p, p->arg);
 }
 
+/*
+ * With pull: the agent asks, but for nothing that it lacks. Its lines and acknowledgements come in
+ * order, so it cannot have known better; unless they came by another path, which its next line tells.
+ */
+static bool asks_in_vain(const struct path *p)
+{
+	return p->conf.device_job->pull && !p->held_back && p->want_from < p->want_to &&
+	       !transfer_complete(p->conf.transfer) &&
+	       transfer_holds(p->conf.transfer, p->want_from, p->want_to);
+}
+
 void path_free(struct path *p)
 {
 	if (!p)
@@ -268,6 +280,7 @@ static void on_segment(struct segment *s, const struct problem *problem)
 	if (code_is(problem, "suspended")) {
 		p->held_back = true;
 		path_ask(p);
+		p->ops.on_progress(p, p->arg); /* that nothing is in flight may be waited for */
 		return;
 	}
 	fail(p, is_fatal(problem), problem->code, problem->text);
@@ -421,10 +434,14 @@ static void on_status(const struct h2_reply *reply, void *arg)
 	if (!ret)
 		ret = transfer_learn(p->conf.transfer, &status.received, answer_is_all(p));
 	sapi_device_job_status_fini(&status);
-	if (ret)
+	if (ret) {
 		fail(p, ret == -ERANGE, "bad-answer", "the agent lists ranges beyond the content");
-	else
-		activate(p);
+		return;
+	}
+	activate(p);
+	if (p->doubtful && asks_in_vain(p))
+		p->ops.on_in_vain(p, p->arg);
+	p->doubtful = false;
 }
 
 static int small_request(struct path *p, const char *method, const void *body, size_t len,
@@ -526,6 +543,10 @@ static int on_line(const char *line, size_t len, void *arg)
 	p->want_to = ev.want_to;
 	if (p->conf.device_job->pull)
 		path_pump(p);
+	if (asks_in_vain(p)) {
+		p->doubtful = true;
+		path_ask(p); /* it may have lost what it acknowledged */
+	}
 	if (p->conf.device_job->pull && ev.state == p->heard && !strcmp(ev.reason, p->heard_why))
 		return 0;
 	p->heard = ev.state;

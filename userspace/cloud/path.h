@@ -71,7 +71,7 @@ struct path_ops {
 	void (*on_offer)(struct path *p, uint64_t size, const char *sha256, void *arg);
 	/* The answer to path_done(): the agent needs the job no more. */
 	void (*on_done)(struct path *p, void *arg);
-	/* Bytes were acknowledged; of a fetch job: have arrived. */
+	/* Bytes were acknowledged (of a fetch job: have arrived), or are not in flight any more. */
 	void (*on_progress)(struct path *p, void *arg);
 	/* Draining is done. */
 	void (*on_drained)(struct path *p, void *arg);
@@ -79,6 +79,8 @@ struct path_ops {
 	void (*on_state)(struct path *p, enum job_state state, const char *reason, void *arg);
 	/* With pull: active for so long, and the agent neither asked here nor said why not. Once. */
 	void (*on_unasked)(struct path *p, void *arg);
+	/* With pull: the agent asks here, again and again, for nothing but what it says it holds. */
+	void (*on_in_vain)(struct path *p, void *arg);
 	/* The answer to path_suspend(): 0, or a code and why the agent does not hold the job. */
 	void (*on_suspended)(struct path *p, int err, const char *why, void *arg);
 	/* After path_resume(): the agent takes content again. */

@@ -189,6 +189,11 @@ uint64_t transfer_changes(const struct transfer *t)
 	return t->changes;
 }
 
+bool transfer_holds(const struct transfer *t, uint64_t lo, uint64_t hi)
+{
+	return ranges_contains(&t->held, lo, hi < t->size ? hi : t->size);
+}
+
 bool transfer_complete(const struct transfer *t)
 {
 	return ranges_complete(&t->held, t->size);

@@ -71,6 +71,8 @@ int transfer_ack(struct transfer *t, uint64_t from, uint64_t to, uint64_t duplic
 /* A taken segment's path failed: unsure if any of it went out (@wired), else free again. */
 int transfer_lose(struct transfer *t, uint64_t from, uint64_t to, bool wired);
 
+/* Does the receiver hold all of [@lo, @hi), as far as there is content? */
+bool transfer_holds(const struct transfer *t, uint64_t lo, uint64_t hi);
 bool transfer_complete(const struct transfer *t); /* the receiver holds all of it */
 uint64_t transfer_size(const struct transfer *t);
 uint64_t transfer_held(const struct transfer *t); /* bytes */

@@ -239,20 +239,72 @@ static void fail(struct ctun *tun, int err, bool fatal, const char *reason, cons
 	ctun_close(tun, reason);
 }
 
-void tunnels_gone(struct tunnels *t, const char *gateway, uint32_t id, const char *reason)
+static struct ctun *find_id(struct tunnels *t, const char *gateway, uint32_t id)
 {
 	struct ctun *tun;
-	char text[SAPI_TEXT_LEN];
 
 	LIST_FOREACH(tun, &t->all, link)
 		if (tun->id == id && !strcmp(tun->gateway, gateway))
-			break;
+			return tun;
+	return NULL;
+}
+
+void tunnels_gone(struct tunnels *t, const char *gateway, uint32_t id, const char *reason)
+{
+	struct ctun *tun = find_id(t, gateway, id);
+	char text[SAPI_TEXT_LEN];
+
 	if (!tun || tun->state >= CTUN_CLOSING)
 		return;
 	snprintf(text, sizeof(text), "the gateway closed the tunnel: %s", reason);
 	say_end(tun, -SHUNT_ECLOSED, false, reason[0] ? reason : "closed-by-gateway", text);
 	loop_timer_stop(tun->timer);
 	finish(tun);
+}
+
+/* ---- a gateway that restarted ---- */
+
+/* Nothing depends on it but a move; the next connection of the gateway is another chance. */
+static void on_told(const struct h2_reply *reply, void *arg)
+{
+	struct problem p;
+
+	(void)arg;
+	if (problem_of_reply(reply, "gateway", &p))
+		log_warn("tunnel: -: an adopted tunnel's job cannot be moved: %s", p.text);
+}
+
+static void tell_job(const struct ctun *tun, struct h2 *h2, const struct sapi_tunnel_job *job)
+{
+	struct h2_request req = {
+		.method = "PUT",
+		.type = "application/json",
+		.timeout_ms = TUNNEL_DELETE_MS,
+	};
+	char path[48], id[TUNNEL_ID_LEN];
+	struct buf json;
+
+	buf_init_secret(&json, SAPI_MAX);
+	snprintf(path, sizeof(path), "/v1/tunnels/%s/job", tunnel_id_print(tun->id, id));
+	req.path = path;
+	if (sapi_tunnel_job_encode(job, &json) == 0) {
+		req.body = json.data;
+		req.body_len = json.len;
+		h2_fetch(h2, &req, on_told, NULL, NULL);
+	}
+	buf_fini(&json);
+}
+
+void tunnels_adopted(struct tunnels *t, struct h2 *gateway, const struct sapi_tunnel *tunnel)
+{
+	struct ctun *tun = find_id(t, h2_peer(gateway)->name, tunnel->id);
+	struct sapi_tunnel_job job = { 0 };
+
+	if (!tun || tun->state >= CTUN_CLOSING)
+		return;
+	if (tun->ops.on_adopted(tun, &job, tun->arg) == 0)
+		tell_job(tun, gateway, &job);
+	secret_wipe(&job, sizeof(job));
 }
 
 static void on_timer(void *arg)

@@ -67,6 +67,8 @@ struct ctun_ops {
 	void (*on_slot)(struct ctun *tun, void *arg);
 	/* Packets pass in both directions. */
 	void (*on_open)(struct ctun *tun, void *arg);
+	/* Its gateway has restarted and adopted it: fill in what the job is like by now, or fail. */
+	int (*on_adopted)(struct ctun *tun, struct sapi_tunnel_job *job, void *arg);
 	/* It is over, for whatever reason; @tun is freed after this returns. */
 	void (*on_end)(struct ctun *tun, const struct ctun_end *end, void *arg);
 };
@@ -84,6 +86,11 @@ int ctun_open(struct tunnels *t, struct h2 *gateway, const struct sapi_tunnel_op
  * follows with @reason. Idempotent.
  */
 void ctun_close(struct ctun *tun, const char *reason);
+/*
+ * @gateway lists @tunnel as adopted after a restart: tells it of the job again, so that it may be
+ * moved, unless the tunnel is being closed.
+ */
+void tunnels_adopted(struct tunnels *t, struct h2 *gateway, const struct sapi_tunnel *tunnel);
 /* Gateway says that its end is gone. */
 void tunnels_gone(struct tunnels *t, const char *gateway, uint32_t id, const char *reason);
 

@@ -544,6 +544,8 @@ static void on_connect_close(struct h2_req *req, int err, void *arg)
 static bool connect_allowed(struct api *api, struct h2_req *req, const struct sapi_connect *ask)
 {
 	const struct party *party = h2_req_peer(req);
+	struct reach_refusal why;
+	int rc;
 
 	if (party && party->role == ROLE_CLOUD && strcmp(party->name, ask->cloud) != 0) {
 		h2_problem(req, 403, "cloud-not-caller", "%s may not ask for a connection to %s",
@@ -555,7 +557,10 @@ static bool connect_allowed(struct api *api, struct h2_req *req, const struct sa
 			   ask->cloud);
 		return false;
 	}
-	return true;
+	rc = reach_check(&api->conf.reach, party ? party->role : ROLE_CLOUD, ask, &why);
+	if (rc)
+		h2_problem(req, rc == -EPERM ? 403 : 500, why.code, "%s", why.text);
+	return !rc;
 }
 
 static void connect_start(struct api *api, struct h2_req *req, const struct sapi_connect *ask)

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "device/reach.h"
+
 struct api;
 struct connects;
 struct h2_router;
@@ -22,6 +24,7 @@ struct api_conf {
 	const char *const *clouds; /* who may command it; outlives the api */
 	uint64_t ahead; /* octets that a device which pulls asks for at a time */
 	size_t n_clouds; /* 0: every cloud that the CA vouches for */
+	struct reach_conf reach; /* where they may have it dial */
 };
 
 /* @conf is copied, what it points to is not. 0 or -ENOMEM. */

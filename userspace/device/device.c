@@ -12,6 +12,7 @@
 #include "device/connect.h"
 #include "device/executor.h"
 #include "device/jobs.h"
+#include "device/reach.h"
 #include "device/report.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -86,6 +87,10 @@ const struct conf_row device_conf_table[] = {
 		   "finished jobs remembered, lest one be executed again"),
 	CONF_VALUE(CONF_LIST, "clouds", ROW, clouds, NULL, 0,
 		   "clouds that are served; unset: all that the CA vouches for"),
+	CONF_VALUE(CONF_PREFIXES, "cloud-networks", ROW, cloud_networks, NULL, 0,
+		   "where clouds may be dialled; unset: outside of this device's own networks"),
+	CONF_VALUE(CONF_PREFIXES, "gateway-networks", ROW, gateway_networks, NULL, 0,
+		   "where connection logs may go; unset: into this device's own networks"),
 	CONF_RANGE(CONF_DURATION, "linger", ROW, linger, "30s", 0, 24 * 3600 * 1000,
 		   "how long an unused direct connection is kept"),
 	CONF_RANGE(CONF_DURATION, "connect-timeout", ROW, connect_timeout, "10s", 100, 300 * 1000,
@@ -251,6 +256,9 @@ static int device_api(struct device *d, struct err *e)
 		.clouds = (const char *const *)conf->clouds.v,
 		.n_clouds = conf->clouds.n,
 		.ahead = conf->pull_ahead,
+		.reach = { .clouds = &conf->cloud_networks,
+			   .gateways = &conf->gateway_networks,
+			   .own = reach_own_network },
 	};
 	struct connects_conf connects = {
 		.tls = d->tls,

@@ -32,6 +32,7 @@ struct device_conf {
 	uint32_t max_running;
 	uint32_t keep_finished;
 	struct conf_list clouds;
+	struct conf_prefixes cloud_networks, gateway_networks;
 	uint64_t linger;
 	uint64_t connect_timeout;
 	uint64_t pull_ahead;

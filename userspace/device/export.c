@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -20,34 +22,67 @@ const char *export_scan(const char *path)
 
 #define TRIES 64 /* against renames; the agent must not spin for as long as somebody likes */
 
-int export_open(int dirfd, const char *path)
+/* Names that the agent itself gives to what is not complete yet, should it store into the same place. */
+static bool is_ours(const char *path)
+{
+	size_t n = strlen(EXPORT_RESERVED);
+	const char *p;
+
+	for (p = path; p; p = strchr(p, '/')) {
+		p += *p == '/';
+		if (strncmp(p, EXPORT_RESERVED, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The kernel walks; nothing is opened yet, so that whatever is there does not notice. */
+static int locate(int dirfd, const char *path)
 {
 	struct open_how how = {
-		/* Whatever it is, opening it must neither wait nor make it our terminal. */
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		.flags = O_PATH | O_CLOEXEC,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS,
 	};
 	unsigned int tries = 0;
-	struct stat st;
 	long fd;
-	int rc;
+
+	do
+		/* A rename during the walk makes the kernel unsure whether it left the directory. */
+		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < TRIES);
+	return fd < 0 ? -errno : (int)fd;
+}
+
+/* Open what @located is, which is a regular file: the same one, whatever has taken its name by now. */
+static int reopen(int located)
+{
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", located);
+	/* A lease (fcntl(2)) of another program must not be waited for. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+int export_open(int dirfd, const char *path)
+{
+	struct stat st;
+	int located, fd;
 
 	if (!path[0] || path[0] == '/')
 		return -EINVAL;
-	do
-		/* A rename during the walk makes the kernel unsure whether it left the directory;
-		 * a lease (fcntl(2)) gives the same code until its holder has let go.
-		 */
-		fd = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
-	while (fd < 0 && (errno == EAGAIN || errno == EINTR) && ++tries < TRIES);
-	if (fd < 0)
-		return -errno;
-	rc = fstat((int)fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
-	if (rc) {
-		close((int)fd);
-		return rc;
-	}
-	return (int)fd;
+	if (is_ours(path))
+		return -ENOENT;
+	located = locate(dirfd, path);
+	if (located < 0)
+		return located;
+	if (fstat(located, &st) < 0)
+		fd = -errno;
+	else
+		fd = S_ISREG(st.st_mode) ? reopen(located) : -EINVAL;
+	close(located);
+	return fd;
 }
 
 const char *export_fault(int code)
@@ -64,7 +99,6 @@ const char *export_fault(int code)
 	case -ELOOP:
 		return "a link is in the way";
 	case -EINVAL:
-	case -ENXIO: /* a FIFO or a socket */
 		return "not a regular file of the exported directory";
 	case -EAGAIN:
 		return "another program keeps it to itself";

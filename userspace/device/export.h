@@ -5,10 +5,14 @@
  *
  * The path comes from outside, and whoever can write into the directory may put links there, so the
  * kernel does the walking: openat2() with RESOLVE_BENEATH, and no links of any kind. Only regular
- * files are opened, and opening never waits.
+ * files are opened: to open a FIFO wakes who writes into it, and some devices begin to move. Opening
+ * never waits. Where files are stored into the same directory, those that are not complete do not exist.
  */
 #ifndef SHUNT_DEVICE_EXPORT_H
 #define SHUNT_DEVICE_EXPORT_H
+
+/* What the names of files begin with that are being stored (jobs.c). */
+#define EXPORT_RESERVED ".shunt-"
 
 /* The NAME of "scan:NAME", or NULL when @path asks for a file. */
 const char *export_scan(const char *path);

@@ -12,6 +12,7 @@
 
 #include "device/content.h"
 #include "device/executor.h"
+#include "device/export.h"
 #include "device/offer.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -39,7 +40,7 @@ static void journal_name(const struct job_meta *meta, char out[JOBS_FILE_LEN])
 void jobs_content_name(const struct job_meta *meta, char out[JOBS_FILE_LEN])
 {
 	if (meta->job.kind == JOB_STORE)
-		snprintf(out, JOBS_FILE_LEN, ".shunt-%s.%s.part", meta->id, meta->cloud);
+		snprintf(out, JOBS_FILE_LEN, EXPORT_RESERVED "%s.%s.part", meta->id, meta->cloud);
 	else
 		snprintf(out, JOBS_FILE_LEN, "%s.%s.content", meta->id, meta->cloud);
 }

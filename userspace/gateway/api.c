@@ -16,6 +16,7 @@
 #include "gateway/validate.h"
 #include "lib/body.h"
 #include "lib/digest.h"
+#include "lib/log.h"
 
 /* ---- POST /v1/tunnels ---- */
 
@@ -79,10 +80,12 @@ static bool is_local(void *arg, const struct shunt_addr *addr)
 	return datapath_is_local(addr);
 }
 
-static int check_open(struct gateway *g, struct h2_req *req, const struct sapi_tunnel_open *open)
+/* May the cloud that asks have that? Answers itself when it may not. */
+static int validate(struct gateway *g, struct h2_req *req, const struct sapi_tunnel_open *open,
+		    int (*check)(const struct gateway_conf *conf, const struct validate_env *env,
+				 const struct sapi_tunnel_open *open, struct refusal *why))
 {
 	struct validate_env env = { .is_local = is_local };
-	const char *cloud = h2_req_peer(req)->name;
 	struct sockaddr_storage ss;
 	struct shunt_endpoint peer;
 	struct refusal why;
@@ -92,11 +95,19 @@ static int check_open(struct gateway *g, struct h2_req *req, const struct sapi_t
 	if (h2_remote_addr(h2_req_session(req), &ss, &len) == 0 &&
 	    endpoint_from_sockaddr((struct sockaddr *)&ss, len, &peer) == 0)
 		env.cloud = peer.addr;
-	rc = validate_open(g->conf, &env, open, &why);
-	if (rc < 0) {
+	rc = check(g->conf, &env, open, &why);
+	if (rc < 0)
 		h2_problem(req, why.status, why.code, "%s", why.text);
+	return rc;
+}
+
+static int check_open(struct gateway *g, struct h2_req *req, const struct sapi_tunnel_open *open)
+{
+	const char *cloud = h2_req_peer(req)->name;
+	int rc = validate(g, req, open, validate_open);
+
+	if (rc < 0)
 		return rc;
-	}
 	if (tunnels_find_job(g->tunnels, cloud, open->job) ||
 	    controller_waits(g->controller, cloud, open->job)) {
 		h2_problem(req, 409, "job-has-tunnel", "job %s has a tunnel, or waits for one",
@@ -214,6 +225,44 @@ static void on_tunnel_get(struct h2_req *req, void *arg)
 	body_respond(req, 200, &sapi_tunnel_schema, &shown);
 }
 
+/* As when it was opened. */
+static int check_job(struct gateway *g, struct h2_req *req, const struct gw_tunnel *t,
+		     const struct sapi_tunnel_job *job)
+{
+	struct sapi_tunnel_open open = { .n_scope = t->n_scope, .connectable = job->connectable };
+
+	memcpy(open.scope, t->scope, sizeof(open.scope));
+	open.connect.address = job->connect.address;
+	open.connect.agent_port = job->connect.agent_port;
+	return validate(g, req, &open, validate_connect);
+}
+
+/* A restarted gateway is told what it did not keep (see ledger.h), so that the job can be moved again. */
+static void on_tunnel_job(struct h2_req *req, void *arg)
+{
+	struct gateway *g = arg;
+	struct gw_tunnel *t = path_tunnel(g, req);
+	struct sapi_tunnel_job job;
+	struct err e = { 0 };
+
+	if (!t || body_decode(req, &sapi_tunnel_job_schema, &job) < 0)
+		return;
+	if (check_job(g, req, t, &job) < 0) {
+		secret_wipe(&job, sizeof(job));
+		return;
+	}
+	/* What is carried from now on counts, not what was since the counters were last read. */
+	if (tunnels_refresh(g->tunnels, &e) < 0)
+		log_limited("counters", LOG_LVL_ERR, "datapath: counters: %s", err_text(&e));
+	t = path_tunnel(g, req);
+	if (t) {
+		tunnels_tell(t, &job);
+		controller_told(g->controller, t);
+		h2_respond(req, 204, NULL, NULL, 0);
+	}
+	secret_wipe(&job, sizeof(job));
+}
+
 static void on_tunnel_delete(struct h2_req *req, void *arg)
 {
 	struct gateway *g = arg;
@@ -255,6 +304,7 @@ static const struct h2_route routes[] = {
 	{ "POST", "/v1/tunnels", CLOUD, SAPI_MAX, 0, on_tunnel_open },
 	{ "GET", "/v1/tunnels", CLOUD | MANAGER, 0, 0, on_tunnel_list },
 	{ "GET", "/v1/tunnels/{id}", CLOUD | MANAGER, 0, 0, on_tunnel_get },
+	{ "PUT", "/v1/tunnels/{id}/job", CLOUD, SAPI_MAX, 0, on_tunnel_job },
 	{ "DELETE", "/v1/tunnels/{id}", CLOUD, 0, 0, on_tunnel_delete },
 	{ "GET", "/v1/load", CLOUD | MANAGER, 0, 0, on_load },
 	{ "GET", "/v1/events", CLOUD, 0, 0, on_events },

@@ -308,17 +308,6 @@ static void move_waiter(struct controller *c, struct waiter *w, const struct pol
 
 /* ---- one run of the policy ---- */
 
-/*
- * Content left to carry. Counted in inner packets, headers and repeats included, so it errs towards
- * "nearly done".
- */
-static uint64_t remaining(const struct gw_tunnel *t)
-{
-	if (t->remaining == POLICY_REMAINING_UNKNOWN)
-		return t->remaining;
-	return t->rx.bytes < t->remaining ? t->remaining - t->rx.bytes : 0;
-}
-
 static void fill_tunnel(const struct controller *c, const struct gw_tunnel *t, uint64_t now,
 			struct policy_tunnel *out)
 {
@@ -334,7 +323,7 @@ static void fill_tunnel(const struct controller *c, const struct gw_tunnel *t, u
 		.splitting = m && m->split && !m->connected,
 		.beside = m && m->split && m->connected,
 		.failed = moves_paused(c->moves, t->device),
-		.remaining = remaining(t),
+		.remaining = tunnel_remaining(t),
 		.load_ns = t->load_ns,
 		.age_ms = now - t->opened_boot,
 	};
@@ -682,6 +671,13 @@ void controller_stop(struct controller *c)
 		refuse(c, c->first, "stopping", "the gateway is stopping");
 }
 
+void controller_told(struct controller *c, const struct gw_tunnel *t)
+{
+	/* No request of this run has made it yet, perhaps; without memory the next one does. */
+	scope_of(c, t->cloud);
+	controller_run(c);
+}
+
 void controller_closed(struct controller *c, struct gw_tunnel *t)
 {
 	if (t->move)
@@ -714,7 +710,7 @@ static bool tunnels_carry(struct controller *c)
 	for (t = tunnels_first(c->deps.tunnels); t; t = t->next) {
 		uint64_t bytes = t->rx.bytes + t->tx.bytes;
 
-		carry |= remaining(t) && bytes >= t->carried + CARRIES_MIN;
+		carry |= tunnel_remaining(t) && bytes >= t->carried + CARRIES_MIN;
 		t->carried = bytes;
 	}
 	return carry;

@@ -71,6 +71,8 @@ void controller_stop(struct controller *c);
 
 /* Something changed: run in the loop's next pass. */
 void controller_run(struct controller *c);
+/* The cloud of an adopted tunnel has told of its job (tunnels_tell()): it can be moved from now on. */
+void controller_told(struct controller *c, const struct gw_tunnel *t);
 /* A tunnel is gone (its struct is freed afterwards). */
 void controller_closed(struct controller *c, struct gw_tunnel *t);
 /* The kernel announced a threshold. */

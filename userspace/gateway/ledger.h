@@ -6,8 +6,9 @@
  *	DIR/tunnels/ID	the tunnel as the API shows it
  *	DIR/clouds/NAME	where that cloud is dialled
  *
- * Holds no secrets, therefore no tokens: an adopted tunnel stays where it is. Not synced to disk,
- * because kernel tunnels do not survive what a sync would protect from.
+ * Holds no secrets, therefore no tokens: an adopted tunnel stays where it is until its cloud has come
+ * and told of the job again. Not synced to disk, because kernel tunnels do not survive what a sync
+ * would protect from.
  */
 #ifndef SHUNT_GATEWAY_LEDGER_H
 #define SHUNT_GATEWAY_LEDGER_H

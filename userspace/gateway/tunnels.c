@@ -150,6 +150,7 @@ void tunnels_show(const struct gw_tunnel *t, const char *reason, struct sapi_tun
 	out->priority = t->priority;
 	out->opened = t->opened;
 	out->open = !reason[0];
+	out->adopted = t->adopted;
 	snprintf(out->reason, sizeof(out->reason), "%s", reason);
 	show_counters(&t->rx, &out->rx);
 	show_counters(&t->tx, &out->tx);
@@ -357,6 +358,17 @@ static int kernel_object(struct tunnels *ts, const struct sapi_tunnel_open *open
 	return rc;
 }
 
+static void know_connect(struct gw_tunnel *t, bool connectable,
+			 const struct sapi_tunnel_connect *connect)
+{
+	t->connectable = connectable;
+	if (!connectable)
+		return;
+	t->cloud_address = connect->address;
+	t->agent_port = connect->agent_port;
+	memcpy(t->token, connect->token, sizeof(t->token));
+}
+
 static struct gw_tunnel *tunnel_of(const struct sapi_tunnel_open *open, const char *cloud)
 {
 	struct gw_tunnel *t = calloc(1, sizeof(*t));
@@ -370,16 +382,14 @@ static struct gw_tunnel *tunnel_of(const struct sapi_tunnel_open *open, const ch
 	t->near = open->near;
 	t->far = open->far;
 	t->endpoint = open->endpoint;
+	memcpy(t->scope, open->scope, sizeof(t->scope));
+	t->n_scope = open->n_scope;
 	t->priority = open->priority;
 	t->opened = clock_wall_ms();
 	t->opened_boot = clock_boot_ms();
+	t->kind = open->kind;
 	t->remaining = open->remaining;
-	t->connectable = open->connectable;
-	if (open->connectable) {
-		t->cloud_address = open->connect.address;
-		t->agent_port = open->connect.agent_port;
-		memcpy(t->token, open->connect.token, sizeof(t->token));
-	}
+	know_connect(t, open->connectable, &open->connect);
 	t->decided = -1;
 	return t;
 }
@@ -414,6 +424,35 @@ int tunnels_open(struct tunnels *ts, const struct sapi_tunnel_open *open, const 
 err:
 	tunnel_wipe_free(t);
 	return rc;
+}
+
+/* ---- what is left to carry ---- */
+
+/* Of the direction in which the content goes; rx is what comes from the cloud. */
+static uint64_t carried_content(const struct gw_tunnel *t)
+{
+	return t->kind == JOB_FETCH ? t->tx.bytes : t->rx.bytes;
+}
+
+uint64_t tunnel_remaining(const struct gw_tunnel *t)
+{
+	uint64_t carried = carried_content(t) - t->remaining_at;
+
+	if (t->remaining == POLICY_REMAINING_UNKNOWN)
+		return t->remaining;
+	return carried < t->remaining ? t->remaining - carried : 0;
+}
+
+void tunnels_tell(struct gw_tunnel *t, const struct sapi_tunnel_job *job)
+{
+	t->kind = job->kind;
+	t->remaining = job->remaining;
+	t->remaining_at = carried_content(t);
+	know_connect(t, job->connectable, &job->connect);
+	if (t->adopted)
+		log_info("tunnel: %s: %08x: the cloud knows it: job %s", t->cloud, t->spi, t->job);
+	t->adopted = false;
+	t->decided = -1;
 }
 
 /* ---- the kernel's view ---- */
@@ -532,10 +571,15 @@ static void adopt_known(void *arg, const struct sapi_tunnel *known)
 	t->near = info->spec.near;
 	t->far = info->spec.far;
 	t->endpoint = info->spec.endpoint;
+	for (; t->n_scope < info->spec.scope_n && t->n_scope < SAPI_SCOPE_MAX; t->n_scope++)
+		t->scope[t->n_scope] =
+			(struct sapi_scope){ .proto = info->spec.scope[t->n_scope].proto,
+					     .port = info->spec.scope[t->n_scope].port };
 	t->priority = info->spec.priority;
 	t->opened = known->opened;
 	t->opened_boot = clock_boot_ms();
 	t->remaining = POLICY_REMAINING_UNKNOWN;
+	t->adopted = true;
 	t->rx = info->rx;
 	t->tx = info->tx;
 	t->carried = t->rx.bytes + t->tx.bytes;

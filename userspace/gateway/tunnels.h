@@ -31,10 +31,15 @@ struct gw_tunnel {
 	char job[ID_LEN], device[NAME_LEN], cloud[NAME_LEN];
 	struct shunt_addr host, alias, near, far;
 	struct shunt_endpoint endpoint;
+	struct sapi_scope scope[SAPI_SCOPE_MAX];
+	size_t n_scope;
 	uint8_t priority;
 	int64_t opened; /* wall ms */
 	uint64_t opened_boot; /* boot ms */
-	uint64_t remaining; /* content bytes when it was opened */
+	enum job_kind kind;
+	uint64_t remaining; /* content bytes when the cloud last told, */
+	uint64_t remaining_at; /* and what had been carried their way by then */
+	bool adopted; /* the cloud has not told yet what the job is like by now */
 	bool connectable;
 	struct shunt_endpoint cloud_address; /* for the device, when connectable */
 	uint16_t agent_port;
@@ -72,6 +77,15 @@ void tunnels_free(struct tunnels *ts);
 int tunnels_open(struct tunnels *ts, const struct sapi_tunnel_open *open, const char *cloud,
 		 struct h2 *h2, struct gw_tunnel **out, struct err *e);
 
+/* The cloud tells again of the job, whose tunnel was adopted, or which has changed since. */
+void tunnels_tell(struct gw_tunnel *t, const struct sapi_tunnel_job *job);
+
+/*
+ * Content bytes left to carry, or POLICY_REMAINING_UNKNOWN. Counted in inner packets, headers and
+ * repeats included, so it errs towards "nearly done".
+ */
+uint64_t tunnel_remaining(const struct gw_tunnel *t);
+
 /*
  * End it: final counters are taken from the kernel, recorded (7K), and announced with @reason.
  * @last (may be NULL) gets the tunnel as the API shows it. @t is freed. When the kernel does not
@@ -86,7 +100,8 @@ void tunnels_deleted(struct tunnels *ts, const struct tunnel_info *info);
 
 /*
  * Once at the start: take over the kernel's tunnels that the ledger knows, end the others, and
- * record those that vanished while we were not looking.
+ * record those that vanished while we were not looking. An adopted one stays where it is until
+ * tunnels_tell().
  */
 int tunnels_adopt(struct tunnels *ts, struct err *e);
 

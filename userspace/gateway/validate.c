@@ -138,11 +138,35 @@ static int check_agent(const struct check *c)
 		      o->connect.agent_port);
 }
 
+/*
+ * Where the device is asked to dial: the cloud itself, at the address where it is one, so that it cannot
+ * have devices knock at doors of their LAN.
+ */
+static int check_cloud(const struct check *c)
+{
+	const struct shunt_addr *to = &c->open->connect.address.addr;
+	char text[ADDR_STR_LEN], cloud[ADDR_STR_LEN];
+
+	if (!c->open->connectable || c->conf->endpoint_any || addr_equal(to, &c->env->cloud))
+		return 0;
+	return refuse(c, 403, "endpoint-not-allowed", "connect.address: %s is not the cloud's %s",
+		      addr_print(to, text), addr_print(&c->env->cloud, cloud));
+}
+
+int validate_connect(const struct gateway_conf *conf, const struct validate_env *env,
+		     const struct sapi_tunnel_open *open, struct refusal *why)
+{
+	const struct check c = { conf, env, open, why };
+	int rc = check_cloud(&c);
+
+	return rc ? rc : check_agent(&c);
+}
+
 int validate_open(const struct gateway_conf *conf, const struct validate_env *env,
 		  const struct sapi_tunnel_open *open, struct refusal *why)
 {
 	static int (*const checks[])(const struct check *c) = {
-		check_host, check_inner, check_endpoint, check_scope, check_agent,
+		check_host, check_inner, check_endpoint, check_scope, check_cloud, check_agent,
 	};
 	const struct check c = { conf, env, open, why };
 	size_t i;

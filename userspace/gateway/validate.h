@@ -30,6 +30,9 @@ struct validate_env {
  * 0, or -SHUNT_EFIELD with @why: 403 host-not-allowed, endpoint-not-allowed; 422 bad-address,
  * bad-scope.
  */
+/* The same of open->connect alone, within open->scope: what an adopted tunnel's job is told to be. */
+int validate_connect(const struct gateway_conf *conf, const struct validate_env *env,
+		     const struct sapi_tunnel_open *open, struct refusal *why);
 int validate_open(const struct gateway_conf *conf, const struct validate_env *env,
 		  const struct sapi_tunnel_open *open, struct refusal *why);
 

@@ -148,6 +148,13 @@ struct sapi_scope {
 	uint16_t port; /* the device's; 0 (and absent in JSON) for icmp */
 };
 
+/* How the gateway asks the device to connect for the job (7G). */
+struct sapi_tunnel_connect {
+	struct shunt_endpoint address; /* the cloud's, to be dialled */
+	uint16_t agent_port;
+	char token[ID_LEN]; /* secret: wipe the struct after use */
+};
+
 struct sapi_tunnel_open {
 	char job[ID_LEN];
 	char device[NAME_LEN];
@@ -163,13 +170,21 @@ struct sapi_tunnel_open {
 	uint8_t priority;
 	uint64_t remaining; /* content bytes still to carry; of a fetch job maybe unknown */
 	bool connectable;
-	struct { /* present if and only if connectable */
-		struct shunt_endpoint address;
-		uint16_t agent_port;
-		char token[ID_LEN]; /* secret: wipe the struct after use */
-	} connect;
+	struct sapi_tunnel_connect connect; /* present if and only if connectable */
 };
 SAPI_BODY(tunnel_open)
+
+/*
+ * What a gateway that has restarted does not know any more of the job in a tunnel that it adopted: it
+ * keeps no secrets on disk, and the job went on meanwhile.
+ */
+struct sapi_tunnel_job {
+	enum job_kind kind;
+	uint64_t remaining; /* as in sapi_tunnel_open, from now on */
+	bool connectable;
+	struct sapi_tunnel_connect connect; /* present if and only if connectable */
+};
+SAPI_BODY(tunnel_job)
 
 struct sapi_drops {
 	uint64_t auth, replay, scope, malformed, toobig, noroute, nomem, stale;
@@ -194,6 +209,7 @@ struct sapi_tunnel {
 	char reason[SAPI_REASON_LEN]; /* why closed, or "" */
 	/* In the answer to a request for it: where devices deliver 7J; optional, unset = nowhere. */
 	struct shunt_endpoint log;
+	bool adopted; /* the gateway waits to be told of the job again (sapi_tunnel_job); optional */
 	struct sapi_counters rx, tx; /* rx = from the cloud */
 };
 SAPI_BODY(tunnel)

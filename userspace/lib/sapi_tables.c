@@ -183,25 +183,18 @@ static int tunnel_open_check(const void *x, struct err *e)
 	return 0;
 }
 
-/* Present if and only if the device is connectable; an object in place without a tag of its own. */
-#define CONNECT(json, m, ty, fl, ...)                                                              \
-	{                                                                                          \
-		.name = (json), .type = (ty), .flags = (fl),                                       \
-		.offset = offsetof(struct sapi_tunnel_open, connect.m) -                           \
-			  offsetof(struct sapi_tunnel_open, connect),                              \
-		.size = SIZEOF(sapi_tunnel_open, connect.m), __VA_ARGS__                           \
-	}
-static const struct field open_connect_fields[] = {
-	CONNECT("address", address, F_ENDPOINT, 0),
-	CONNECT("agent_port", agent_port, F_INT, 0, .min = 1, .max = 65535),
-	CONNECT("token", token, F_ID, F_SECRET),
+static const struct field tunnel_connect_fields[] = {
+	ROW("address", sapi_tunnel_connect, address, F_ENDPOINT, 0),
+	INT("agent_port", sapi_tunnel_connect, agent_port, 1, 65535),
+	ROW("token", sapi_tunnel_connect, token, F_ID, F_SECRET),
 	END,
 };
-static const struct sapi_schema open_connect_schema = {
-	.fields = open_connect_fields,
-	.size = SIZEOF(sapi_tunnel_open, connect),
-	.limit = SAPI_MAX,
-};
+PART(tunnel_connect, sapi_tunnel_connect, NULL);
+/* Present if and only if the device is connectable. */
+#define CONNECT(st)                                                                                \
+	ROW("connect", st, connect, F_OBJECT, 0, .sub = &tunnel_connect_schema,                    \
+	    .cond = offsetof(struct st, connectable), .cond_size = sizeof(bool),                   \
+	    .cond_mask = 1u << true)
 
 static const struct field tunnel_open_fields[] = {
 	ROW("job", sapi_tunnel_open, job, F_ID, 0),
@@ -218,12 +211,19 @@ static const struct field tunnel_open_fields[] = {
 	INT("priority", sapi_tunnel_open, priority, 0, SAPI_PRIORITY_MAX),
 	BYTES_KNOWN("remaining", sapi_tunnel_open, remaining),
 	ROW("connectable", sapi_tunnel_open, connectable, F_BOOL, 0),
-	ROW("connect", sapi_tunnel_open, connect, F_OBJECT, 0, .sub = &open_connect_schema,
-	    .cond = offsetof(struct sapi_tunnel_open, connectable), .cond_size = sizeof(bool),
-	    .cond_mask = 1u << true),
+	CONNECT(sapi_tunnel_open),
 	END,
 };
 SCHEMA(tunnel_open, SAPI_MAX, tunnel_open_check);
+
+static const struct field tunnel_job_fields[] = {
+	WORD("kind", sapi_tunnel_job, kind, job_kind_names),
+	BYTES_KNOWN("remaining", sapi_tunnel_job, remaining),
+	ROW("connectable", sapi_tunnel_job, connectable, F_BOOL, 0),
+	CONNECT(sapi_tunnel_job),
+	END,
+};
+SCHEMA(tunnel_job, SAPI_MAX, NULL);
 
 static const struct field drops_fields[] = {
 	BYTES("auth", sapi_drops, auth),
@@ -275,6 +275,7 @@ static const struct field tunnel_fields[] = {
 	WORD("state", sapi_tunnel, open, open_names),
 	ROW("reason", sapi_tunnel, reason, F_TEXT, F_OPT),
 	ROW("log", sapi_tunnel, log, F_ENDPOINT, F_OPT | F_OMIT),
+	ROW("adopted", sapi_tunnel, adopted, F_BOOL, F_OPT | F_OMIT),
 	ROW("rx", sapi_tunnel, rx, F_OBJECT, 0, .sub = &counters_schema),
 	ROW("tx", sapi_tunnel, tx, F_OBJECT, 0, .sub = &counters_schema),
 	END,
