@@ -9,13 +9,14 @@ SHELL := /bin/bash
 
 KERNELS ?= 6.1 6.12
 DEMO_KERNEL := 6.12
+BENCH_KERNEL ?= uml
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/shunt
 lock = mkdir -p build && flock build/.$(1).lock
 vm = scripts/vm --results build/results/$(1)
 
-.PHONY: all help kmod kmod-uml userspace unit fuzz fuzz-replay bench-jobs bench-jobs-vm demo check selftest e2e chaos \
+.PHONY: all help kmod kmod-uml userspace unit fuzz fuzz-replay bench bench-jobs bench-jobs-vm demo check selftest e2e chaos \
 	lint format vm-test vm-shell install clean distclean setup-bench-jobs setup-build setup-demo \
 	setup-check
 .DEFAULT_GOAL := all
@@ -62,6 +63,12 @@ e2e: setup-check kmod kmod-uml userspace ## the demo's scenario and the others, 
 chaos: setup-check kmod-uml userspace ## faults at every stage of a job (CASES="kill-cloud direct nat-port/tunnel", SEED=n repeats a run)
 	@$(call lock,userspace) $(MAKE) -C userspace e2e
 	@CASES="$(CASES)" SEED="$(SEED)" tests/run chaos
+
+bench: setup-check ## the datapath beside WireGuard, xfrm and plain routing, in User-mode Linux (BENCH_KERNEL=6.12, BENCH="--only stream")
+	@$(call lock,kmod) scripts/build-kmod $(BENCH_KERNEL)
+	@$(call lock,kmod) env SOURCES=tests/bench/datapath/cipher scripts/build-kmod $(BENCH_KERNEL)
+	@$(call lock,userspace) $(MAKE) -C userspace bench
+	@$(call vm,bench) --kernel $(BENCH_KERNEL) --timeout 3600 -- tests/bench/datapath/run $(BENCH)
 
 bench-jobs: setup-bench-jobs ## small jobs per second, memory, overload: one cloud on loopback, some 60 s
 	@$(call lock,userspace) $(MAKE) -C userspace bench

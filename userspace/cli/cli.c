@@ -279,7 +279,8 @@ static int run(struct cli *c, struct args *a)
 int cli_main(int argc, char **argv)
 {
 	struct args a = { argv + 1, argc > 0 ? argc - 1 : 0 };
-	struct cli c = { .output = stdout, .errors = stderr };
+	struct dev_name dev = { 0 };
+	struct cli c = { .output = stdout, .errors = stderr, .dev = &dev };
 	int status, err;
 
 	c.out = out_new(c.output, 0);

@@ -8,8 +8,10 @@
 #ifndef SHUNT_CLI_CLI_H
 #define SHUNT_CLI_CLI_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "cli/out.h"
@@ -30,11 +32,18 @@ struct args {
 const char *args_peek(const struct args *a);
 const char *args_next(struct args *a);
 
+/* The device that was shown last, and its name; ifindex 0: none, ask anew. */
+struct dev_name {
+	uint32_t ifindex;
+	char name[IF_NAMESIZE];
+};
+
 struct cli {
 	FILE *output; /* standard output, where help goes */
 	struct out *out; /* values; writes to output */
 	FILE *errors; /* standard error */
 	bool json, pretty, stats, details;
+	struct dev_name *dev;
 	/* Where and as whom; NULL: from the configuration file. Not owned. */
 	const char *config, *cloud, *manager, *ca, *cert, *key;
 };

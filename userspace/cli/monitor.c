@@ -27,6 +27,7 @@ static const struct enum_name event_names[] = {
 
 static void begin_line(const struct cli *c, const char *event)
 {
+	c->dev->ifindex = 0; /* names change while one watches */
 	char now[CLOCK_STR_LEN];
 
 	out_obj_begin(c->out, NULL);

@@ -8,11 +8,15 @@
 
 void show_dev(const struct cli *c, uint32_t ifindex)
 {
-	char name[IF_NAMESIZE];
+	struct dev_name *dev = c->dev;
 
-	if (!if_indextoname(ifindex, name))
-		snprintf(name, sizeof(name), "if%" PRIu32, ifindex);
-	out_str(c->out, "dev", " dev %s", name);
+	/* asking takes three system calls, and most of ten thousand tunnels are one device's */
+	if (dev->ifindex != ifindex) {
+		if (!if_indextoname(ifindex, dev->name))
+			snprintf(dev->name, sizeof(dev->name), "if%" PRIu32, ifindex);
+		dev->ifindex = ifindex;
+	}
+	out_str(c->out, "dev", " dev %s", dev->name);
 }
 
 static void show_addr(const struct cli *c, const char *key, const char *fmt,

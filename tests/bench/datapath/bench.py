@@ -1,0 +1,371 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""bench: the datapath beside what one would use instead, in one run on one kernel. `make bench`.
+
+Each peer has two hosts of its own, all of them there at once, so that rounds can take turns:
+
+    NAME-a 192.0.2.1 ──────────── veth ──────────── 192.0.2.2 NAME-b
+    inner 10.9.0.1                                  inner 10.8.0.1
+
+plain is the same without any tunnel (inner addresses routed), fou and gre encapsulate and do not encrypt. Everything is bound to
+one processor. Prints a table of medians, spreads and ratios; figures go to /results/datapath.json.
+
+    bench.py [--rounds N] [--seconds S] [--only SCENARIO[,SCENARIO]] [--tunnels N]
+"""
+import argparse
+import base64
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+TOP = os.path.realpath(f"{HERE}/../../..")
+TOOL = f"{TOP}/build/userspace/bench/datapath"
+HOLDER = f"{TOP}/tests/selftests/encap_hold.py"
+TMP = "/run/bench"
+A, B = "10.9.0.1", "10.8.0.1"
+GCM, CHACHA = "aes-gcm-256", "chacha20-poly1305"
+XFRM = {GCM: "rfc4106(gcm(aes))", CHACHA: "rfc7539esp(chacha20,poly1305)"}
+
+
+def run(command, **kw):
+    words = command.split() if isinstance(command, str) else command
+    done = subprocess.run(words, check=False, capture_output=True, text=True, **kw)
+    if done.returncode:
+        sys.exit(f"{' '.join(words)}: status {done.returncode}: {done.stderr or done.stdout}")
+    return done.stdout
+
+
+def batch(netns, lines):
+    run(["ip", "-n", netns, "-batch", "-"], input=lines)
+
+
+def key_file(name, octets):
+    path = f"{TMP}/{name}"
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+        file.write(os.urandom(octets))
+    return path
+
+
+class Peer:
+    """Two hosts and what is between them; connect() is what differs."""
+
+    kind = None  # of link it needs
+
+    def __init__(self, name):
+        self.name = name
+        self.a, self.b = f"{name}-a", f"{name}-b"
+
+    def set_up(self):
+        for netns in self.a, self.b:
+            run(f"ip netns add {netns}")
+        batch(self.a, f"""link set lo up
+            link add wan type veth peer name wan netns {self.b}
+            addr add 192.0.2.1/24 dev wan
+            link set wan up
+            addr add {A}/32 dev lo""")
+        batch(self.b, f"""link set lo up
+            addr add 192.0.2.2/24 dev wan
+            link set wan up
+            addr add {B}/32 dev lo""")
+        self.connect()
+        subprocess.Popen(["ip", "netns", "exec", self.b, "iperf3", "-s", "-B", B], stdout=subprocess.DEVNULL)
+        run(f"ip netns exec {self.a} ping -c 1 -W 10 -I {A} {B}")
+
+    def connect(self):
+        self.routes("via 192.0.2.2", "via 192.0.2.1")
+
+    def routes(self, to_b, to_a):
+        run(f"ip -n {self.a} route add {B} {to_b} src {A}")
+        run(f"ip -n {self.b} route add {A} {to_a} src {B}")
+
+
+class Fou(Peer):
+    kind = "ipip"
+
+    def connect(self):
+        for netns, own, other in (self.a, 1, 2), (self.b, 2, 1):
+            run(f"ip -n {netns} fou add port 5555 ipproto 4")
+            batch(netns, f"""link add t0 type ipip local 192.0.2.{own} remote 192.0.2.{other} ttl 64 encap fou """
+                  """encap-sport 5555 encap-dport 5555
+                link set t0 up""")
+        self.routes("dev t0", "dev t0")
+
+
+class Gre(Peer):
+    kind = "gre"
+
+    def connect(self):
+        for netns, own, other in (self.a, 1, 2), (self.b, 2, 1):
+            batch(netns, f"""link add t0 type gre local 192.0.2.{own} remote 192.0.2.{other} ttl 64
+                link set t0 up""")
+        self.routes("dev t0", "dev t0")
+
+
+class WireGuard(Peer):
+    def connect(self):
+        public = {}
+        for netns in self.a, self.b:
+            private = run("wg genkey")
+            with open(os.open(f"{TMP}/{netns}", os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+                file.write(private)
+            public[netns] = run("wg pubkey", input=private).strip()
+            run(f"ip -n {netns} link add wg0 type wireguard")
+        for netns, other, inner, outer in (self.a, self.b, B, 2), (self.b, self.a, A, 1):
+            run(f"ip netns exec {netns} wg set wg0 listen-port 51820 private-key {TMP}/{netns} peer {public[other]} "
+                f"allowed-ips {inner}/32 endpoint 192.0.2.{outer}:51820")
+            run(f"ip -n {netns} link set wg0 up")
+        self.routes("dev wg0", "dev wg0")
+
+
+class Xfrm(Peer):
+    def __init__(self, name, cipher):
+        super().__init__(name)
+        self.cipher = cipher
+
+    def connect(self):
+        self.routes("via 192.0.2.2", "via 192.0.2.1")
+        keys = [os.urandom(36).hex(), os.urandom(36).hex()]
+        for netns in self.a, self.b:
+            states = "".join(
+                f"xfrm state add src 192.0.2.{src} dst 192.0.2.{3 - src} proto esp spi {0x1000 + src} reqid 1 mode tunnel "
+                f"replay-window 64 flag af-unspec aead {XFRM[self.cipher]} 0x{keys[src - 1]} 128 encap espinudp 4500 4500 0.0.0.0\n"
+                for src in (1, 2))
+            near, far, own = (A, B, 1) if netns == self.a else (B, A, 2)
+            batch(netns, states +
+                  f"xfrm policy add dir out src {near}/32 dst {far}/32 tmpl src 192.0.2.{own} dst 192.0.2.{3 - own} proto esp reqid 1 mode tunnel\n"
+                  f"xfrm policy add dir in src {far}/32 dst {near}/32 tmpl src 192.0.2.{3 - own} dst 192.0.2.{own} proto esp reqid 1 mode tunnel\n")
+            subprocess.Popen(["ip", "netns", "exec", netns, "python3", HOLDER, "4500"], stdout=subprocess.DEVNULL)
+        time.sleep(1)
+
+
+class Shunt(Peer):
+    def __init__(self, name, cipher):
+        super().__init__(name)
+        self.cipher = cipher
+
+    def connect(self):
+        up, down = key_file(f"{self.name}-up", 36), key_file(f"{self.name}-down", 36)
+        ends = ((self.a, "near", 0x1001, 0x2001, down, up, "endpoint 192.0.2.2:4500"), (self.b, "far", 0x2001, 0x1001, up, down, ""))
+        for netns, side, spi_in, spi_out, key_in, key_out, endpoint in reversed(ends):
+            batch(netns, "link add shunt0 type shunt\nlink set shunt0 up\n")
+            run(f"shunt -n {netns} tunnel add dev shunt0 side {side} spi-in {spi_in} spi-out {spi_out} cipher {self.cipher} "
+                f"key-in file:{key_in} key-out file:{key_out} near {A} far {B} {endpoint}")
+        self.routes("dev shunt0", "dev shunt0")
+
+
+def peers():
+    return [Peer("plain"), Fou("fou"), Gre("gre"), Shunt("shunt-chacha", CHACHA), WireGuard("wireguard"),
+            Xfrm("xfrm-chacha", CHACHA), Shunt("shunt-gcm", GCM), Xfrm("xfrm-gcm", GCM)]
+
+
+# ---- scenarios: each takes a peer and returns one figure ----
+
+def stream(peer, seconds):
+    """One TCP stream, bit/s."""
+    out = run(["ip", "netns", "exec", peer.a, "iperf3", "-J", "-c", B, "-B", A, "-t", str(seconds), "-O", "1"])
+    return json.loads(out)["end"]["sum_received"]["bits_per_second"]
+
+
+def packets(peer, size, count, to=B, spread=1):
+    """Nanoseconds per packet, both ends and all in between."""
+    out = json.loads(run([TOOL, "flood", peer.a, peer.b, to, str(size), str(count), str(spread)]))
+    if out["lost"] * 100 > out["packets"]:
+        sys.exit(f"{peer.name}: {out['lost']} of {out['packets']} packets lost")
+    return out["seconds"] / out["packets"] * 1e9
+
+
+class Figures:
+    """What was measured: figures[scenario][peer] is a list, one entry a round."""
+
+    def __init__(self):
+        self.all = {}
+
+    def add(self, scenario, peer, value):
+        self.all.setdefault(scenario, {}).setdefault(peer, []).append(value)
+
+    def median(self, scenario, peer):
+        return statistics.median(self.all[scenario][peer])
+
+    def table(self, scenario, unit, scale):
+        print(f"\n{scenario} ({unit})\n  {'':14} {'median':>9} {'least':>9} {'most':>9}")
+        for peer, values in self.all[scenario].items():
+            print(f"  {peer:14} {statistics.median(values) / scale:9.2f} {min(values) / scale:9.2f} {max(values) / scale:9.2f}")
+
+
+def cipher_alone():
+    """Nanoseconds to encrypt and decrypt once, {(name, size): ns}."""
+    subprocess.run(["insmod", f"{TOP}/build/tests/bench/datapath/cipher/{os.uname().release}/cipher.ko"], check=False, capture_output=True)
+    found = {}
+    for line in run("dmesg").splitlines():
+        words = line.split("cipher: ")
+        if len(words) == 2:
+            name, size, ns = words[1].split()
+            found[name, int(size)] = int(ns)
+    return found
+
+
+def has_link(kind):
+    """Whether this kernel has such links."""
+    found = subprocess.run(["ip", "link", "add", "probe0", "type", kind, *(("local", "192.0.2.1") if kind in ("ipip", "gre") else ())],
+                           check=False, capture_output=True)
+    subprocess.run(["ip", "link", "del", "probe0"], check=False, capture_output=True)
+    return not found.returncode
+
+
+def measure(figures, args):
+    everyone = []
+    for peer in peers():
+        if peer.kind and not has_link(peer.kind):
+            print(f"{peer.name}: left out, this kernel has no {peer.kind} links")
+            continue
+        peer.set_up()
+        everyone.append(peer)
+    for turn in range(args.rounds):
+        for peer in everyone:
+            if "stream" in args.only:
+                figures.add("one TCP stream", peer.name, stream(peer, args.seconds))
+            if "packets" in args.only:
+                figures.add("UDP, 64 octets", peer.name, packets(peer, 64, args.packets))
+                figures.add("UDP, 1400 octets", peer.name, packets(peer, 1400, args.packets))
+        print(f"round {turn + 1} of {args.rounds}", file=sys.stderr)
+    return {peer.name: peer for peer in everyone}
+
+
+# ---- many tunnels ----
+
+def used_memory():
+    with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
+        file.write("3")
+    with open("/proc/meminfo", encoding="ascii") as file:
+        info = {line.split(":")[0]: int(line.split()[1]) for line in file}
+    return (info["MemTotal"] - info["MemFree"]) * 1024
+
+
+def timed(command, **kw):
+    start = time.monotonic()
+    run(command, **kw)
+    return time.monotonic() - start
+
+
+def many_shunt(figures, n):
+    run("ip netns add many")
+    batch("many", "link set lo up\nlink add shunt0 type shunt\nlink set shunt0 up\n")
+    before = used_memory()
+    figures.add("create", "shunt", json.loads(run([TOOL, "create", "many", "shunt0", str(n)]))["seconds"])
+    figures.add("memory", "shunt", (used_memory() - before) / n)
+    figures.add("dump", "shunt", timed("shunt -n many -j tunnel show dev shunt0"))
+    run("ip netns del many")
+
+
+def many_wireguard(figures, n):
+    run("ip netns add many")
+    batch("many", "link add wg0 type wireguard\nlink set wg0 up\n")
+    private = run("wg genkey")
+    conf = f"[Interface]\nPrivateKey = {private}" + "".join(
+        f"[Peer]\nPublicKey = {base64.b64encode(os.urandom(32)).decode()}\nAllowedIPs = 10.9.{i // 256}.{i % 256}/32\n"
+        for i in range(n))
+    with open(os.open(f"{TMP}/many", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        file.write(conf)
+    before = used_memory()
+    figures.add("create", "wireguard", timed(f"ip netns exec many wg setconf wg0 {TMP}/many"))
+    figures.add("memory", "wireguard", (used_memory() - before) / n)
+    figures.add("dump", "wireguard", timed("ip netns exec many wg show all dump"))
+    run("ip netns del many")
+
+
+def many_xfrm(figures, n):
+    run("ip netns add many")
+    lines = []
+    for i in range(n):
+        inner = f"10.9.{i // 256}.{i % 256}"
+        for src, dst, way, spi in ("192.0.2.1", "192.0.2.2", "out", 0x100000 + i), ("192.0.2.2", "192.0.2.1", "in", 0x200000 + i):
+            lines.append(f"xfrm state add src {src} dst {dst} proto esp spi {spi} reqid {i + 1} mode tunnel aead {XFRM[CHACHA]} "
+                         f"0x{os.urandom(36).hex()} 128 encap espinudp 4500 4500 0.0.0.0\n")
+            ends = f"src 10.8.0.1/32 dst {inner}/32" if way == "out" else f"src {inner}/32 dst 10.8.0.1/32"
+            lines.append(f"xfrm policy add dir {way} {ends} tmpl src {src} dst {dst} proto esp reqid {i + 1} mode tunnel\n")
+    text = "".join(lines)
+    before = used_memory()
+    figures.add("create", "xfrm", timed("ip -n many -batch -", input=text))
+    figures.add("memory", "xfrm", (used_memory() - before) / n)
+    figures.add("dump", "xfrm", timed("ip -n many -s xfrm state"))
+    run("ip netns del many")
+
+
+# ---- the words ----
+
+def verdict(what, value, least=None, most=None):
+    goal = f">= {least}" if least is not None else f"<= {most}"
+    holds = value >= least if least is not None else value <= most
+    print(f"  {what:66} {value:6.2f}   goal {goal:8} {'met' if holds else 'MISSED'}")
+    return {"what": what, "value": round(value, 3), "goal": goal, "met": holds}
+
+
+def beyond(figures, cipher, peer, scenario, plain, alone):
+    return figures.median(scenario, peer) - (figures.median(scenario, "plain") if plain else 0) - cipher.get(alone, 0)
+
+
+def judge(figures, cipher, args):
+    words = []
+    print("\nratios")
+    if "stream" in args.only:
+        s = "one TCP stream"
+        words.append(verdict("TCP, ChaCha20-Poly1305: shunt / wireguard", figures.median(s, "shunt-chacha") / figures.median(s, "wireguard"), 1.3))
+        words.append(verdict("TCP, ChaCha20-Poly1305: shunt / xfrm", figures.median(s, "shunt-chacha") / figures.median(s, "xfrm-chacha"), 1.3))
+        words.append(verdict("TCP, AES-GCM-256: shunt / xfrm", figures.median(s, "shunt-gcm") / figures.median(s, "xfrm-gcm"), 1.3))
+    if "packets" in args.only:
+        for scenario, size in ("UDP, 64 octets", 96), ("UDP, 1400 octets", 1432):
+            for plain in True, False:
+                own, other = (beyond(figures, cipher, peer, scenario, plain, (CHACHA, size)) for peer in ("shunt-chacha", "wireguard"))
+                what = f"{scenario}: beyond the cipher{' and plain routing' if plain else ''} ({own:.0f} / {other:.0f} ns): shunt / wireguard"
+                words.append(verdict(what, own / other, most=0.5))
+    if "many" in args.only:
+        for what, other in ("create", "wireguard"), ("create", "xfrm"):
+            words.append(verdict(f"rate of creation: shunt / {other}", figures.median(what, other) / figures.median(what, "shunt"), 2))
+        words.append(verdict("memory of a tunnel: shunt / wireguard", figures.median("memory", "shunt") / figures.median("memory", "wireguard"), most=1))
+        words.append(verdict("time of a dump: shunt / wireguard", figures.median("dump", "shunt") / figures.median("dump", "wireguard"), most=1))
+    return words
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--packets", type=int, default=40000)
+    parser.add_argument("--tunnels", type=int, default=10000)
+    parser.add_argument("--only", default="stream,packets,many")
+    args = parser.parse_args()
+    args.only = args.only.split(",")
+    os.sched_setaffinity(0, {0})
+    os.makedirs(TMP, mode=0o700, exist_ok=True)
+    figures = Figures()
+    cipher = cipher_alone()
+    print("the ciphers alone, encryption and decryption (ns)")
+    for (name, size), ns in cipher.items():
+        print(f"  {name:24} {size:5} octets {ns:8}")
+    if {"stream", "packets"} & set(args.only):
+        measure(figures, args)
+        if "stream" in args.only:
+            figures.table("one TCP stream", "Mbit/s", 1e6)
+        if "packets" in args.only:
+            figures.table("UDP, 64 octets", "us a packet", 1e3)
+            figures.table("UDP, 1400 octets", "us a packet", 1e3)
+    if "many" in args.only:
+        for _ in range(args.rounds if args.rounds < 3 else 3):
+            many_shunt(figures, args.tunnels)
+            many_wireguard(figures, args.tunnels)
+            many_xfrm(figures, args.tunnels // 10)
+        figures.all["create"]["xfrm"] = [t * 10 for t in figures.all["create"]["xfrm"]]
+        figures.table("create", f"s for {args.tunnels}", 1)
+        figures.table("memory", "octets each", 1)
+        figures.table("dump", "s", 1)
+    words = judge(figures, cipher, args)
+    with open("/results/datapath.json", "w", encoding="utf-8") as file:
+        json.dump({"bench": "datapath", "kernel": os.uname().release, "cipher": {f"{n} {s}": v for (n, s), v in cipher.items()},
+                   "figures": figures.all, "ratios": words}, file, indent=1)
+
+
+main()
