@@ -21,9 +21,6 @@
 /* What a dummy carries; xfrm takes an ESP packet without any payload for garbage. */
 #define DUMMY_LEN	4
 
-/* Sequence number at which the other users of the tunnel are told to replace it. */
-#define SEQ_WARN	(U32_MAX / 4 * 3ULL)
-
 /* What must be known of a packet behind the cipher, in skb->cb. */
 struct tx_cb {
 	u32 len; /* of the inner packet; 0 for a dummy */
@@ -156,12 +153,14 @@ static enum shunt_drop classify(struct shunt_dev *shunt, struct sk_buff *skb,
 static u32 reserve_seq(struct shunt_tunnel *t, unsigned int count)
 {
 	u64 last = atomic64_add_return(count, &t->seq);
+	/* where the users of the tunnel are told to replace it */
+	u32 warn = t->seq_limit - t->seq_limit / 4;
 
-	if (unlikely(last > U32_MAX)) {
+	if (unlikely(last > t->seq_limit)) {
 		shunt_chore(t, SHUNT_CHORE_EXHAUSTED);
 		return 0;
 	}
-	if (unlikely(last >= SEQ_WARN && last - count < SEQ_WARN))
+	if (unlikely(last >= warn && last - count < warn))
 		shunt_chore(t, SHUNT_CHORE_WARN);
 	return last - count + 1;
 }
