@@ -36,6 +36,7 @@ static int put_stats(struct sk_buff *msg, int attr, const struct shunt_stats __p
 	if (put_u64(msg, SHUNT_A_STATS_PACKETS, sum.packets, SHUNT_A_STATS_PAD) ||
 	    put_u64(msg, SHUNT_A_STATS_BYTES, sum.bytes, SHUNT_A_STATS_PAD) ||
 	    put_u64(msg, SHUNT_A_STATS_CPU_NS, sum.cpu_ns, SHUNT_A_STATS_PAD) ||
+	    put_u64(msg, SHUNT_A_STATS_FRAGMENTED, sum.fragmented, SHUNT_A_STATS_PAD) ||
 	    put_drops(msg, &sum))
 		return -EMSGSIZE;
 	nla_nest_end(msg, nest);

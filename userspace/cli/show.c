@@ -104,6 +104,8 @@ static void show_counters(const struct cli *c, const char *key, const struct tun
 	snprintf(text, sizeof(text), "%.3f", (double)n->cpu_ns / 1e6);
 	out_str(c->out, NULL, " cpu %sms", text);
 	out_uint(c->out, "cpu_ns", NULL, n->cpu_ns);
+	out_uint(c->out, "fragmented", n->fragmented ? " fragmented %" PRIu64 : NULL,
+		 n->fragmented);
 	if (last_ms != TUNNEL_NEVER) {
 		out_uint(c->out, "last_ms", NULL, last_ms);
 		out_str(c->out, NULL, " last %s ago", duration_print(last_ms, text, sizeof(text)));

@@ -77,6 +77,7 @@ static const struct gnl_attr stats_attrs[SHUNT_A_STATS_MAX + 1] = {
 	[SHUNT_A_STATS_BYTES] = { .name = "bytes", .type = GNL_U64 },
 	[SHUNT_A_STATS_CPU_NS] = { .name = "cpu-ns", .type = GNL_U64 },
 	[SHUNT_A_STATS_DROPS] = { .name = "drops", .type = GNL_NEST },
+	[SHUNT_A_STATS_FRAGMENTED] = { .name = "fragmented", .type = GNL_U64 },
 };
 
 static const struct gnl_attr rule_attrs[SHUNT_A_SCOPE_RULE_MAX + 1] = {
@@ -190,6 +191,7 @@ static int decode_counters(const struct nlattr *nest, struct tunnel_counters *ou
 	out->packets = gnl_u64_or(tb[SHUNT_A_STATS_PACKETS], 0);
 	out->bytes = gnl_u64_or(tb[SHUNT_A_STATS_BYTES], 0);
 	out->cpu_ns = gnl_u64_or(tb[SHUNT_A_STATS_CPU_NS], 0);
+	out->fragmented = gnl_u64_or(tb[SHUNT_A_STATS_FRAGMENTED], 0);
 	if (!tb[SHUNT_A_STATS_DROPS])
 		return 0;
 	err = gnl_parse_nest(tb[SHUNT_A_STATS_DROPS], drops_attrs, SHUNT_A_DROPS_MAX, drops, e);

@@ -86,6 +86,7 @@ struct tunnel_counters {
 	uint64_t packets;
 	uint64_t bytes; /* of inner packets */
 	uint64_t cpu_ns;
+	uint64_t fragmented; /* of packets, sent only: the capsule did not fit the path */
 	uint64_t drops[TUNNEL_DROP_COUNT];
 };
 
