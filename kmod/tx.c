@@ -247,8 +247,11 @@ static u8 outer_tos(const struct sk_buff *skb, u8 family)
 {
 	u8 inner = family == AF_INET ? ip_hdr(skb)->tos : ipv6_get_dsfield(ipv6_hdr(skb));
 
-	/* RFC 6040: ECN is copied; the outer path's DSCP is not the inner packet's business */
-	return INET_ECN_encapsulate(0, inner);
+	/*
+	 * RFC 6040 section 4.1: ECN is copied, congestion included, which INET_ECN_encapsulate()
+	 * would hide as RFC 3168 had it. The outer path's DSCP is not the inner packet's business.
+	 */
+	return inner & INET_ECN_MASK;
 }
 
 /* One packet, or the segments of one, into the tunnel. @skb is consumed. */
