@@ -33,6 +33,16 @@ static u64 idle_due(const struct shunt_tunnel *t)
 	return timeout ? last + timeout : U64_MAX;
 }
 
+/* When the other end has been silent for long enough to be taken for dead, U64_MAX never. */
+static u64 dead_due(const struct shunt_tunnel *t)
+{
+	u64 timeout = (u64)READ_ONCE(t->set.dead) * NSEC_PER_SEC;
+	u64 last = max_t(u64, atomic64_read(&t->last_rx), READ_ONCE(t->since));
+
+	/* what is down hears nobody */
+	return timeout && netif_running(t->shunt->dev) ? last + timeout : U64_MAX;
+}
+
 /* Whether a dummy would go anywhere; a sequence number is not spent on one that would not. */
 static bool can_send(struct shunt_tunnel *t)
 {
@@ -82,9 +92,20 @@ static void ask(struct shunt_tunnel *t, u64 now, u64 interval)
 		shunt_tx_dummy(t);
 }
 
-static u64 keepalive(struct shunt_tunnel *t, u64 now)
+/* The near side asks before it takes the far side for dead, if need be sooner than it was told. */
+static u64 keepalive_interval(const struct shunt_tunnel *t)
 {
 	u64 interval = ns_of_ms(READ_ONCE(t->set.keepalive));
+	u64 dead = (u64)READ_ONCE(t->set.dead) * NSEC_PER_SEC;
+
+	if (!dead || t->side != SHUNT_SIDE_NEAR)
+		return interval;
+	return interval ? min(interval, dead / 2) : dead / 2;
+}
+
+static u64 keepalive(struct shunt_tunnel *t, u64 now)
+{
+	u64 interval = keepalive_interval(t);
 	u64 due;
 
 	if (!interval)
@@ -99,13 +120,13 @@ static u64 keepalive(struct shunt_tunnel *t, u64 now)
 	return min(due, now + interval / PATIENCE);
 }
 
-static u64 idle(struct shunt_tunnel *t, u64 now)
+static u64 silence(struct shunt_tunnel *t, u64 now)
 {
-	u64 due = idle_due(t);
+	u64 due = min(idle_due(t), dead_due(t));
 
 	if (now < due)
 		return due;
-	shunt_chore(t, SHUNT_CHORE_IDLE);
+	shunt_chore(t, SHUNT_CHORE_SILENT);
 	return U64_MAX;
 }
 
@@ -117,7 +138,7 @@ static void on_timer(struct timer_list *timer)
 
 	if (READ_ONCE(t->dead))
 		return;
-	next = min3(opening(t, now), keepalive(t, now), idle(t, now));
+	next = min3(opening(t, now), keepalive(t, now), silence(t, now));
 	/* one tick more, as the clock is behind by up to one */
 	if (next != U64_MAX)
 		mod_timer(timer, jiffies + 1 +
@@ -134,10 +155,11 @@ static void kick(struct shunt_tunnel *t)
 
 /**
  * shunt_alive_init() - prepare a new tunnel
- * @t: tunnel
+ * @t: tunnel, with the time it was made
  */
 void shunt_alive_init(struct shunt_tunnel *t)
 {
+	t->since = t->born;
 	t->open_ms = OPEN_FIRST_MS;
 	timer_setup(&t->timer, on_timer, 0);
 }
@@ -172,6 +194,7 @@ void shunt_alive_restart(struct shunt_dev *shunt)
 	xa_for_each(&shunt->tunnels, id, t) {
 		timer_delete_sync(&t->timer);
 		WRITE_ONCE(t->heard, false);
+		WRITE_ONCE(t->since, shunt_now());
 		t->open_at = 0;
 		t->open_ms = OPEN_FIRST_MS;
 		kick(t);
@@ -187,6 +210,17 @@ void shunt_alive_restart(struct shunt_dev *shunt)
 bool shunt_alive_idle(const struct shunt_tunnel *t)
 {
 	return shunt_now() >= idle_due(t);
+}
+
+/**
+ * shunt_alive_dead() - whether the other end has been silent for as long as it may
+ * @t: tunnel
+ *
+ * Return: true if the tunnel is to end.
+ */
+bool shunt_alive_dead(const struct shunt_tunnel *t)
+{
+	return shunt_now() >= dead_due(t);
 }
 
 /**

@@ -10,6 +10,8 @@
  *   mapping that has changed. The near side also sends one when nothing came for as long, or for a
  *   quarter of it after inner packets did: what ceases may have gone to where we are no more.
  * - Idle: the end of the tunnel after so long without an inner packet.
+ * - Dead: its end after so long without anything authenticated. The near side asks at least twice
+ *   in that time; the far side relies on that.
  */
 #ifndef SHUNT_ALIVE_H
 #define SHUNT_ALIVE_H
@@ -21,6 +23,7 @@ void shunt_alive_start(struct shunt_tunnel *t);
 void shunt_alive_stop(struct shunt_tunnel *t);
 void shunt_alive_restart(struct shunt_dev *shunt);
 bool shunt_alive_idle(const struct shunt_tunnel *t);
+bool shunt_alive_dead(const struct shunt_tunnel *t);
 void shunt_alive_answer(struct shunt_tunnel *t);
 
 #endif /* SHUNT_ALIVE_H */

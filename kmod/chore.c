@@ -25,9 +25,11 @@ void shunt_chore(struct shunt_tunnel *t, enum shunt_chore chore)
 }
 
 /* Packets may have come since the timer looked, or the timeout been changed. */
-static void end_idle(struct shunt_tunnel *t)
+static void end_silent(struct shunt_tunnel *t)
 {
-	if (shunt_alive_idle(t))
+	if (shunt_alive_dead(t))
+		shunt_tunnel_del(t, SHUNT_DEL_REASON_DEAD);
+	else if (shunt_alive_idle(t))
 		shunt_tunnel_del(t, SHUNT_DEL_REASON_IDLE);
 	else
 		shunt_alive_start(t);
@@ -48,8 +50,8 @@ static void do_chores(struct shunt_tunnel *t)
 		shunt_report_tunnel(t, SHUNT_CMD_TUNNEL_EXHAUST_NTF, 0);
 	if (test_and_clear_bit(SHUNT_CHORE_EXHAUSTED, &t->chores))
 		shunt_tunnel_del(t, SHUNT_DEL_REASON_EXHAUSTED);
-	else if (test_and_clear_bit(SHUNT_CHORE_IDLE, &t->chores))
-		end_idle(t);
+	else if (test_and_clear_bit(SHUNT_CHORE_SILENT, &t->chores))
+		end_silent(t);
 }
 
 /**

@@ -109,6 +109,10 @@ static enum shunt_drop parse_tcp(struct sk_buff *skb, struct shunt_hdr *h, bool 
 		return SHUNT_DROP_MALFORMED;
 	if (whole && (th->doff < 5 || th->doff * 4 > h->len))
 		return SHUNT_DROP_MALFORMED;
+	if (whole) {
+		h->tcp_len = th->doff * 4;
+		h->syn = th->syn;
+	}
 	h->sport = th->source;
 	h->dport = th->dest;
 	return SHUNT_PASS;

@@ -27,6 +27,8 @@ struct shunt_hdr {
 	u8 proto; /* IPPROTO_TCP, _UDP, _ICMP or _ICMPV6 */
 	__be16 sport; /* 0 with ICMP */
 	__be16 dport;
+	u8 tcp_len; /* with TCP, octets of its header; 0 in a quoted packet */
+	bool syn; /* with TCP, a connection is being made; not in a quoted packet */
 	bool request; /* with ICMP, other than errors: an echo request, else a reply */
 };
 

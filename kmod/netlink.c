@@ -133,6 +133,7 @@ static const int fixed_attrs[] = {
 	SHUNT_A_TUNNEL_SIDE, SHUNT_A_TUNNEL_SPI_OUT, SHUNT_A_TUNNEL_CIPHER,
 	SHUNT_A_TUNNEL_KEY_IN, SHUNT_A_TUNNEL_KEY_OUT, SHUNT_A_TUNNEL_NEAR,
 	SHUNT_A_TUNNEL_FAR, SHUNT_A_TUNNEL_HOST, SHUNT_A_TUNNEL_ALIAS,
+	SHUNT_A_TUNNEL_SEQ_LIMIT,
 };
 
 static int refuse_fixed(struct genl_info *info)
@@ -171,6 +172,8 @@ static void change_tunnel(struct genl_info *info, struct shunt_tunnel *t,
 		WRITE_ONCE(t->set.keepalive, set->keepalive);
 	if (info->attrs[SHUNT_A_TUNNEL_IDLE_TIMEOUT])
 		WRITE_ONCE(t->set.idle, set->idle);
+	if (info->attrs[SHUNT_A_TUNNEL_DEAD_TIMEOUT])
+		WRITE_ONCE(t->set.dead, set->dead);
 	if (ep->port && shunt_tunnel_move(t, ep))
 		shunt_report_tunnel(t, SHUNT_CMD_TUNNEL_ENDPOINT_NTF, 0);
 	shunt_alive_start(t);

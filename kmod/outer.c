@@ -128,7 +128,10 @@ static int find_way(struct shunt_tunnel *t, struct way *way)
  * shunt_outer_mtu() - how large an inner packet may be
  * @t: tunnel; RCU is held and bottom halves are off
  *
- * Return: octets that fit without fragmentation, or -errno when the other end cannot be reached.
+ * What routers on the way to the other end have asked for is in its route.
+ *
+ * Return: octets that fit without fragmentation, at most the device's MTU; or -errno when the
+ * other end cannot be reached.
  */
 int shunt_outer_mtu(struct shunt_tunnel *t)
 {
@@ -140,7 +143,7 @@ int shunt_outer_mtu(struct shunt_tunnel *t)
 		return mtu;
 	mtu = shunt_esp_fit((int)dst_mtu(&way.rt->dst) - (int)SHUNT_OUTER_HEAD);
 	ip_rt_put(way.rt);
-	return max(mtu, 0);
+	return clamp_t(int, mtu, 0, READ_ONCE(t->shunt->dev->mtu));
 }
 
 /**

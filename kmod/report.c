@@ -36,6 +36,7 @@ static int put_stats(struct sk_buff *msg, int attr, const struct shunt_stats __p
 	if (put_u64(msg, SHUNT_A_STATS_PACKETS, sum.packets, SHUNT_A_STATS_PAD) ||
 	    put_u64(msg, SHUNT_A_STATS_BYTES, sum.bytes, SHUNT_A_STATS_PAD) ||
 	    put_u64(msg, SHUNT_A_STATS_CPU_NS, sum.cpu_ns, SHUNT_A_STATS_PAD) ||
+	    put_u64(msg, SHUNT_A_STATS_FRAGMENTED, sum.fragmented, SHUNT_A_STATS_PAD) ||
 	    put_drops(msg, &sum))
 		return -EMSGSIZE;
 	nla_nest_end(msg, nest);
@@ -116,7 +117,8 @@ static int put_settings(struct sk_buff *msg, const struct shunt_settings *set)
 	rcu_read_unlock();
 	if (err || nla_put_u8(msg, SHUNT_A_TUNNEL_PRIORITY, READ_ONCE(set->priority)) ||
 	    nla_put_u32(msg, SHUNT_A_TUNNEL_KEEPALIVE, READ_ONCE(set->keepalive)) ||
-	    nla_put_u32(msg, SHUNT_A_TUNNEL_IDLE_TIMEOUT, READ_ONCE(set->idle)))
+	    nla_put_u32(msg, SHUNT_A_TUNNEL_IDLE_TIMEOUT, READ_ONCE(set->idle)) ||
+	    nla_put_u32(msg, SHUNT_A_TUNNEL_DEAD_TIMEOUT, READ_ONCE(set->dead)))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -134,12 +136,13 @@ static int put_ago(struct sk_buff *msg, int attr, u64 when)
 
 static int put_activity(struct sk_buff *msg, const struct shunt_tunnel *t)
 {
-	u32 seq = min_t(u64, atomic64_read(&t->seq), U32_MAX);
+	u32 seq = min_t(u64, atomic64_read(&t->seq), t->seq_limit);
 
 	if (put_ago(msg, SHUNT_A_TUNNEL_AGE, t->born) ||
 	    put_ago(msg, SHUNT_A_TUNNEL_LAST_RX, atomic64_read(&t->last_rx)) ||
 	    put_ago(msg, SHUNT_A_TUNNEL_LAST_TX, atomic64_read(&t->last_tx)) ||
 	    nla_put_u32(msg, SHUNT_A_TUNNEL_SEQ_OUT, seq) ||
+	    nla_put_u32(msg, SHUNT_A_TUNNEL_SEQ_LIMIT, t->seq_limit) ||
 	    put_stats(msg, SHUNT_A_TUNNEL_RX, t->stats, SHUNT_RX) ||
 	    put_stats(msg, SHUNT_A_TUNNEL_TX, t->stats, SHUNT_TX))
 		return -EMSGSIZE;

@@ -13,7 +13,7 @@
 #define PRIORITY_MAX		7
 
 static struct netlink_range_validation keepalive_range = { .max = 3600000 }; /* ms */
-static struct netlink_range_validation idle_range = { .max = 31536000 }; /* s */
+static struct netlink_range_validation timeout_range = { .max = 31536000 }; /* s */
 
 static const struct nla_policy rule_policy[SHUNT_A_SCOPE_RULE_MAX + 1] = {
 	[SHUNT_A_SCOPE_RULE_PROTO] = { .type = NLA_U8 },
@@ -43,8 +43,10 @@ const struct nla_policy shunt_tunnel_policy[SHUNT_A_TUNNEL_MAX + 1] = {
 	[SHUNT_A_TUNNEL_PRIORITY] = NLA_POLICY_MAX(NLA_U8, PRIORITY_MAX),
 	[SHUNT_A_TUNNEL_COOKIE] = { .type = NLA_NUL_STRING, .len = SHUNT_COOKIE_MAX_LEN },
 	[SHUNT_A_TUNNEL_KEEPALIVE] = NLA_POLICY_FULL_RANGE(NLA_U32, &keepalive_range),
-	[SHUNT_A_TUNNEL_IDLE_TIMEOUT] = NLA_POLICY_FULL_RANGE(NLA_U32, &idle_range),
+	[SHUNT_A_TUNNEL_IDLE_TIMEOUT] = NLA_POLICY_FULL_RANGE(NLA_U32, &timeout_range),
 	[SHUNT_A_TUNNEL_GENERATION] = { .type = NLA_U64 },
+	[SHUNT_A_TUNNEL_DEAD_TIMEOUT] = NLA_POLICY_FULL_RANGE(NLA_U32, &timeout_range),
+	[SHUNT_A_TUNNEL_SEQ_LIMIT] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
 /* The text of NL_SET_ERR_MSG() must be a literal, which keeps it out of functions. */
@@ -357,6 +359,8 @@ int shunt_request_settings(struct genl_info *info, struct shunt_settings *set)
 		return shunt_refuse(info, SHUNT_A_TUNNEL_KEEPALIVE, "less than 1000 ms");
 	if (info->attrs[SHUNT_A_TUNNEL_IDLE_TIMEOUT])
 		set->idle = nla_get_u32(info->attrs[SHUNT_A_TUNNEL_IDLE_TIMEOUT]);
+	if (info->attrs[SHUNT_A_TUNNEL_DEAD_TIMEOUT])
+		set->dead = nla_get_u32(info->attrs[SHUNT_A_TUNNEL_DEAD_TIMEOUT]);
 	if (info->attrs[SHUNT_A_TUNNEL_PRIORITY])
 		set->priority = nla_get_u8(info->attrs[SHUNT_A_TUNNEL_PRIORITY]);
 
@@ -427,6 +431,9 @@ int shunt_request_conf(struct genl_info *info, struct shunt_tunnel_conf *conf)
 
 	memset(conf, 0, sizeof(*conf));
 	conf->side = SHUNT_SIDE_NEAR;
+	conf->seq_limit = U32_MAX;
+	if (info->attrs[SHUNT_A_TUNNEL_SEQ_LIMIT])
+		conf->seq_limit = nla_get_u32(info->attrs[SHUNT_A_TUNNEL_SEQ_LIMIT]);
 	if (info->attrs[SHUNT_A_TUNNEL_SIDE])
 		conf->side = nla_get_u8(info->attrs[SHUNT_A_TUNNEL_SIDE]);
 	err = parse_spis(info, conf) ?: parse_keys(info, conf) ?: parse_addresses(info, conf) ?:

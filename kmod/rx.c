@@ -5,6 +5,7 @@
 #include "device.h"
 #include "esp.h"
 #include "flow.h"
+#include "mss.h"
 #include "outer.h"
 #include "scope.h"
 #include "tunnel.h"
@@ -85,6 +86,14 @@ static bool is_ours(const struct shunt_tunnel *t, const struct shunt_flow *flow)
 				ipv6_addr_equal(&quoted->dst, &t->wire.dst));
 }
 
+/* What answers a SYN comes back through the tunnel. The other end clamps too, if it is ours. */
+static int clamp_answers(struct shunt_tunnel *t, struct sk_buff *skb, const struct shunt_flow *flow)
+{
+	int mtu = shunt_outer_mtu(t);
+
+	return mtu < 0 ? 0 : shunt_mss_clamp(skb, flow, mtu);
+}
+
 /* The inner packet at skb->data becomes one that the stack may have. */
 static enum shunt_drop unwrap(struct shunt_tunnel *t, struct sk_buff *skb, int next_header, u8 tos)
 {
@@ -106,7 +115,7 @@ static enum shunt_drop unwrap(struct shunt_tunnel *t, struct sk_buff *skb, int n
 	    !shunt_scope_allows(rcu_dereference(t->set.scope), &flow,
 				shunt_tunnel_to_device(t, SHUNT_RX)))
 		return SHUNT_DROP_SCOPE;
-	if (shunt_xlat(skb, &flow, &real))
+	if ((flow.packet.syn && clamp_answers(t, skb, &flow)) || shunt_xlat(skb, &flow, &real))
 		return SHUNT_DROP_NOMEM;
 
 	if (flow.family == AF_INET) {

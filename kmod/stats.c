@@ -70,6 +70,20 @@ void shunt_stats_drop(struct shunt_stats __percpu *stats, enum shunt_dir dir,
 }
 
 /**
+ * shunt_stats_fragmented() - count a packet whose capsule is fragmented
+ * @stats: counters; bottom halves are off
+ * @dir: direction
+ */
+void shunt_stats_fragmented(struct shunt_stats __percpu *stats, enum shunt_dir dir)
+{
+	struct shunt_stats *s = this_cpu_ptr(stats);
+
+	u64_stats_update_begin(&s->syncp);
+	u64_stats_inc(&s->dir[dir].fragmented);
+	u64_stats_update_end(&s->syncp);
+}
+
+/**
  * shunt_stats_cpu() - count CPU time
  * @stats: counters; bottom halves are off
  * @dir: direction
@@ -91,6 +105,7 @@ static void sum_add(struct shunt_sum *sum, const struct shunt_count *c)
 	sum->packets += u64_stats_read(&c->packets);
 	sum->bytes += u64_stats_read(&c->bytes);
 	sum->cpu_ns += u64_stats_read(&c->cpu_ns);
+	sum->fragmented += u64_stats_read(&c->fragmented);
 	for (i = 0; i < SHUNT_DROPS; i++)
 		sum->drops[i] += u64_stats_read(&c->drops[i]);
 }

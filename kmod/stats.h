@@ -33,6 +33,7 @@ struct shunt_count {
 	u64_stats_t packets;
 	u64_stats_t bytes;
 	u64_stats_t cpu_ns;
+	u64_stats_t fragmented;
 	u64_stats_t drops[SHUNT_DROPS];
 };
 
@@ -46,6 +47,7 @@ struct shunt_sum {
 	u64 packets;
 	u64 bytes; /* inner, from the IP header on */
 	u64 cpu_ns;
+	u64 fragmented; /* of @packets, those whose capsule was too big to leave whole */
 	u64 drops[SHUNT_DROPS]; /* [SHUNT_PASS] is unused */
 };
 
@@ -55,6 +57,7 @@ void shunt_stats_packets(struct shunt_stats __percpu *stats, enum shunt_dir dir,
 			 unsigned int packets, unsigned int bytes);
 void shunt_stats_drop(struct shunt_stats __percpu *stats, enum shunt_dir dir,
 		      enum shunt_drop why, unsigned int packets);
+void shunt_stats_fragmented(struct shunt_stats __percpu *stats, enum shunt_dir dir);
 void shunt_stats_cpu(struct shunt_stats __percpu *stats, enum shunt_dir dir, u64 ns);
 void shunt_stats_sum(const struct shunt_stats __percpu *stats, enum shunt_dir dir,
 		     struct shunt_sum *sum);

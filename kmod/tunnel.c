@@ -125,12 +125,13 @@ struct shunt_tunnel *shunt_tunnel_new(struct shunt_dev *shunt, struct shunt_tunn
 	t->spi_in = conf->spi_in;
 	t->spi_out = htonl(conf->spi_out);
 	t->endpoint = conf->endpoint;
+	t->seq_limit = conf->seq_limit;
 	t->set = conf->set;
 	refcount_set(&t->refs, 1);
 	seqlock_init(&t->endpoint_lock);
 	shunt_replay_init(&t->replay);
-	shunt_alive_init(t);
 	t->born = shunt_now();
+	shunt_alive_init(t);
 	atomic64_set(&t->last_out, t->born);
 	netdev_hold(shunt->dev, &t->dev_tracker, GFP_KERNEL);
 	return t;

@@ -42,6 +42,7 @@ struct shunt_settings {
 	struct shunt_cookie __rcu *cookie; /* NULL: none */
 	u32 keepalive; /* ms, 0: never */
 	u32 idle; /* s, 0: never */
+	u32 dead; /* s, 0: never */
 	u8 priority; /* 0 to 7 */
 };
 
@@ -51,7 +52,7 @@ enum shunt_chore {
 	SHUNT_CHORE_ENDPOINT, /* announce that the endpoint moved */
 	SHUNT_CHORE_WARN, /* announce that sequence numbers run out */
 	SHUNT_CHORE_EXHAUSTED, /* delete: they did */
-	SHUNT_CHORE_IDLE, /* delete: idle for too long */
+	SHUNT_CHORE_SILENT, /* delete: idle or dead for too long */
 };
 
 struct shunt_tunnel {
@@ -75,6 +76,7 @@ struct shunt_tunnel {
 	struct crypto_aead *aead_in;
 	struct crypto_aead *aead_out;
 	atomic64_t seq; /* last sequence number used */
+	u32 seq_limit; /* last one that may be used */
 	struct shunt_replay replay;
 	struct dst_cache dst_cache;
 	seqlock_t endpoint_lock;
@@ -88,6 +90,7 @@ struct shunt_tunnel {
 	atomic64_t last_out; /* inner packet into the tunnel, or creation */
 
 	struct timer_list timer; /* see alive.h */
+	u64 since; /* boottime in ns since when something can have been heard */
 	u64 open_at; /* boottime in ns of the next opening dummy; timer only */
 	u32 open_ms; /* interval after that */
 	u64 asked; /* boottime in ns of the last keepalive, 0 none yet; timer only */
@@ -120,6 +123,7 @@ struct shunt_tunnel_conf {
 	struct in6_addr host; /* equals @near where there is no translation */
 	struct in6_addr alias; /* equals @far likewise */
 	struct shunt_endpoint endpoint;
+	u32 seq_limit;
 	struct shunt_settings set; /* pointers become the tunnel's */
 };
 

@@ -5,6 +5,7 @@
 #include "device.h"
 #include "esp.h"
 #include "flow.h"
+#include "mss.h"
 #include "outer.h"
 #include "scope.h"
 #include "tunnel.h"
@@ -20,9 +21,6 @@
 
 /* What a dummy carries; xfrm takes an ESP packet without any payload for garbage. */
 #define DUMMY_LEN	4
-
-/* Sequence number at which the other users of the tunnel are told to replace it. */
-#define SEQ_WARN	(U32_MAX / 4 * 3ULL)
 
 /* What must be known of a packet behind the cipher, in skb->cb. */
 struct tx_cb {
@@ -76,18 +74,24 @@ static bool fits(const struct sk_buff *skb, unsigned int mtu)
 	return skb_is_gso(skb) ? skb_gso_validate_network_len(skb, mtu) : skb->len <= mtu;
 }
 
-/* A packet too big for the way to the other end goes back, unless its sender wants it cut up. */
-static enum shunt_drop check_size(struct shunt_tunnel *t, struct sk_buff *skb, u8 family)
+/*
+ * A packet too big for the way to the other end goes back, unless its sender wants it cut up;
+ * TCP is told before it comes to that.
+ */
+static enum shunt_drop check_size(struct shunt_tunnel *t, struct sk_buff *skb,
+				  const struct shunt_flow *flow)
 {
+	u8 family = flow->family;
 	int way = shunt_outer_mtu(t);
-	unsigned int mtu;
+	unsigned int mtu = way;
 
 	tx_cb(skb)->fragment = false;
 	if (way < 0) {
 		no_way(skb, family);
 		return SHUNT_DROP_NOROUTE;
 	}
-	mtu = min_t(unsigned int, way, READ_ONCE(t->shunt->dev->mtu));
+	if (shunt_mss_clamp(skb, flow, mtu))
+		return SHUNT_DROP_NOMEM;
 	if (fits(skb, mtu))
 		return SHUNT_PASS;
 	tx_cb(skb)->fragment = true;
@@ -117,7 +121,10 @@ static bool is_ours(const struct shunt_tunnel *t, const struct shunt_flow *flow)
 	return ipv6_addr_equal(&flow->packet.addr.src, &t->real.src);
 }
 
-/* Decide whether a packet goes into a tunnel, and which. Nothing is changed in it but its end. */
+/*
+ * Decide whether a packet goes into a tunnel, and which. Nothing is changed in it but its end, and
+ * the segment size of a SYN.
+ */
 static enum shunt_drop classify(struct shunt_dev *shunt, struct sk_buff *skb,
 				struct shunt_flow *flow, struct shunt_tunnel **tunnel)
 {
@@ -149,19 +156,21 @@ static enum shunt_drop classify(struct shunt_dev *shunt, struct sk_buff *skb,
 	    !shunt_scope_allows(rcu_dereference(t->set.scope), flow,
 				shunt_tunnel_to_device(t, SHUNT_TX)))
 		return SHUNT_DROP_SCOPE;
-	return check_size(t, skb, flow->family);
+	return check_size(t, skb, flow);
 }
 
 /* The first of @count sequence numbers in a row, or 0 when there are not that many left. */
 static u32 reserve_seq(struct shunt_tunnel *t, unsigned int count)
 {
 	u64 last = atomic64_add_return(count, &t->seq);
+	/* where the users of the tunnel are told to replace it */
+	u32 warn = t->seq_limit - t->seq_limit / 4;
 
-	if (unlikely(last > U32_MAX)) {
+	if (unlikely(last > t->seq_limit)) {
 		shunt_chore(t, SHUNT_CHORE_EXHAUSTED);
 		return 0;
 	}
-	if (unlikely(last >= SEQ_WARN && last - count < SEQ_WARN))
+	if (unlikely(last >= warn && last - count < warn))
 		shunt_chore(t, SHUNT_CHORE_WARN);
 	return last - count + 1;
 }
@@ -182,6 +191,10 @@ static bool ready(struct shunt_tunnel *t, struct sk_buff *skb, int err)
 		shunt_touch(&t->last_out);
 		shunt_stats_packets(t->stats, SHUNT_TX, 1, len);
 		shunt_stats_packets(t->shunt->stats, SHUNT_TX, 1, len);
+	}
+	if (tx_cb(skb)->fragment) {
+		shunt_stats_fragmented(t->stats, SHUNT_TX);
+		shunt_stats_fragmented(t->shunt->stats, SHUNT_TX);
 	}
 	return true;
 }
@@ -234,8 +247,11 @@ static u8 outer_tos(const struct sk_buff *skb, u8 family)
 {
 	u8 inner = family == AF_INET ? ip_hdr(skb)->tos : ipv6_get_dsfield(ipv6_hdr(skb));
 
-	/* RFC 6040: ECN is copied; the outer path's DSCP is not the inner packet's business */
-	return INET_ECN_encapsulate(0, inner);
+	/*
+	 * RFC 6040 section 4.1: ECN is copied, congestion included, which INET_ECN_encapsulate()
+	 * would hide as RFC 3168 had it. The outer path's DSCP is not the inner packet's business.
+	 */
+	return inner & INET_ECN_MASK;
 }
 
 /* One packet, or the segments of one, into the tunnel. @skb is consumed. */

@@ -82,12 +82,16 @@ static void show_spec(const struct cli *c, const struct tunnel_spec *s)
 	out_uint(c->out, "priority", " priority %" PRIu64, s->priority);
 	out_uint(c->out, "keepalive_ms", NULL, s->keepalive_ms);
 	out_uint(c->out, "idle_s", NULL, s->idle_s);
+	out_uint(c->out, "dead_s", NULL, s->dead_s);
 	if (s->keepalive_ms)
 		out_str(c->out, NULL, " keepalive %s",
 			duration_print(s->keepalive_ms, text, sizeof(text)));
 	if (s->idle_s)
 		out_str(c->out, NULL, " idle %s",
 			duration_print((uint64_t)s->idle_s * 1000, text, sizeof(text)));
+	if (s->dead_s)
+		out_str(c->out, NULL, " dead %s",
+			duration_print((uint64_t)s->dead_s * 1000, text, sizeof(text)));
 }
 
 static void show_counters(const struct cli *c, const char *key, const struct tunnel_counters *n,
@@ -104,6 +108,8 @@ static void show_counters(const struct cli *c, const char *key, const struct tun
 	snprintf(text, sizeof(text), "%.3f", (double)n->cpu_ns / 1e6);
 	out_str(c->out, NULL, " cpu %sms", text);
 	out_uint(c->out, "cpu_ns", NULL, n->cpu_ns);
+	out_uint(c->out, "fragmented", n->fragmented ? " fragmented %" PRIu64 : NULL,
+		 n->fragmented);
 	if (last_ms != TUNNEL_NEVER) {
 		out_uint(c->out, "last_ms", NULL, last_ms);
 		out_str(c->out, NULL, " last %s ago", duration_print(last_ms, text, sizeof(text)));
@@ -130,6 +136,7 @@ void show_tunnel(const struct cli *c, const struct tunnel_info *t, bool counters
 		 t->spec.generation);
 	out_uint(c->out, "age_ms", c->details ? " age %" PRIu64 "ms" : NULL, t->age_ms);
 	out_uint(c->out, "seq_out", c->details ? " seq-out %" PRIu64 : NULL, t->seq_out);
+	out_uint(c->out, "seq_limit", c->details ? " seq-limit %" PRIu64 : NULL, t->spec.seq_limit);
 	if (!counters)
 		return;
 	show_counters(c, "rx", &t->rx, t->last_rx_ms);

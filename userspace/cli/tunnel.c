@@ -16,14 +16,14 @@ static const char usage_text[] =
 	"       shunt tunnel add dev DEV [ side { near | far } ] [ spi-in SPI ] spi-out SPI\n"
 	"               [ cipher { aes-gcm-128 | aes-gcm-256 | chacha20-poly1305 } ]\n"
 	"               key-in KEY key-out KEY [ endpoint ADDRESS:PORT ] near ADDRESS far ADDRESS\n"
-	"               [ host ADDRESS alias ADDRESS ] [ OPTION ]...\n"
+	"               [ host ADDRESS alias ADDRESS ] [ seq-limit NUMBER ] [ OPTION ]...\n"
 	"       shunt tunnel set dev DEV { id ID | spi-in SPI } [ endpoint ADDRESS:PORT ]\n"
 	"               [ OPTION ]...\n"
 	"       shunt tunnel del dev DEV { id ID | spi-in SPI }\n"
 	"       shunt tunnel flush [ dev DEV ] [ cookie COOKIE ]\n"
 	"\n"
 	"OPTION := { allow { any | SCOPE[,SCOPE]... } | priority 0..7 | cookie COOKIE |\n"
-	"            keepalive TIME | idle TIME }\n"
+	"            keepalive TIME | idle TIME | dead TIME }\n"
 	"SCOPE  := { tcp/PORT | udp/PORT | icmp }     the device's ports\n"
 	"KEY    := { file:PATH | - }                  octets or hex digits: cipher key, salt\n"
 	"SPI    := 256..4294967295, also 0xHEX        without spi-in the kernel picks a free one\n"
@@ -45,6 +45,7 @@ enum {
 	HAS_COOKIE = 1 << 10,
 	HAS_KEEPALIVE = 1 << 11,
 	HAS_IDLE = 1 << 12,
+	HAS_DEAD = 1 << 13,
 };
 
 struct tunnel_args {
@@ -143,7 +144,9 @@ static int parse_scope(const char *value, void *field, struct err *e)
 		PARAM("keepalive", PARAM_MS, struct tunnel_args, spec.keepalive_ms, 0, 3600000,    \
 		      HAS_KEEPALIVE),                                                              \
 		PARAM("idle", PARAM_SECONDS, struct tunnel_args, spec.idle_s, 0, 31536000,         \
-		      HAS_IDLE)
+		      HAS_IDLE),                                                                   \
+		PARAM("dead", PARAM_SECONDS, struct tunnel_args, spec.dead_s, 0, 31536000,         \
+		      HAS_DEAD)
 
 static const struct param add_params[] = {
 	DEV_ROW,
@@ -157,6 +160,7 @@ static const struct param add_params[] = {
 	PARAM("far", PARAM_ADDR, struct tunnel_args, spec.far, 0, 0, HAS_FAR),
 	PARAM("host", PARAM_ADDR, struct tunnel_args, spec.host, 0, 0, 0),
 	PARAM("alias", PARAM_ADDR, struct tunnel_args, spec.alias, 0, 0, 0),
+	PARAM("seq-limit", PARAM_U32, struct tunnel_args, spec.seq_limit, 1, UINT32_MAX, 0),
 	SETTING_ROWS,
 	{ 0 },
 };
@@ -250,6 +254,7 @@ static int tunnel_change(struct cli *c, struct args *a)
 		{ HAS_ENDPOINT, TUNNEL_SET_ENDPOINT },	 { HAS_SCOPE, TUNNEL_SET_SCOPE },
 		{ HAS_PRIORITY, TUNNEL_SET_PRIORITY },	 { HAS_COOKIE, TUNNEL_SET_COOKIE },
 		{ HAS_KEEPALIVE, TUNNEL_SET_KEEPALIVE }, { HAS_IDLE, TUNNEL_SET_IDLE },
+		{ HAS_DEAD, TUNNEL_SET_DEAD },
 	};
 	struct tunnel_ctx *ctx = NULL;
 	struct tunnel_args t;

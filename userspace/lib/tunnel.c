@@ -77,6 +77,7 @@ static const struct gnl_attr stats_attrs[SHUNT_A_STATS_MAX + 1] = {
 	[SHUNT_A_STATS_BYTES] = { .name = "bytes", .type = GNL_U64 },
 	[SHUNT_A_STATS_CPU_NS] = { .name = "cpu-ns", .type = GNL_U64 },
 	[SHUNT_A_STATS_DROPS] = { .name = "drops", .type = GNL_NEST },
+	[SHUNT_A_STATS_FRAGMENTED] = { .name = "fragmented", .type = GNL_U64 },
 };
 
 static const struct gnl_attr rule_attrs[SHUNT_A_SCOPE_RULE_MAX + 1] = {
@@ -130,6 +131,8 @@ static const struct gnl_attr tunnel_attrs[SHUNT_A_TUNNEL_MAX + 1] = {
 				    .max = TUNNEL_COOKIE_LEN - 1 },
 	[SHUNT_A_TUNNEL_KEEPALIVE] = { .name = "keepalive", .type = GNL_U32 },
 	[SHUNT_A_TUNNEL_IDLE_TIMEOUT] = { .name = "idle-timeout", .type = GNL_U32 },
+	[SHUNT_A_TUNNEL_DEAD_TIMEOUT] = { .name = "dead-timeout", .type = GNL_U32 },
+	[SHUNT_A_TUNNEL_SEQ_LIMIT] = { .name = "seq-limit", .type = GNL_U32 },
 	[SHUNT_A_TUNNEL_GENERATION] = { .name = "generation", .type = GNL_U64 },
 	[SHUNT_A_TUNNEL_AGE] = { .name = "age", .type = GNL_U64 },
 	[SHUNT_A_TUNNEL_LAST_RX] = { .name = "last-rx", .type = GNL_U64 },
@@ -188,6 +191,7 @@ static int decode_counters(const struct nlattr *nest, struct tunnel_counters *ou
 	out->packets = gnl_u64_or(tb[SHUNT_A_STATS_PACKETS], 0);
 	out->bytes = gnl_u64_or(tb[SHUNT_A_STATS_BYTES], 0);
 	out->cpu_ns = gnl_u64_or(tb[SHUNT_A_STATS_CPU_NS], 0);
+	out->fragmented = gnl_u64_or(tb[SHUNT_A_STATS_FRAGMENTED], 0);
 	if (!tb[SHUNT_A_STATS_DROPS])
 		return 0;
 	err = gnl_parse_nest(tb[SHUNT_A_STATS_DROPS], drops_attrs, SHUNT_A_DROPS_MAX, drops, e);
@@ -272,6 +276,8 @@ static int decode_spec(const struct nlattr **tb, struct tunnel_spec *out, struct
 	out->priority = (uint8_t)gnl_u64_or(tb[SHUNT_A_TUNNEL_PRIORITY], 0);
 	out->keepalive_ms = (uint32_t)gnl_u64_or(tb[SHUNT_A_TUNNEL_KEEPALIVE], 0);
 	out->idle_s = (uint32_t)gnl_u64_or(tb[SHUNT_A_TUNNEL_IDLE_TIMEOUT], 0);
+	out->dead_s = (uint32_t)gnl_u64_or(tb[SHUNT_A_TUNNEL_DEAD_TIMEOUT], 0);
+	out->seq_limit = (uint32_t)gnl_u64_or(tb[SHUNT_A_TUNNEL_SEQ_LIMIT], 0);
 	out->generation = gnl_u64_or(tb[SHUNT_A_TUNNEL_GENERATION], 0);
 	if (tb[SHUNT_A_TUNNEL_COOKIE])
 		snprintf(out->cookie, sizeof(out->cookie), "%s",
@@ -455,6 +461,9 @@ int tunnel_new_encode(struct gnl_msg *m, const struct tunnel_spec *spec, const u
 		gnl_put_str(m, SHUNT_A_TUNNEL_COOKIE, spec->cookie);
 	gnl_put_u32(m, SHUNT_A_TUNNEL_KEEPALIVE, spec->keepalive_ms);
 	gnl_put_u32(m, SHUNT_A_TUNNEL_IDLE_TIMEOUT, spec->idle_s);
+	gnl_put_u32(m, SHUNT_A_TUNNEL_DEAD_TIMEOUT, spec->dead_s);
+	if (spec->seq_limit)
+		gnl_put_u32(m, SHUNT_A_TUNNEL_SEQ_LIMIT, spec->seq_limit);
 	return m->error ? err_sys(e, m->error, "tunnel") : 0;
 }
 
@@ -579,6 +588,8 @@ int tunnel_set(struct tunnel_ctx *ctx, const struct tunnel_spec *spec, unsigned 
 		gnl_put_u32(&ctx->m, SHUNT_A_TUNNEL_KEEPALIVE, spec->keepalive_ms);
 	if (changes & TUNNEL_SET_IDLE)
 		gnl_put_u32(&ctx->m, SHUNT_A_TUNNEL_IDLE_TIMEOUT, spec->idle_s);
+	if (changes & TUNNEL_SET_DEAD)
+		gnl_put_u32(&ctx->m, SHUNT_A_TUNNEL_DEAD_TIMEOUT, spec->dead_s);
 	return ask(ctx, &tunnel_family, NULL, NULL, e);
 }
 

@@ -59,6 +59,8 @@ struct tunnel_spec {
 	char cookie[TUNNEL_COOKIE_LEN]; /* the control plane's job id; "": none */
 	uint32_t keepalive_ms; /* 0: off, or 1000..3600000 */
 	uint32_t idle_s; /* deleted after so long without an inner packet; 0: off */
+	uint32_t dead_s; /* deleted after so long without an authenticated packet; 0: off */
+	uint32_t seq_limit; /* last sequence number used; 0: the default, all of them */
 	/*
 	 * Number of the tunnel among all since boot, never reused. Set by the kernel in
 	 * tunnel_new(); nonzero in tunnel_set() the tunnel must have it.
@@ -84,6 +86,7 @@ struct tunnel_counters {
 	uint64_t packets;
 	uint64_t bytes; /* of inner packets */
 	uint64_t cpu_ns;
+	uint64_t fragmented; /* of packets, sent only: the capsule did not fit the path */
 	uint64_t drops[TUNNEL_DROP_COUNT];
 };
 
@@ -95,7 +98,7 @@ enum tunnel_end {
 	TUNNEL_END_IDLE, /* idle timeout */
 	TUNNEL_END_EXHAUSTED, /* out of sequence numbers */
 	TUNNEL_END_NETDEV, /* its device or namespace went away */
-	TUNNEL_END_DEAD, /* the other end stopped answering */
+	TUNNEL_END_DEAD, /* the other end was silent for the dead timeout */
 	TUNNEL_END_UNKNOWN /* a reason newer than this library */
 };
 extern const struct enum_name tunnel_end_names[];
@@ -131,6 +134,7 @@ enum tunnel_change {
 	TUNNEL_SET_COOKIE = 1 << 3,
 	TUNNEL_SET_KEEPALIVE = 1 << 4,
 	TUNNEL_SET_IDLE = 1 << 5,
+	TUNNEL_SET_DEAD = 1 << 6,
 };
 /* Change the tunnel @spec->ifindex, @spec->spi_in; all of @changes or, on error, nothing. */
 int tunnel_set(struct tunnel_ctx *ctx, const struct tunnel_spec *spec, unsigned int changes,

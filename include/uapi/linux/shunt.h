@@ -58,10 +58,9 @@ enum shunt_cipher {
  * @SHUNT_DEL_REASON_IDLE: Nothing but dummies for idle-timeout
  *   seconds.
  * @SHUNT_DEL_REASON_EXHAUSTED: The sequence numbers of the outbound direction
- *   are used up.
+ *   are used up, or as many of them as seq-limit allows.
  * @SHUNT_DEL_REASON_NETDEV: Its device was deleted.
- * @SHUNT_DEL_REASON_DEAD: The other end does not answer any more; not used
- *   yet.
+ * @SHUNT_DEL_REASON_DEAD: Nothing authenticated came for dead-timeout seconds.
  */
 enum shunt_del_reason {
 	SHUNT_DEL_REASON_USER = 1,
@@ -116,6 +115,7 @@ enum {
 	SHUNT_A_STATS_CPU_NS,
 	SHUNT_A_STATS_DROPS,
 	SHUNT_A_STATS_PAD,
+	SHUNT_A_STATS_FRAGMENTED,
 
 	__SHUNT_A_STATS_MAX,
 	SHUNT_A_STATS_MAX = (__SHUNT_A_STATS_MAX - 1)
@@ -164,6 +164,8 @@ enum {
 	SHUNT_A_TUNNEL_REASON,
 	SHUNT_A_TUNNEL_COUNT,
 	SHUNT_A_TUNNEL_PAD,
+	SHUNT_A_TUNNEL_DEAD_TIMEOUT,
+	SHUNT_A_TUNNEL_SEQ_LIMIT,
 
 	__SHUNT_A_TUNNEL_MAX,
 	SHUNT_A_TUNNEL_MAX = (__SHUNT_A_TUNNEL_MAX - 1)

@@ -40,11 +40,11 @@ _shunt_values()
 # words of a command: $1 object, $2 command
 _shunt_words()
 {
-	local setting="endpoint allow priority cookie keepalive idle"
+	local setting="endpoint allow priority cookie keepalive idle dead"
 	case $1:$2 in
 	:) echo tunnel load threshold monitor link device gateway job log pki help ;;
 	tunnel:) echo show add set del flush help ;;
-	tunnel:add) echo dev side spi-in spi-out cipher key-in key-out near far host alias "$setting" ;;
+	tunnel:add) echo dev side spi-in spi-out cipher key-in key-out near far host alias seq-limit "$setting" ;;
 	tunnel:set) echo dev id spi-in "$setting" ;;
 	tunnel:del) echo dev id spi-in ;;
 	tunnel:show) echo dev id spi-in cookie ;;
