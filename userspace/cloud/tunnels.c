@@ -245,7 +245,7 @@ void tunnels_gone(struct tunnels *t, const char *gateway, uint32_t id, const cha
 	char text[SAPI_TEXT_LEN];
 
 	LIST_FOREACH(tun, &t->all, link)
-		if (tun->id == id && !strcmp(tun->gateway, gateway))
+		if (id && tun->id == id && !strcmp(tun->gateway, gateway))
 			break;
 	if (!tun || tun->state >= CTUN_CLOSING)
 		return;
