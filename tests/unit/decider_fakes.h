@@ -39,7 +39,7 @@ struct peer {
 	int refuse; /* HTTP status, 0: connect */
 	bool here; /* it has a direct connection */
 	/* a gateway */
-	uint32_t cpu;
+	uint32_t cpu, cpus; /* 0: one */
 	uint64_t line; /* 0: not known */
 	unsigned int loads, lists;
 };
@@ -116,6 +116,7 @@ static void get_load(struct h2_req *req, void *arg)
 	struct peer *p = arg;
 	struct sapi_load load = { .tunnels = 1,
 				  .tunnels_high = 9,
+				  .cpus = p->cpus ? p->cpus : 1,
 				  .cpu_permille = p->cpu,
 				  .line_speed = p->line ? p->line : SAPI_LINE_UNKNOWN };
 

@@ -19,6 +19,7 @@
 
 #define JOB "0123456789abcdef0123456789abcdef"
 #define FETCHED "fedcba9876543210fedcba9876543210"
+#define BROKEN "00000000000000000000000000000bad" /* the same content, but not that digest */
 #define CONTENT_SIZE 300000
 #define WORDS_MAX 40
 
@@ -52,7 +53,7 @@ static void respond_job(struct h2_req *req, int status, enum job_state state, ui
 }
 
 /* What was fetched is what otherwise is submitted. */
-static void respond_fetched(struct h2_req *req, int status)
+static void respond_fetched(struct h2_req *req, int status, const char *id)
 {
 	uint8_t bytes[CONTENT_SIZE], digest[SHA256_LEN];
 	struct sapi_job job;
@@ -61,8 +62,9 @@ static void respond_fetched(struct h2_req *req, int status)
 	for (i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(i * 7);
 	fill_job(&job, JOB_COMPLETED, CONTENT_SIZE);
-	strcpy(job.id, FETCHED);
+	strcpy(job.id, id);
 	job.kind = JOB_FETCH;
+	bytes[CONTENT_SIZE - 1] ^= !strcmp(id, BROKEN);
 	sha256_once(bytes, sizeof(bytes), digest);
 	sha256_hex(digest, job.sha256);
 	body_respond(req, status, &sapi_job_schema, &job);
@@ -93,7 +95,7 @@ static void post_job(struct h2_req *req, void *arg)
 	if (body_decode(req, &sapi_job_submit_schema, &submit))
 		return;
 	if (submit.kind == JOB_FETCH && !strcmp(submit.path, "in/content.pdf"))
-		respond_fetched(req, 201);
+		respond_fetched(req, 201, FETCHED);
 	else if (strcmp(submit.device, "mfp-1"))
 		h2_problem(req, 404, "unknown-device", "device %s is not registered",
 			   submit.device);
@@ -124,8 +126,8 @@ static void put_content(struct h2_req *req, void *arg)
 static void get_job(struct h2_req *req, void *arg)
 {
 	(void)arg;
-	if (!strcmp(h2_req_param(req, "id"), FETCHED))
-		respond_fetched(req, 200);
+	if (!strcmp(h2_req_param(req, "id"), FETCHED) || !strcmp(h2_req_param(req, "id"), BROKEN))
+		respond_fetched(req, 200, h2_req_param(req, "id"));
 	else if (strcmp(h2_req_param(req, "id"), JOB))
 		h2_problem(req, 404, "unknown-job", "no job %s", h2_req_param(req, "id"));
 	else
@@ -383,6 +385,11 @@ static void fetching(void **state)
 	unlink(path);
 	assert_int_equal(run(0, cmd_job, "content " FETCHED), CLI_OK);
 	assert_int_equal(printed_size, CONTENT_SIZE);
+	/* A stream cannot be taken back; the status and one message tell. */
+	assert_int_equal(run(0, cmd_job, "content " BROKEN), CLI_REFUSED);
+	assert_int_equal(printed_size, CONTENT_SIZE);
+	assert_non_null(strstr(errors, "Error: job " BROKEN
+				       ": the content on standard output: it has another SHA-256"));
 	/* Never in place of what is no file. */
 	assert_int_equal(mkfifo(path, 0600), 0);
 	assert_int_equal(run(0, cmd_job, words), CLI_REFUSED);

@@ -417,6 +417,30 @@ static void cpu_use(void **state)
 	assert_null(told(other, SAPI_GW_KEEP));
 }
 
+/* A tunnel's cost is of one CPU, the limit of all: where there are four, as much more has to go. */
+static void cpu_use_of_four(void **state)
+{
+	struct world *w = *state;
+	struct tjob *v[3];
+	int i;
+
+	w->policy.cpu_high = w->policy.cpu_low = 800;
+	w->policy.select = SELECT_RELIEF;
+	w->gateways[0].cpus = 4;
+	decide(w, 0);
+	for (i = 0; i < 3; i++) {
+		v[i] = arrive(w, 0, i, 1, true);
+		v[i]->cpu_step = 60000000;
+		reach(v[i]);
+	}
+	KIT_UNTIL(w->loop, w->gateways[0].lists >= 2);
+	w->gateways[0].cpu = 850;
+	KIT_UNTIL(w->loop,
+		  told(v[0], SAPI_GW_MOVE) || told(v[1], SAPI_GW_MOVE) || told(v[2], SAPI_GW_MOVE));
+	for (i = 0; i < 3; i++) /* in the same run */
+		assert_told(v[i], SAPI_GW_MOVE, "cpu-limit");
+}
+
 /* A busy gateway, and a job comes whose device can connect: it does. */
 static void cpu_use_and_an_arrival(void **state)
 {
@@ -556,6 +580,41 @@ static void cut_with_the_request(void **state)
 	assert_int_equal(a->opens, 1);
 }
 
+/* Canceled after the cut: that its device does not come is no failure of the device. */
+static void canceled_after_the_cut(void **state)
+{
+	struct world *w = *state;
+	struct decider_figures f;
+	struct tjob *a;
+
+	w->policy.cut = CUT_AFTER_REQUEST;
+	w->policy.connect_timeout = 60000;
+	decide(w, 1);
+	w->devices[0].mute = true;
+	a = arrive(w, 0, 0, 3, true);
+	reach(a);
+	arrive(w, 0, 3, 3, false);
+	assert_true(told(a, SAPI_GW_MOVE)->cut_early);
+	a->view.agent = NULL;
+	place_done(a->place);
+	a->view.tunnel = 0;
+	kit_settle(w->loop);
+	place_cancel(a->place);
+	place_done(a->place);
+	place_free(a->place);
+	a->place = NULL;
+	kit_settle(w->loop);
+	decider_figures(w->decider, &f);
+	assert_int_equal(f.moving, 0);
+	place_done(w->jobs[1].place);
+	/* The next job of the device finds it willing to connect. */
+	w->devices[0].mute = false;
+	a = arrive(w, 0, 0, 3, true);
+	reach(a);
+	arrive(w, 0, 3, 3, false);
+	KIT_UNTIL(w->loop, w->devices[0].asked == 2);
+}
+
 /* #811-#813: 7L before the request; not before the agent knows of the job. */
 static void suspended_before_it_is_asked(void **state)
 {
@@ -597,11 +656,13 @@ int main(void)
 		T(connects_while_waiting),
 		T(several_jobs_of_a_device),
 		T(cpu_use),
+		T(cpu_use_of_four),
 		T(cpu_use_and_an_arrival),
 		T(line_speed),
 		T(split_until_needed),
 		T(ties_by_relief),
 		T(cut_with_the_request),
+		T(canceled_after_the_cut),
 		T(suspended_before_it_is_asked),
 	};
 

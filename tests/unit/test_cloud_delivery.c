@@ -101,6 +101,7 @@ static void a_tunnel_that_ends_after_the_device(void **state)
 	char id[ID_LEN];
 
 	w->hold = true;
+	w->conf.segment = (uint64_t)16 * SEGMENT; /* all of it is on the wire */
 	submit(w, id);
 	KIT_UNTIL(w->loop, w->n_held == 2 && w->followers[0]);
 	agent_becomes(w, JOB_COMPLETED);
@@ -113,6 +114,54 @@ static void a_tunnel_that_ends_after_the_device(void **state)
 	await_end(w, id, &job);
 	assert_int_equal(job.state, JOB_COMPLETED);
 	assert_int_equal(w->opens, 1);
+	sapi_job_fini(&job);
+}
+
+/* It says so too early: what was never sent it cannot have. */
+static void a_device_that_is_done_too_early(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->hold = true;
+	submit(w, id);
+	KIT_UNTIL(w->loop, w->n_held == 2 && w->followers[0]);
+	w->lazy = true;
+	agent_becomes(w, JOB_COMPLETED);
+	KIT_UNTIL(w->loop, ((struct delivery *)job_delivery(jobs_find(w->cloud.jobs, id)))->ending);
+	agent_release(w);
+	KIT_UNTIL(w->loop,
+		  w->n_held || !jobs_find(w->cloud.jobs, id) || job_state_final(state_of(w, id)));
+	w->hold = false;
+	agent_release(w);
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_FAILED);
+	assert_non_null(strstr(job.reason, "not sent all of the content"));
+	assert_true(job.delivered < CONTENT);
+	sapi_job_fini(&job);
+}
+
+/* A gateway that does not know any more whose tunnel has ended says which one it was. */
+static void a_tunnel_that_ends_without_a_name(void **state)
+{
+	struct sapi_gateway_event ev = { .time = 1, .event = SAPI_GW_TUNNEL_CLOSED };
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->hold = true;
+	submit(w, id);
+	KIT_UNTIL(w->loop, w->n_held == 2);
+	ev.tunnel = w->tunnels[0].id;
+	strcpy(ev.reason, "found-gone");
+	w->n_tunnels = 0;
+	gateway_say(w, &ev);
+	KIT_UNTIL(w->loop, w->opens == 2);
+	w->hold = false;
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_COMPLETED);
+	assert_true(timeline_has(&job, "path-closed", "found-gone"));
 	sapi_job_fini(&job);
 }
 
@@ -392,6 +441,8 @@ int main(void)
 		TEST(moves_in_the_middle),
 		TEST(moves_after_the_gateway_restarted),
 		TEST(a_tunnel_that_ends_after_the_device),
+		TEST(a_device_that_is_done_too_early),
+		TEST(a_tunnel_that_ends_without_a_name),
 		TEST(uses_a_live_connection),
 		TEST(a_wrong_token_does_not_join),
 		TEST(a_failed_move_leaves_the_tunnel),

@@ -2,6 +2,8 @@
 /* Fetch jobs in a real cloud (cloud_fakes.h): content comes from the device, once, and is kept. */
 #include "cloud_steps.h"
 
+#include <sqlite3.h>
+
 #include "cloud/spool.h"
 
 static void submit_fetch(struct world *w, const char *path, char id[ID_LEN])
@@ -407,6 +409,30 @@ static void nothing_is_a_content_too(void **state)
 	sapi_job_fini(&job);
 }
 
+/* The spool has it; that the store does not take which ranges is a matter of a restart only. */
+static void the_store_does_not_take_ranges(void **state)
+{
+	struct world *w = *state;
+	char path[PATH_MAX + 16], id[ID_LEN];
+	struct sapi_job job;
+	sqlite3 *db;
+
+	cloud_die(w); /* a database has one user */
+	snprintf(path, sizeof(path), "%s/jobs.db", w->state);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "CREATE TRIGGER no BEFORE UPDATE OF uploaded_ranges ON job "
+				      "BEGIN SELECT RAISE(ABORT, 'no'); END",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(db);
+	cloud_up(w);
+	submit_fetch(w, "a.bin", id);
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_COMPLETED);
+	sapi_job_fini(&job);
+}
+
 static void canceled_at_the_device_too(void **state)
 {
 	struct world *w = *state;
@@ -443,6 +469,7 @@ int main(void)
 		TEST(wrong_content_is_not_kept),
 		TEST(refusals_and_limits),
 		TEST(nothing_is_a_content_too),
+		TEST(the_store_does_not_take_ranges),
 		TEST(canceled_at_the_device_too),
 	};
 

@@ -2,7 +2,12 @@
 /* The WebDAV client against a file server that answers what the test wants. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "netkit.h"
 
@@ -377,6 +382,85 @@ static void names(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* A server that shakes hands and hangs up, in a process of its own. */
+static pid_t tls_server(const char *dir, int listener)
+{
+	char cert[PATH_MAX + 32], key[PATH_MAX + 32];
+	pid_t pid = fork();
+	SSL_CTX *ctx;
+	SSL *ssl;
+	int fd;
+
+	if (pid)
+		return pid;
+	snprintf(cert, sizeof(cert), "%s/device-nas-1.crt", dir);
+	snprintf(key, sizeof(key), "%s/device-nas-1.key", dir);
+	ctx = SSL_CTX_new(TLS_server_method());
+	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
+		_exit(1);
+	while ((fd = accept(listener, NULL, NULL)) >= 0) {
+		ssl = SSL_new(ctx);
+		SSL_set_fd(ssl, fd);
+		SSL_accept(ssl);
+		SSL_free(ssl);
+		close(fd);
+	}
+	_exit(0);
+}
+
+/* Was its certificate accepted? */
+static bool put_tls(struct result *r, uint16_t port)
+{
+	struct webdav_target target = { .port = port,
+					.tls = true,
+					.base = "/files",
+					.name = "a.bin",
+					.tag = "0123456789abcdef0123456789abcdef" };
+	struct webdav_put *put;
+
+	addr_parse("127.0.0.1", &target.address);
+	r->done = false;
+	assert_int_equal(webdav_put(r->webdav, &target, r->fd, SIZE, &ops, r, &put), 0);
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_int_not_equal(r->err, 0);
+	return !strstr(r->text, "SSL certificate problem");
+}
+
+/* Servers of a new CA are known as soon as its file was read again; one that is missing changes nothing. */
+static void the_ca_is_read_again(void **state)
+{
+	struct result *r = *state;
+	char *old = kit_dir_new(), *new = kit_dir_new(), ca[PATH_MAX + 16];
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof(sin);
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct err e = { 0 };
+	pid_t server;
+
+	kit_ca(old);
+	kit_ca(new);
+	kit_cert(new, ROLE_DEVICE, "nas-1", 3600);
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(listener, (struct sockaddr *)&sin, len), 0);
+	assert_int_equal(listen(listener, 4), 0);
+	getsockname(listener, (struct sockaddr *)&sin, &len);
+	server = tls_server(new, listener);
+	snprintf(ca, sizeof(ca), "%s/ca.crt", old);
+	assert_int_equal(webdav_set_ca(r->webdav, ca, &e), 0);
+	assert_false(put_tls(r, ntohs(sin.sin_port)));
+	snprintf(ca, sizeof(ca), "%s/ca.crt", new);
+	assert_int_equal(webdav_set_ca(r->webdav, ca, &e), 0);
+	assert_true(put_tls(r, ntohs(sin.sin_port)));
+	assert_int_equal(webdav_set_ca(r->webdav, "/nowhere/ca.crt", &e), -ENOENT);
+	assert_true(put_tls(r, ntohs(sin.sin_port)));
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	close(listener);
+	kit_dir_free(old);
+	kit_dir_free(new);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,6 +470,7 @@ int main(void)
 		TEST(a_broken_connection),
 		TEST(nobody_listens),
 		TEST(abort_cleans_up),
+		TEST(the_ca_is_read_again),
 		cmocka_unit_test(names),
 	};
 

@@ -354,6 +354,31 @@ static void quota_counts_what_is_kept(void **state)
 	create(f, ID_2, "small");
 }
 
+/* A file that grows while it is copied takes no more than others have left of the quota. */
+static void a_growing_file_stays_within_the_quota(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t more[500] = { 0 };
+	struct job *job, *other;
+	char path[160];
+	FILE *file;
+
+	f->conf.max_bytes = SIZE + 1000;
+	restart(f);
+	job = create(f, ID_1, "in/a.bin");
+	write_file(f, "small", f->data, 900);
+	other = create(f, ID_2, "small");
+	snprintf(path, sizeof(path), "%s/in/a.bin", f->share);
+	file = fopen(path, "a");
+	assert_non_null(file);
+	assert_int_equal(fwrite(more, 1, sizeof(more), file),
+			 sizeof(more)); /* fits, but for the other */
+	fclose(file);
+	await_end(f, job);
+	assert_string_equal(job_reason(job), "the content passes max-bytes");
+	await(f, other, JOB_RUNNING);
+}
+
 static void a_scan_is_made_once(void **state)
 {
 	struct fixture *f = *state;
@@ -508,6 +533,7 @@ int main(void)
 		TEST(what_may_not_be_fetched),
 		TEST(a_leased_file_is_not_waited_for),
 		TEST(quota_counts_what_is_kept),
+		TEST(a_growing_file_stays_within_the_quota),
 		TEST(a_scan_is_made_once),
 		TEST(a_scan_caught_by_a_restart_is_interrupted),
 		TEST(what_is_not_configured_any_more_fails),

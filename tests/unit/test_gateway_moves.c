@@ -186,6 +186,28 @@ static void test_early_cut_fails(void **state)
 	assert_string_equal(asked[1]->body.job, JOB1);
 }
 
+/* A device that says late that it does not come: its job waits for a slot from then on, as long as any. */
+static void test_late_failure(void **state)
+{
+	struct request a, b;
+	uint64_t began = clock_boot_ms();
+
+	(void)state;
+	w.conf.policy.tunnels_high = w.conf.policy.tunnels_low = 1;
+	w.conf.wait_timeout = 2500;
+	ask(&a, JOB1, "nas-1", 4, false);
+	settle();
+	ask(&b, JOB2, "mfp-1", 4, true);
+	AWAIT(n_asked == 1);
+	AWAIT(clock_boot_ms() > began + 3000);
+	device_answers(0, -ETIMEDOUT, "timed out");
+	assert_non_null(event(JOB2, SAPI_GW_MOVE_FAILED));
+	tick();
+	assert_int_equal(b.status, 0);
+	end(&a);
+	AWAIT(b.spi);
+}
+
 /* shuntd ends while a request without a tunnel is out. */
 static void test_early_cut_stop(void **state)
 {
@@ -418,10 +440,19 @@ static void test_decide_cloud_aliases(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_split),	TEST(test_split_drain),	    TEST(test_split_fails),
-		TEST(test_early_cut),	TEST(test_early_cut_fails), TEST(test_early_cut_stop),
-		TEST(test_same_device), TEST(test_count_pair),	    TEST(test_pair_line),
-		TEST(test_line),	TEST(test_decide_cloud),    TEST(test_decide_cloud_aliases),
+		TEST(test_split),
+		TEST(test_split_drain),
+		TEST(test_split_fails),
+		TEST(test_early_cut),
+		TEST(test_early_cut_fails),
+		TEST(test_early_cut_stop),
+		TEST(test_late_failure),
+		TEST(test_same_device),
+		TEST(test_count_pair),
+		TEST(test_pair_line),
+		TEST(test_line),
+		TEST(test_decide_cloud),
+		TEST(test_decide_cloud_aliases),
 	};
 
 	return cmocka_run_group_tests_name("gateway_moves", tests, NULL, NULL);

@@ -101,9 +101,9 @@ static const struct sample samples[] = {
 	SAMPLE(tunnel_job, TUNNEL_JOB),
 	SAMPLE(tunnel_job, "{\"kind\":\"print\",\"remaining\":0,\"connectable\":false}"),
 	SAMPLE(tunnel_list, "{\"tunnels\":[" TUNNEL "]}"),
-	SAMPLE(load, "{\"tunnels\":2,\"tunnels_high\":2,\"cpu_permille\":113,"
+	SAMPLE(load, "{\"tunnels\":2,\"tunnels_high\":2,\"cpus\":4,\"cpu_permille\":113,"
 		     "\"datapath_permille\":40,\"pps\":812}"),
-	SAMPLE(load, "{\"tunnels\":2,\"tunnels_high\":2,\"cpu_permille\":113,"
+	SAMPLE(load, "{\"tunnels\":2,\"tunnels_high\":2,\"cpus\":4,\"cpu_permille\":113,"
 		     "\"datapath_permille\":40,\"pps\":812,\"line_speed\":0}"),
 	SAMPLE(gateway_event, "{\"time\":" T1 ",\"event\":\"decision\",\"tunnel\":\"\","
 			      "\"job\":" JOB ",\"action\":\"wait\",\"reason\":\"tunnel-limit\","

@@ -20,6 +20,7 @@ struct download {
 	FILE *stream;
 	uint64_t size; /* of what is there */
 	uint64_t total; /* the job's */
+	struct sha256 *sha; /* of what went into the stream; NULL: the file is read again */
 	struct progress progress;
 };
 
@@ -55,7 +56,8 @@ static int on_data(void *arg, uint64_t offset, const void *data, size_t len)
 	if (d->fd >= 0)
 		err = write_all(d->fd, data, len);
 	else
-		err = fwrite(data, 1, len, d->stream) == len ? 0 : -EIO;
+		err = fwrite(data, 1, len, d->stream) == len ? sha256_update(d->sha, data, len) :
+							       -EIO;
 	if (err)
 		return err;
 	d->size += len;
@@ -92,11 +94,24 @@ static int transfer(struct cli *c, struct remote *cloud, const struct sapi_job *
 	return err;
 }
 
+/* Is it the job's digest? Takes @sha. */
+static int compare(struct sha256 *sha, const struct sapi_job *job, struct err *e)
+{
+	uint8_t digest[SHA256_LEN];
+	char hex[SHA256_STR_LEN];
+	int err = sha256_final(sha, digest);
+
+	sha256_free(sha);
+	if (err)
+		return err_sys(e, err, "SHA-256");
+	sha256_hex(digest, hex);
+	return strcmp(hex, job->sha256) ? err_set(e, -EBADMSG, "it has another SHA-256") : 0;
+}
+
 /* Does the whole file have the job's digest? */
 static int verify(int fd, const struct sapi_job *job, struct err *e)
 {
-	uint8_t chunk[CHUNK], digest[SHA256_LEN];
-	char hex[SHA256_STR_LEN];
+	uint8_t chunk[CHUNK];
 	struct sha256 *sha;
 	uint64_t at = 0;
 	ssize_t n = 0;
@@ -109,12 +124,9 @@ static int verify(int fd, const struct sapi_job *job, struct err *e)
 	if (!err && n < 0)
 		err = -errno;
 	if (!err)
-		err = sha256_final(sha, digest);
+		return compare(sha, job, e);
 	sha256_free(sha);
-	if (err)
-		return err_sys(e, err, "reading it back");
-	sha256_hex(digest, hex);
-	return strcmp(hex, job->sha256) ? err_set(e, -EBADMSG, "it has another SHA-256") : 0;
+	return err_sys(e, err, "reading it back");
 }
 
 static int into_file(struct cli *c, struct remote *cloud, const struct sapi_job *job,
@@ -161,13 +173,31 @@ out:
 	return err;
 }
 
+/* What went wrong is known only when whoever reads the stream has all of it: the status tells. */
+static int into_stream(struct cli *c, struct remote *cloud, const struct sapi_job *job,
+		       struct err *e)
+{
+	struct download d = { .fd = -1, .stream = c->output };
+	int err = sha256_new(&d.sha);
+
+	if (err)
+		return err_sys(e, err, "SHA-256");
+	err = transfer(c, cloud, job, &d, e);
+	if (!err && fflush(c->output))
+		err = err_sys(e, -errno, "standard output");
+	if (err) {
+		sha256_free(d.sha);
+		return err;
+	}
+	err = compare(d.sha, job, e);
+	if (err)
+		err_prefix(e, "job %s: the content on standard output", job->id);
+	return err;
+}
+
 int jobcontent_get(struct cli *c, struct remote *cloud, const struct sapi_job *job,
 		   const char *file, struct err *e)
 {
-	struct download d = { .fd = -1, .stream = c->output };
-
-	int err;
-
 	if (job->size == CONTENT_SIZE_UNKNOWN || job->state != JOB_COMPLETED)
 		return err_set(e, -SHUNT_EREMOTE, "job %s: has no content to be taken, it is %s",
 			       job->id, job_state_str(job->state));
@@ -175,6 +205,5 @@ int jobcontent_get(struct cli *c, struct remote *cloud, const struct sapi_job *j
 		return into_file(c, cloud, job, file, e);
 	if (isatty(fileno(c->output)))
 		return err_set(e, -EINVAL, "standard output is a terminal: give -o FILE");
-	err = transfer(c, cloud, job, &d, e);
-	return err ? err : fflush(c->output) ? err_sys(e, -errno, "standard output") : 0;
+	return into_stream(c, cloud, job, e);
 }

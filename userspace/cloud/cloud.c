@@ -376,6 +376,11 @@ void cloud_reload(struct cloud *c)
 		log_err("cloud: -: credentials not reloaded: %s", err_text(&e));
 		return;
 	}
+	if (webdav_set_ca(c->webdav, c->conf->ca, &e)) {
+		log_err("cloud: -: credentials not reloaded: %s", err_text(&e));
+		tls_ctx_free(tls);
+		return;
+	}
 	peer_listener_set_tls(c->listener, tls);
 	registry_set_tls(c->registry, tls);
 	tls_ctx_free(c->tls);

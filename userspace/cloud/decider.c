@@ -116,6 +116,7 @@ static void measure_totals(struct decider *c, const struct scope *s, const struc
 	TAILQ_FOREACH(p, &c->waiting, queue)
 		out->waiting += p != w && p->judged && in_scope(s, p);
 	out->cpu_permille = s->gateway[0] ? loads_cpu(c->loads, s->gateway) : POLICY_CPU_UNKNOWN;
+	out->cpus = s->gateway[0] ? loads_cpus(c->loads, s->gateway) : 0;
 	out->line_speed = s->gateway[0] ? loads_line(c->loads, s->gateway) : POLICY_LINE_UNKNOWN;
 	out->line_settling = s->line_moved &&
 			     loop_now(c->conf.loop) - s->line_moved < POLICY_LINE_INTERVAL;
@@ -502,6 +503,20 @@ void place_done(struct place *p)
 		place_move_clear(p);
 		p->state = PLACE_CUT;
 	} else {
+		place_idle(p);
+	}
+	decider_run(p->owner);
+}
+
+void place_cancel(struct place *p)
+{
+	if (!p || p->state == PLACE_IDLE)
+		return;
+	if (p->state == PLACE_OPEN) {
+		place_move_clear(p);
+	} else {
+		if (p->state == PLACE_WAITING)
+			leave_queue(p);
 		place_idle(p);
 	}
 	decider_run(p->owner);

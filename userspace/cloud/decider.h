@@ -96,6 +96,11 @@ int place_ask(struct place *p, const struct place_conf *conf);
 /* The tunnel is gone, or not needed any more before it was opened. Idempotent. */
 void place_done(struct place *p);
 /*
+ * The job is canceled: nothing is asked for any more, and its device has not failed if it does not come. The
+ * tunnel counts until place_done().
+ */
+void place_cancel(struct place *p);
+/*
  * The agent answered through the tunnel. True: its device is to connect first; no content until the
  * direct path is open, or on_fallback.
  */

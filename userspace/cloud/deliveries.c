@@ -120,14 +120,18 @@ static bool has_a_say(const struct delivery *d, const char *gateway)
 void deliveries_gateway_event(struct deliveries *ds, const char *gateway,
 			      const struct sapi_gateway_event *ev)
 {
-	struct job *job = jobs_find(ds->cloud->jobs, ev->job);
-	struct delivery *d = job ? job_delivery(job) : NULL;
+	struct job *job;
+	struct delivery *d;
 
-	if (!d || !has_a_say(d, gateway))
+	/* A gateway that found the tunnel in its kernel may not know whose it was. */
+	if (ev->event == SAPI_GW_TUNNEL_CLOSED) {
+		if (ds->cloud->tunnels)
+			tunnels_gone(ds->cloud->tunnels, gateway, ev->tunnel, ev->reason);
 		return;
-	if (ev->event == SAPI_GW_TUNNEL_CLOSED)
-		tunnels_gone(ds->cloud->tunnels, gateway, ev->tunnel, ev->reason);
-	else
+	}
+	job = jobs_find(ds->cloud->jobs, ev->job);
+	d = job ? job_delivery(job) : NULL;
+	if (d && has_a_say(d, gateway))
 		delivery_event(d, ev);
 }
 

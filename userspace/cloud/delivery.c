@@ -326,8 +326,7 @@ static void on_tunnel_end(struct ctun *tun, const struct ctun_end *end, void *ar
 		/* The device has nothing more to say; the digest decides. */
 	} else if (d->ending && !(leg_sends(&d->via_direct) && transfer_taken(d->transfer))) {
 		/* No acknowledgement will come any more that could end the job. */
-		delivery_finish(d, d->ending, d->ending == JOB_COMPLETED ? "" : "device",
-				d->ending_text);
+		delivery_finish_told(d);
 	} else if (expected) {
 		/* A try that waits for its pause goes on by itself. */
 	} else if (!move_without_tunnel(d)) {
@@ -698,6 +697,23 @@ void delivery_finish(struct delivery *d, enum job_state state, const char *reaso
 	loop_timer_set(d->timer, 0);
 }
 
+void delivery_finish_told(struct delivery *d)
+{
+	char text[SAPI_TEXT_LEN];
+
+	if (d->ending != JOB_COMPLETED || outward_is(d) || transfer_all_wired(d->transfer)) {
+		delivery_finish(d, d->ending, d->ending == JOB_COMPLETED ? "" : "device",
+				d->ending_text);
+		return;
+	}
+	snprintf(
+		text, sizeof(text),
+		"the device reports completion, but was not sent all of the content; it holds %llu of %llu bytes",
+		(unsigned long long)transfer_held(d->transfer),
+		(unsigned long long)transfer_size(d->transfer));
+	delivery_finish(d, JOB_FAILED, "device", text);
+}
+
 static int prepare(struct delivery *d)
 {
 	const struct store_job *row = job_row(d->job);
@@ -766,6 +782,7 @@ void delivery_cancel(struct delivery *d)
 		leg = &d->via_direct;
 	d->step = STEP_CLOSING;
 	delivery_park(d, false);
+	place_cancel(d->place);
 	delivery_stop_asking(d);
 	loop_timer_set(d->timer, DELIVERY_CANCEL_MS);
 	if (leg == &d->via_direct && leg->path)

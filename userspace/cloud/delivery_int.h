@@ -154,6 +154,8 @@ void delivery_stop_asking(struct delivery *d);
 void delivery_tunnel_shut(struct delivery *d, const char *reason);
 /* End this try; another follows, unless @fatal or tried often enough. */
 void delivery_try_failed(struct delivery *d, bool fatal, const char *code, const char *why);
+/* The job ends as the device said, which is to be believed only of content that it can have. */
+void delivery_finish_told(struct delivery *d);
 /* The job ends in @state; what is open is closed. */
 void delivery_finish(struct delivery *d, enum job_state state, const char *reason, const char *why);
 

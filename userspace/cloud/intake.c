@@ -211,6 +211,26 @@ int job_told(struct job *job, uint64_t size, const char *sha256)
 	return ret;
 }
 
+/*
+ * The spool has to be able to take it; the store not, as long as the job goes on in memory: then a
+ * restart fetches again what it does not know of.
+ */
+static int keep_fetched(struct job *job)
+{
+	struct group *group = job->jobs->group;
+	int ret = spool_flush(job->content);
+
+	if (ret)
+		return ret;
+	ret = group_begin(group);
+	if (!ret)
+		ret = group_did(group, store_ranges_put(job->jobs->conf.store, job->row.id,
+							STORE_UPLOADED, spool_held(job->content)));
+	if (ret)
+		jobs_store_failed(job, "ranges");
+	return 0;
+}
+
 int job_fetched(struct job *job, uint64_t offset, const void *data, size_t len)
 {
 	char hex[SHA256_STR_LEN];
@@ -220,7 +240,7 @@ int job_fetched(struct job *job, uint64_t offset, const void *data, size_t len)
 		return -EALREADY;
 	ret = spool_write(job->content, offset, data, len);
 	if (!ret && spool_wants_flush(job->content)) {
-		ret = make_durable(job);
+		ret = keep_fetched(job);
 		if (!ret) /* along with the rest, while the bytes are in the page cache */
 			ret = spool_digest(job->content, SPOOL_FLUSH, hex);
 	}
@@ -233,7 +253,7 @@ int job_check(struct job *job, void (*done)(int err, void *arg), void *arg)
 
 	if (!job->content || !spool_complete(job->content))
 		return -EINVAL;
-	ret = make_durable(job);
+	ret = keep_fetched(job);
 	if (ret)
 		return ret;
 	job->on_checked = done;

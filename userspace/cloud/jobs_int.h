@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * jobs_int: what jobs.c (the jobs and their records) and intake.c (their content as it arrives)
- * share.
+ * jobs_int: what jobs.c (the jobs and their records), intake.c (their content as it arrives) and view.c
+ * (how they are shown) share.
  */
 #ifndef SHUNT_CLOUD_JOBS_INT_H
 #define SHUNT_CLOUD_JOBS_INT_H
@@ -58,6 +58,15 @@ void jobs_store_failed(const struct job *job, const char *what);
 
 /* Is its content the store's? */
 bool jobs_is_small(const struct job *job);
+
+/* ---- view.c ---- */
+
+struct job_ids {
+	char (*v)[ID_LEN]; /* owned */
+	size_t n, cap;
+};
+/* For store_job_list(): adds to a struct job_ids. */
+int jobs_collect(void *arg, const struct store_job *row);
 
 /* ---- intake.c ---- */
 

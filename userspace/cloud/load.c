@@ -28,6 +28,7 @@ struct source {
 	char name[NAME_LEN];
 	struct h2_call *load, *list; /* questions that are open */
 	uint32_t cpu_permille;
+	uint32_t cpus; /* outlives the other figures: it hardly ever changes */
 	uint64_t line_speed;
 	struct cost *costs; /* by id */
 	size_t n_costs;
@@ -89,6 +90,13 @@ uint32_t loads_cpu(const struct loads *l, const char *name)
 	return s ? s->cpu_permille : POLICY_CPU_UNKNOWN;
 }
 
+uint32_t loads_cpus(const struct loads *l, const char *name)
+{
+	const struct source *s = find(l, name);
+
+	return s ? s->cpus : 0;
+}
+
 uint64_t loads_line(const struct loads *l, const char *name)
 {
 	const struct source *s = find(l, name);
@@ -139,6 +147,7 @@ static void on_load(const struct h2_reply *reply, void *arg)
 	s->line_speed = POLICY_LINE_UNKNOWN;
 	if (usable(s, reply, "load", ret, err_text(&e))) {
 		s->cpu_permille = load.cpu_permille;
+		s->cpus = load.cpus;
 		s->line_speed = load.line_speed;
 	}
 	s->loads->conf.on_news(s->name, s->loads->conf.arg);

@@ -44,6 +44,8 @@ void loads_ask(struct loads *l, const char *name, unsigned int what);
 
 /* Permille of all CPUs, or POLICY_CPU_UNKNOWN. */
 uint32_t loads_cpu(const struct loads *l, const char *name);
+/* CPUs that are online there; 0: not known. */
+uint32_t loads_cpus(const struct loads *l, const char *name);
 /* bit/s, or POLICY_LINE_UNKNOWN. */
 uint64_t loads_line(const struct loads *l, const char *name);
 /* CPU ns per second that tunnel @id costs gateway @name; 0: nothing, or not known yet. */

@@ -478,13 +478,10 @@ static void on_path_in_vain(struct path *p, void *arg)
 
 static void end_if_acknowledged(struct delivery *d)
 {
-	char text[SAPI_TEXT_LEN];
-
 	if (!d->ending || transfer_taken(d->transfer) ||
 	    (outward_is(d) && d->ending == JOB_COMPLETED))
 		return;
-	snprintf(text, sizeof(text), "%s", d->ending_text);
-	delivery_finish(d, d->ending, d->ending == JOB_COMPLETED ? "" : "device", text);
+	delivery_finish_told(d);
 }
 
 static void on_path_progress(struct path *p, void *arg)
@@ -572,8 +569,7 @@ static void on_path_failed(struct path *p, bool fatal, const char *code, const c
 		 * The device has said how it ended; what it did not acknowledge does not matter any
 		 * more.
 		 */
-		delivery_finish(d, d->ending, d->ending == JOB_COMPLETED ? "" : "device",
-				d->ending_text);
+		delivery_finish_told(d);
 		return;
 	}
 	if (fatal) {
@@ -641,6 +637,8 @@ static void on_path_state(struct path *p, enum job_state state, const char *reas
 	case JOB_INTERRUPTED:
 	case JOB_CANCELED:
 		d->ending = state;
+		transfer_hold(d->transfer,
+			      true); /* it takes no more; what is in flight is acknowledged */
 		snprintf(d->ending_text, sizeof(d->ending_text), "%s",
 			 reason[0]		? reason :
 			 state == JOB_COMPLETED ? "the device reports completion" :

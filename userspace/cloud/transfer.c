@@ -199,6 +199,11 @@ bool transfer_complete(const struct transfer *t)
 	return ranges_complete(&t->held, t->size);
 }
 
+bool transfer_all_wired(const struct transfer *t)
+{
+	return ranges_complete(&t->wired, t->size);
+}
+
 uint64_t transfer_size(const struct transfer *t)
 {
 	return t->size;

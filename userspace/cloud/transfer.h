@@ -74,6 +74,8 @@ int transfer_lose(struct transfer *t, uint64_t from, uint64_t to, bool wired);
 /* Does the receiver hold all of [@lo, @hi), as far as there is content? */
 bool transfer_holds(const struct transfer *t, uint64_t lo, uint64_t hi);
 bool transfer_complete(const struct transfer *t); /* the receiver holds all of it */
+/* All of it was on the wire, so that the receiver may hold it. */
+bool transfer_all_wired(const struct transfer *t);
 uint64_t transfer_size(const struct transfer *t);
 uint64_t transfer_held(const struct transfer *t); /* bytes */
 uint64_t transfer_taken(const struct transfer *t); /* bytes */

@@ -244,7 +244,7 @@ static struct ctun *find_id(struct tunnels *t, const char *gateway, uint32_t id)
 	struct ctun *tun;
 
 	LIST_FOREACH(tun, &t->all, link)
-		if (tun->id == id && !strcmp(tun->gateway, gateway))
+		if (id && tun->id == id && !strcmp(tun->gateway, gateway))
 			return tun;
 	return NULL;
 }

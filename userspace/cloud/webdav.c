@@ -305,7 +305,7 @@ static size_t discard(char *data, size_t size, size_t n, void *arg)
 
 static int set_common(struct webdav_put *put)
 {
-	struct curl_blob ca = { put->webdav->ca, put->webdav->ca_len, CURL_BLOB_NOCOPY };
+	struct curl_blob ca = { put->webdav->ca, put->webdav->ca_len, CURL_BLOB_COPY };
 
 	SET(CURLOPT_ERRORBUFFER, put->curl_why);
 	SET(CURLOPT_NOSIGNAL, 1L);
@@ -606,24 +606,33 @@ void webdav_put_free(struct webdav_put *put)
 
 /* ---- all of it ---- */
 
-static int read_ca(const char *file, struct webdav *w, struct err *e)
+int webdav_set_ca(struct webdav *w, const char *file, struct err *e)
 {
 	FILE *in = fopen(file, "re");
+	char *ca = NULL;
+	size_t len = 0;
 	int ret = 0;
 
 	if (!in)
 		return err_sys(e, -errno, "%s", file);
-	w->ca = malloc(CA_MAX);
-	if (!w->ca)
+	ca = malloc(CA_MAX);
+	if (!ca)
 		ret = err_sys(e, -ENOMEM, "%s", file);
 	else
-		w->ca_len = fread(w->ca, 1, CA_MAX, in);
+		len = fread(ca, 1, CA_MAX, in);
 	if (!ret && ferror(in))
 		ret = err_sys(e, -EIO, "%s", file);
-	else if (!ret && w->ca_len == CA_MAX)
+	else if (!ret && len == CA_MAX)
 		ret = err_sys(e, -EFBIG, "%s", file);
 	fclose(in);
-	return ret;
+	if (ret) {
+		free(ca);
+		return ret;
+	}
+	free(w->ca);
+	w->ca = ca;
+	w->ca_len = len;
+	return 0;
 }
 
 int webdav_new(struct loop *loop, const char *ca, struct webdav **out, struct err *e)
@@ -635,7 +644,7 @@ int webdav_new(struct loop *loop, const char *ca, struct webdav **out, struct er
 		return err_sys(e, -ENOMEM, "webdav");
 	w->loop = loop;
 	if (ca)
-		ret = read_ca(ca, w, e);
+		ret = webdav_set_ca(w, ca, e);
 	/* Counted by libcurl; undone by webdav_free(). */
 	if (!ret && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		ret = err_sys(e, -ENOMEM, "webdav");

@@ -32,6 +32,8 @@ struct webdav_put;
  * checked, since a server is reached under an address of the tunnel.
  */
 int webdav_new(struct loop *loop, const char *ca, struct webdav **out, struct err *e);
+/* Read @ca again, for puts that begin from now on; on failure the old one stays. 0 or -errno. */
+int webdav_set_ca(struct webdav *w, const char *ca, struct err *e);
 void webdav_free(struct webdav *w); /* after its puts; NULL is allowed */
 
 struct webdav_target {

@@ -96,7 +96,11 @@ bool fetch_work(struct job *job)
 	int rc;
 
 	if (job->offer && !offer_fixed(job->offer)) {
+		/* A file that has grown is copied again from its start, beside what others claimed since. */
+		offer_limit(job->offer, own_room(job));
 		rc = offer_step(job->offer, STEP_OCTETS);
+		if (rc == 0)
+			job->claim = offer_size(job->offer);
 		if (rc == 1)
 			fetch_ready(job);
 		else if (rc < 0)

@@ -249,6 +249,11 @@ static int finish(struct offer *o)
 	return 1;
 }
 
+void offer_limit(struct offer *o, uint64_t max)
+{
+	o->max = max;
+}
+
 int offer_step(struct offer *o, uint64_t budget)
 {
 	uint64_t until = budget < o->size - o->done ? o->done + budget : o->size;

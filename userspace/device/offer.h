@@ -34,6 +34,8 @@ int offer_open(int dirfd, const char *file, uint64_t size, const char *sha256, s
 /* The file stays. NULL is allowed. */
 void offer_free(struct offer *o);
 
+/* From now on at most @max octets, should the file have to be copied once more. */
+void offer_limit(struct offer *o, uint64_t max);
 /* Go on for about @budget octets. Returns 0 (more to do), 1 (fixed, and on stable storage), -ESTALE
  * (the file changes faster than it can be copied), -EDQUOT, -ENOSPC, -errno.
  */

@@ -38,7 +38,7 @@ struct waiter {
 	struct sapi_tunnel_open open; /* has a token: wiped */
 	char cloud[NAME_LEN];
 	struct arrival to; /* its h2 and callbacks */
-	uint64_t arrived; /* boot ms */
+	uint64_t arrived; /* boot ms since when it waits for a slot */
 	bool admitted; /* had a decision, and was not refused */
 	bool judged; /* had one since its circumstances changed */
 	enum policy_reason reason; /* of it */
@@ -231,6 +231,7 @@ static void on_move_failed(struct move *m, const char *why, void *arg)
 		m->waiter->scope->admitted++;
 		m->waiter->failed = true;
 		m->waiter->judged = false;
+		m->waiter->arrived = clock_boot_ms(); /* it waits for a slot from now on */
 	}
 	tell_move_failed(c, m->cloud, m->job, m->spi, m->device, why);
 	controller_run(c);
@@ -771,6 +772,7 @@ void controller_load(struct controller *c, struct sapi_load *out)
 		.tunnels = (uint32_t)tunnels_count(c->deps.tunnels),
 		.tunnels_high = c->deps.conf->policy.tunnels_high,
 		.cpu_permille = c->cpu_permille == POLICY_CPU_UNKNOWN ? 0 : c->cpu_permille,
+		.cpus = c->cpus,
 		.datapath_permille = load.cpu_permille > 1000 ? 1000 : load.cpu_permille,
 		.pps = load.pps,
 		.line_speed = line_speed(c->line),

@@ -224,6 +224,7 @@ SAPI_BODY(tunnel_list)
 
 struct sapi_load {
 	uint32_t tunnels, tunnels_high;
+	uint32_t cpus; /* online; optional, default 1 */
 	uint32_t cpu_permille; /* of the gateway's CPUs, all work */
 	uint32_t datapath_permille; /* of that, spent in shunt.ko */
 	uint64_t pps;

@@ -292,6 +292,7 @@ SCHEMA(tunnel_list, SAPI_LIST_MAX, NULL);
 static const struct field load_fields[] = {
 	INT("tunnels", sapi_load, tunnels, 0, UINT32_MAX),
 	INT("tunnels_high", sapi_load, tunnels_high, 0, UINT32_MAX),
+	ROW("cpus", sapi_load, cpus, F_INT, F_OPT, .min = 1, .max = UINT32_MAX, .def = 1),
 	INT("cpu_permille", sapi_load, cpu_permille, 0, 1000),
 	INT("datapath_permille", sapi_load, datapath_permille, 0, 1000),
 	BYTES("pps", sapi_load, pps),
