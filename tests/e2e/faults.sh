@@ -18,6 +18,8 @@ case_exists()
 {
 	case $1/$2 in
 	rst-direct/uploading | rst-direct/waiting | rst-direct/opening | rst-direct/tunnel | rst-direct/requested) false ;;
+	# a gateway that nobody wanted anything of yet has no connection to the cloud
+	rst-gateway/uploading) false ;;
 	rst-inner/uploading | rst-inner/waiting | rst-inner/opening | rst-inner/executing | rst-inner/unacknowledged) false ;;
 	no-dial/tunnel | no-dial/requested) true ;;
 	no-dial/*) false ;;
@@ -83,13 +85,23 @@ mend_kill-all()
 	run_device 1
 }
 
-# Both ends of a connection are reset (a middlebox that lost its state).
-reset()
+# cut_off HOST FILTER...: both ends of connections are reset (a middlebox that lost its state). Prints those that were.
+cut_off()
 {
 	local host=$1
 
 	shift
-	in_ns "$host" ss -K "$@" >/dev/null || die "ss -K does not work on this kernel"
+	in_ns "$host" ss -HtnK state established "$@" || die "ss -K does not work on this kernel"
+}
+
+# reset HOST FILTER...: as cut_off, where there must be a connection: a fault that breaks nothing proves nothing.
+reset()
+{
+	local cut
+
+	cut=$(cut_off "$@") || exit
+	[ -n "$cut" ] || die "there was no connection to reset: $*"
+	say "  reset: $(wc -l <<<"$cut") of $1"
 }
 
 fault_rst-direct() { reset mfp dst 203.0.113.10; }
@@ -204,9 +216,10 @@ jump()
 fault_expired()
 {
 	jump '+30 years'
-	reset gw dst 203.0.113.10
-	reset mfp dst 203.0.113.10
-	reset cloud src 100.64.0.0/16
+	reset gw dst 203.0.113.20
+	cut_off gw dst 203.0.113.10
+	cut_off mfp dst 203.0.113.10
+	cut_off cloud src 100.64.0.0/16
 	within 10 grep -q 'expired' "$WORLD/log/shuntd" || say "  (nobody complained of an expired certificate)"
 }
 mend_expired() { jump '-30 years'; }
