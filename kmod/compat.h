@@ -90,4 +90,15 @@ static inline void shunt_udp_xmit(struct rtable *rt, struct sock *sk, struct sk_
 			    );
 }
 
+static inline void shunt_udp6_xmit(struct dst_entry *dst, struct sock *sk, struct sk_buff *skb,
+				   struct in6_addr *saddr, struct in6_addr *daddr, u8 tclass,
+				   u8 hops, __be16 sport, __be16 dport)
+{
+	udp_tunnel6_xmit_skb(dst, sk, skb, NULL, saddr, daddr, tclass, hops, 0, sport, dport, false
+#ifdef SHUNT_HAVE_XMIT_IP6CB_FLAGS
+			     , 0
+#endif
+			     );
+}
+
 #endif /* SHUNT_COMPAT_H */

@@ -154,7 +154,7 @@ static void setup(struct net_device *dev)
 	dev->needed_tailroom = SHUNT_ESP_TAIL;
 	dev->mtu = SHUNT_OUTER_MTU;
 	dev->min_mtu = ETH_MIN_MTU;
-	dev->max_mtu = shunt_esp_fit(IP_MAX_MTU - (int)SHUNT_OUTER_HEAD);
+	dev->max_mtu = shunt_esp_fit(IP_MAX_MTU - (int)SHUNT_OUTER_HEAD4);
 	dev->needs_free_netdev = true;
 	dev->priv_destructor = on_free;
 	SET_NETDEV_DEVTYPE(dev, &device_type);

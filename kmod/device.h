@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A link of type "shunt": its tunnels, its UDP socket, its load. */
+/* A link of type "shunt": its tunnels, its UDP sockets, its load. */
 #ifndef SHUNT_DEVICE_H
 #define SHUNT_DEVICE_H
 
@@ -16,10 +16,11 @@
 
 struct shunt_dev {
 	struct net_device *dev;
-	struct net __rcu *net; /* where it was made and its socket is; NULL once that is going */
-	struct sock __rcu *sk; /* NULL while down */
-	__be16 port; /* of the socket */
-	u32 fwmark; /* of what the socket sends */
+	struct net __rcu *net; /* where it was made and its sockets are; NULL once that is going */
+	struct sock __rcu *sk4; /* NULL while down */
+	struct sock __rcu *sk6; /* likewise, and on hosts without IPv6 */
+	__be16 port; /* of both sockets */
+	u32 fwmark; /* of what they send */
 	u32 id; /* in shunt_devices */
 	bool listed; /* in shunt_devices */
 

@@ -2,79 +2,111 @@
 #include "outer.h"
 #include "compat.h"
 #include "device.h"
+#include "flow.h"
 #include "rx.h"
 #include "tunnel.h"
 
+#include <net/addrconf.h>
 #include <net/dst_cache.h>
 #include <net/inet_sock.h>
 #include <net/ip_tunnels.h>
+#include <net/ipv6.h>
+#include <net/ipv6_stubs.h>
 #include <net/route.h>
 #include <net/udp.h>
 
 /* A value the kernel does not give a meaning of its own; it only must not be 0. */
 #define ENCAP_TYPE	1
 
-/* Where a packet goes: the route, with a reference, and the addresses. */
+/* Where a packet goes: the route, with a reference, and the addresses, those of IPv4 mapped. */
 struct way {
 	struct sock *sk;
-	struct rtable *rt;
+	struct dst_entry *dst;
 	struct shunt_endpoint ep;
-	__be32 saddr;
+	struct in6_addr saddr;
+	u8 family;
 };
 
-/**
- * shunt_outer_open() - open a device's socket in the namespace the device was made in
- * @shunt: device; its lock is held
- *
- * Return: 0, -EADDRINUSE, -ENODEV when that namespace is gone, or another -errno.
- */
-int shunt_outer_open(struct shunt_dev *shunt)
+/* ---- sockets ---- */
+
+static int open_socket(struct shunt_dev *shunt, struct net *net, u8 family, struct sock __rcu **sk)
 {
 	struct udp_port_cfg port = {
-		.family = AF_INET,
+		.family = family,
 		.local_udp_port = shunt->port,
+		/* RFC 8200 section 8.1: nothing else vouches for the outer addresses */
+		.use_udp6_tx_checksums = true,
+		.use_udp6_rx_checksums = true,
+		.ipv6_v6only = true,
 	};
 	struct udp_tunnel_sock_cfg encap = {
 		.sk_user_data = shunt,
 		.encap_type = ENCAP_TYPE,
 		.encap_rcv = shunt_rx,
 	};
-	struct net *net = rtnl_dereference(shunt->net);
 	struct socket *sock;
 	int err;
 
-	if (!net)
-		return -ENODEV;
 	err = udp_sock_create(net, &port, &sock);
 	if (err)
 		return err;
 	/* packets are sent on behalf of others, whose buffers they count against */
 	sock->sk->sk_allocation = GFP_ATOMIC;
 	setup_udp_tunnel_sock(net, sock, &encap);
-	rcu_assign_pointer(shunt->sk, sock->sk);
+	rcu_assign_pointer(*sk, sock->sk);
 	return 0;
 }
 
 /**
- * shunt_outer_close() - close a device's socket, if it is open
+ * shunt_outer_open() - open a device's sockets in the namespace the device was made in
+ * @shunt: device; its lock is held
+ *
+ * Return: 0, -EADDRINUSE, -ENODEV when that namespace is gone, or another -errno. That the host
+ * has no IPv6 is no error.
+ */
+int shunt_outer_open(struct shunt_dev *shunt)
+{
+	struct net *net = rtnl_dereference(shunt->net);
+	int err;
+
+	if (!net)
+		return -ENODEV;
+	err = open_socket(shunt, net, AF_INET, &shunt->sk4);
+	if (err)
+		return err;
+	err = open_socket(shunt, net, AF_INET6, &shunt->sk6);
+	if (!err || err == -EAFNOSUPPORT || err == -EPFNOSUPPORT)
+		return 0;
+	shunt_outer_close(shunt);
+	return err;
+}
+
+/**
+ * shunt_outer_close() - close a device's sockets, if they are open
  * @shunt: device; its lock is held. Nothing is sent or received when this returns
  */
 void shunt_outer_close(struct shunt_dev *shunt)
 {
-	struct sock *sk = rcu_dereference_protected(shunt->sk, lockdep_is_held(&shunt->lock));
+	struct sock *sk4 = rcu_dereference_protected(shunt->sk4, lockdep_is_held(&shunt->lock));
+	struct sock *sk6 = rcu_dereference_protected(shunt->sk6, lockdep_is_held(&shunt->lock));
 
-	if (!sk)
+	if (!sk4)
 		return;
-	RCU_INIT_POINTER(shunt->sk, NULL);
+	RCU_INIT_POINTER(shunt->sk4, NULL);
+	RCU_INIT_POINTER(shunt->sk6, NULL);
 	synchronize_net();
-	udp_tunnel_sock_release(sk->sk_socket);
+	udp_tunnel_sock_release(sk4->sk_socket);
+	if (sk6)
+		udp_tunnel_sock_release(sk6->sk_socket);
 }
 
-static struct rtable *route(const struct shunt_tunnel *t, struct way *way)
+/* ---- IPv4 ---- */
+
+static struct dst_entry *route4(const struct shunt_tunnel *t, struct way *way)
 {
 	struct flowi4 fl = {
-		.saddr = way->saddr,
-		.daddr = way->ep.addr,
+		.saddr = way->saddr.s6_addr32[3],
+		.daddr = way->ep.addr.s6_addr32[3],
 		.flowi4_mark = READ_ONCE(t->shunt->fwmark),
 		.flowi4_proto = IPPROTO_UDP,
 		.fl4_sport = t->shunt->port,
@@ -82,9 +114,128 @@ static struct rtable *route(const struct shunt_tunnel *t, struct way *way)
 	};
 	struct rtable *rt = ip_route_output_flow(sock_net(way->sk), &fl, way->sk);
 
-	if (!IS_ERR(rt))
+	if (IS_ERR(rt))
+		return ERR_CAST(rt);
+	shunt_addr_v4(&way->saddr, fl.saddr);
+	return &rt->dst;
+}
+
+static struct dst_entry *cached4(struct shunt_tunnel *t, struct way *way)
+{
+	struct rtable *rt;
+	__be32 saddr;
+
+	rt = dst_cache_get_ip4(&t->dst_cache, &saddr);
+	if (!rt)
+		return NULL;
+	shunt_addr_v4(&way->saddr, saddr);
+	return &rt->dst;
+}
+
+static void send4(const struct shunt_tunnel *t, struct way *way, struct sk_buff *skb, u8 tos,
+		  bool fragment)
+{
+	/* RFC 3948 section 2.1: no checksum, as the ICV does better */
+	shunt_udp_xmit((struct rtable *)way->dst, way->sk, skb, way->saddr.s6_addr32[3],
+		       way->ep.addr.s6_addr32[3], tos, ip4_dst_hoplimit(way->dst),
+		       fragment ? 0 : htons(IP_DF), t->shunt->port, way->ep.port);
+}
+
+/* ---- IPv6; without it no socket is there and none of this is called ---- */
+
+#if IS_ENABLED(CONFIG_IPV6)
+
+static struct dst_entry *route6(const struct shunt_tunnel *t, struct way *way)
+{
+	struct net *net = sock_net(way->sk);
+	struct flowi6 fl = {
+		.saddr = way->saddr,
+		.daddr = way->ep.addr,
+		.flowi6_mark = READ_ONCE(t->shunt->fwmark),
+		.flowi6_proto = IPPROTO_UDP,
+		.fl6_sport = t->shunt->port,
+		.fl6_dport = way->ep.port,
+	};
+	struct dst_entry *dst;
+
+	/* the look-up does not mind whose the source is, unlike that of IPv4 */
+	if (!ipv6_addr_any(&fl.saddr) && !ipv6_chk_addr(net, &fl.saddr, NULL, 0))
+		return ERR_PTR(-EADDRNOTAVAIL);
+	dst = ipv6_stub->ipv6_dst_lookup_flow(net, way->sk, &fl, NULL);
+	if (!IS_ERR(dst))
 		way->saddr = fl.saddr;
-	return rt;
+	return dst;
+}
+
+static struct dst_entry *cached6(struct shunt_tunnel *t, struct way *way)
+{
+	return dst_cache_get_ip6(&t->dst_cache, &way->saddr);
+}
+
+static void keep6(struct shunt_tunnel *t, const struct way *way)
+{
+	dst_cache_set_ip6(&t->dst_cache, way->dst, &way->saddr);
+}
+
+static void send6(const struct shunt_tunnel *t, struct way *way, struct sk_buff *skb, u8 tos,
+		  bool fragment)
+{
+	/* what DF is to IPv4 */
+	skb->ignore_df = fragment;
+	shunt_udp6_xmit(way->dst, way->sk, skb, &way->saddr, &way->ep.addr, tos,
+			ip6_dst_hoplimit(way->dst), t->shunt->port, way->ep.port);
+}
+
+#else
+
+static struct dst_entry *route6(const struct shunt_tunnel *t, struct way *way)
+{
+	return ERR_PTR(-EAFNOSUPPORT);
+}
+
+static struct dst_entry *cached6(struct shunt_tunnel *t, struct way *way)
+{
+	return NULL;
+}
+
+static void keep6(struct shunt_tunnel *t, const struct way *way)
+{
+}
+
+static void send6(const struct shunt_tunnel *t, struct way *way, struct sk_buff *skb, u8 tos,
+		  bool fragment)
+{
+	dst_release(way->dst);
+	kfree_skb(skb);
+}
+
+#endif
+
+/* ---- either ---- */
+
+static struct dst_entry *route(const struct shunt_tunnel *t, struct way *way)
+{
+	return way->family == AF_INET ? route4(t, way) : route6(t, way);
+}
+
+/* The route that was used last, with its source address; NULL if there is none or it is no good. */
+static struct dst_entry *cached(struct shunt_tunnel *t, struct way *way)
+{
+	struct dst_entry *dst = way->family == AF_INET ? cached4(t, way) : cached6(t, way);
+
+	if (!dst || dst->ops->family == way->family)
+		return dst;
+	/* another CPU has not heard yet that the endpoint is of another family now */
+	dst_release(dst);
+	return NULL;
+}
+
+static void keep(struct shunt_tunnel *t, const struct way *way)
+{
+	if (way->family == AF_INET)
+		dst_cache_set_ip4(&t->dst_cache, way->dst, way->saddr.s6_addr32[3]);
+	else
+		keep6(t, way);
 }
 
 /* RCU is held and bottom halves are off. */
@@ -92,31 +243,32 @@ static int find_way(struct shunt_tunnel *t, struct way *way)
 {
 	struct shunt_endpoint now;
 
-	way->sk = rcu_dereference(t->shunt->sk);
-	if (!way->sk)
-		return -ENETDOWN;
 	shunt_tunnel_endpoint(t, &way->ep);
 	if (!way->ep.port)
 		return -EDESTADDRREQ;
-	way->rt = dst_cache_get_ip4(&t->dst_cache, &way->saddr);
-	if (way->rt)
+	way->family = ipv6_addr_v4mapped(&way->ep.addr) ? AF_INET : AF_INET6;
+	way->sk = rcu_dereference(*(way->family == AF_INET ? &t->shunt->sk4 : &t->shunt->sk6));
+	if (!way->sk)
+		return -ENETDOWN;
+	way->dst = cached(t, way);
+	if (way->dst)
 		return 0;
 
 	/* what the other end sends to is what its NAT expects answers from, if we still have it */
 	way->saddr = way->ep.local;
-	way->rt = route(t, way);
-	if (IS_ERR(way->rt) && way->ep.local) {
-		way->saddr = 0;
-		way->rt = route(t, way);
+	way->dst = route(t, way);
+	if (IS_ERR(way->dst) && !ipv6_addr_any(&way->ep.local)) {
+		way->saddr = in6addr_any;
+		way->dst = route(t, way);
 	}
-	if (IS_ERR(way->rt))
-		return PTR_ERR(way->rt);
+	if (IS_ERR(way->dst))
+		return PTR_ERR(way->dst);
 	/* back into the device it came from: it would not end */
-	if (way->rt->dst.dev == t->shunt->dev) {
-		ip_rt_put(way->rt);
+	if (way->dst->dev == t->shunt->dev) {
+		dst_release(way->dst);
 		return -ELOOP;
 	}
-	dst_cache_set_ip4(&t->dst_cache, &way->rt->dst, way->saddr);
+	keep(t, way);
 	/* the endpoint may have moved meanwhile, and its reset of the cache come too early */
 	shunt_tunnel_endpoint(t, &now);
 	if (!shunt_endpoint_equal(&now, &way->ep))
@@ -141,15 +293,16 @@ int shunt_outer_mtu(struct shunt_tunnel *t)
 	mtu = find_way(t, &way);
 	if (mtu)
 		return mtu;
-	mtu = shunt_esp_fit((int)dst_mtu(&way.rt->dst) - (int)SHUNT_OUTER_HEAD);
-	ip_rt_put(way.rt);
-	return clamp_t(int, mtu, 0, READ_ONCE(t->shunt->dev->mtu));
+	mtu = dst_mtu(way.dst);
+	mtu -= way.family == AF_INET ? SHUNT_OUTER_HEAD4 : SHUNT_OUTER_HEAD6;
+	dst_release(way.dst);
+	return clamp_t(int, shunt_esp_fit(mtu), 0, READ_ONCE(t->shunt->dev->mtu));
 }
 
 /**
  * shunt_outer_send() - let a capsule leave
  * @t: tunnel; RCU is held and bottom halves are off
- * @skb: UDP payload, with SHUNT_OUTER_HEAD of headroom; consumed
+ * @skb: UDP payload, with SHUNT_OUTER_HEAD6 of headroom; consumed
  * @tos: of the outer header
  * @fragment: whether it may be fragmented on its way
  */
@@ -168,22 +321,31 @@ void shunt_outer_send(struct shunt_tunnel *t, struct sk_buff *skb, u8 tos, bool 
 	/* the device counts by itself, what is inside the capsules */
 	skb->dev = NULL;
 	skb->mark = READ_ONCE(shunt->fwmark);
-	/* RFC 3948 section 2.1: no checksum, as the ICV does better */
-	shunt_udp_xmit(way.rt, way.sk, skb, way.saddr, way.ep.addr, tos,
-		       ip4_dst_hoplimit(&way.rt->dst), fragment ? 0 : htons(IP_DF),
-		       shunt->port, way.ep.port);
+	if (way.family == AF_INET)
+		send4(t, &way, skb, tos, fragment);
+	else
+		send6(t, &way, skb, tos, fragment);
 }
 
 /**
  * shunt_outer_from() - where a received capsule came from
  * @skb: capsule, with its outer headers in place
  * @ep: result
+ *
+ * Return: true, or false if nothing can be sent there, as to link-local addresses, which mean
+ * nothing without an interface.
  */
-void shunt_outer_from(const struct sk_buff *skb, struct shunt_endpoint *ep)
+bool shunt_outer_from(const struct sk_buff *skb, struct shunt_endpoint *ep)
 {
-	ep->addr = ip_hdr(skb)->saddr;
-	ep->local = ip_hdr(skb)->daddr;
 	ep->port = udp_hdr(skb)->source;
+	if (ip_hdr(skb)->version == 4) {
+		shunt_addr_v4(&ep->addr, ip_hdr(skb)->saddr);
+		shunt_addr_v4(&ep->local, ip_hdr(skb)->daddr);
+		return true;
+	}
+	ep->addr = ipv6_hdr(skb)->saddr;
+	ep->local = ipv6_hdr(skb)->daddr;
+	return !(ipv6_addr_type(&ep->addr) & (IPV6_ADDR_LINKLOCAL | IPV6_ADDR_MAPPED));
 }
 
 /**
@@ -194,5 +356,5 @@ void shunt_outer_from(const struct sk_buff *skb, struct shunt_endpoint *ep)
  */
 u8 shunt_outer_tos(const struct sk_buff *skb)
 {
-	return ip_hdr(skb)->tos;
+	return ip_hdr(skb)->version == 4 ? ip_hdr(skb)->tos : ipv6_get_dsfield(ipv6_hdr(skb));
 }

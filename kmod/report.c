@@ -66,15 +66,21 @@ static int put_addresses(struct sk_buff *msg, const struct shunt_tunnel *t)
 
 static int put_endpoint(struct sk_buff *msg, struct shunt_tunnel *t)
 {
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
 	struct sockaddr_in sin = { .sin_family = AF_INET };
 	struct shunt_endpoint ep;
 
 	shunt_tunnel_endpoint(t, &ep);
 	if (!ep.port)
 		return 0;
-	sin.sin_addr.s_addr = ep.addr;
-	sin.sin_port = ep.port;
-	return nla_put(msg, SHUNT_A_TUNNEL_ENDPOINT, sizeof(sin), &sin);
+	if (ipv6_addr_v4mapped(&ep.addr)) {
+		sin.sin_addr.s_addr = ep.addr.s6_addr32[3];
+		sin.sin_port = ep.port;
+		return nla_put(msg, SHUNT_A_TUNNEL_ENDPOINT, sizeof(sin), &sin);
+	}
+	sin6.sin6_addr = ep.addr;
+	sin6.sin6_port = ep.port;
+	return nla_put(msg, SHUNT_A_TUNNEL_ENDPOINT, sizeof(sin6), &sin6);
 }
 
 static int put_rule(struct sk_buff *msg, const struct shunt_rule *rule)

@@ -211,6 +211,40 @@ static int parse_addresses(struct genl_info *info, struct shunt_tunnel_conf *con
 	return err;
 }
 
+static int parse_endpoint4(struct genl_info *info, struct shunt_endpoint *ep)
+{
+	struct sockaddr_in sin;
+	__be32 addr;
+
+	nla_memcpy(&sin, info->attrs[SHUNT_A_TUNNEL_ENDPOINT], sizeof(sin));
+	addr = sin.sin_addr.s_addr;
+	if (sin.sin_family != AF_INET)
+		return shunt_refuse(info, SHUNT_A_TUNNEL_ENDPOINT, "not a struct sockaddr_in");
+	if (ipv4_is_zeronet(addr) || ipv4_is_multicast(addr) || ipv4_is_lbcast(addr))
+		return shunt_refuse(info, SHUNT_A_TUNNEL_ENDPOINT, "not the address of a host");
+	shunt_addr_v4(&ep->addr, addr);
+	ep->port = sin.sin_port;
+	return 0;
+}
+
+static int parse_endpoint6(struct genl_info *info, struct shunt_endpoint *ep)
+{
+	struct sockaddr_in6 sin6;
+	int type;
+
+	nla_memcpy(&sin6, info->attrs[SHUNT_A_TUNNEL_ENDPOINT], sizeof(sin6));
+	if (sin6.sin6_family != AF_INET6)
+		return shunt_refuse(info, SHUNT_A_TUNNEL_ENDPOINT, "not a struct sockaddr_in6");
+	type = ipv6_addr_type(&sin6.sin6_addr);
+	if (!(type & IPV6_ADDR_UNICAST) || type & IPV6_ADDR_MAPPED)
+		return shunt_refuse(info, SHUNT_A_TUNNEL_ENDPOINT, "not the address of a host");
+	if (type & IPV6_ADDR_LINKLOCAL)
+		return shunt_refuse(info, SHUNT_A_TUNNEL_ENDPOINT, "a link-local address");
+	ep->addr = sin6.sin6_addr;
+	ep->port = sin6.sin6_port;
+	return 0;
+}
+
 /**
  * shunt_request_endpoint() - what a command says of the endpoint
  * @info: command
@@ -221,27 +255,25 @@ static int parse_addresses(struct genl_info *info, struct shunt_tunnel_conf *con
 int shunt_request_endpoint(struct genl_info *info, struct shunt_endpoint *ep)
 {
 	const struct nlattr *nla = info->attrs[SHUNT_A_TUNNEL_ENDPOINT];
-	struct sockaddr_in sin;
+	int err;
 
 	memset(ep, 0, sizeof(*ep));
 	if (!nla)
 		return 0;
-	if (nla_len(nla) == sizeof(struct sockaddr_in6))
+	switch (nla_len(nla)) {
+	case sizeof(struct sockaddr_in):
+		err = parse_endpoint4(info, ep);
+		break;
+	case sizeof(struct sockaddr_in6):
+		err = parse_endpoint6(info, ep);
+		break;
+	default:
 		return shunt_refuse(info, SHUNT_A_TUNNEL_ENDPOINT,
-			      "an IPv6 endpoint is not supported yet");
-	if (nla_len(nla) != sizeof(sin))
-		return shunt_refuse(info, SHUNT_A_TUNNEL_ENDPOINT, "not a struct sockaddr_in");
-	memcpy(&sin, nla_data(nla), sizeof(sin));
-	if (sin.sin_family != AF_INET)
-		return shunt_refuse(info, SHUNT_A_TUNNEL_ENDPOINT, "not a struct sockaddr_in");
-	if (!sin.sin_port)
+				    "neither struct sockaddr_in nor struct sockaddr_in6");
+	}
+	if (!err && !ep->port)
 		return shunt_refuse(info, SHUNT_A_TUNNEL_ENDPOINT, "an endpoint needs a port");
-	if (ipv4_is_zeronet(sin.sin_addr.s_addr) || ipv4_is_multicast(sin.sin_addr.s_addr) ||
-	    ipv4_is_lbcast(sin.sin_addr.s_addr))
-		return shunt_refuse(info, SHUNT_A_TUNNEL_ENDPOINT, "not the address of a host");
-	ep->addr = sin.sin_addr.s_addr;
-	ep->port = sin.sin_port;
-	return 0;
+	return err;
 }
 
 static int parse_rule(struct genl_info *info, const struct nlattr *nla, struct shunt_rule *rule)

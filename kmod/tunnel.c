@@ -328,7 +328,7 @@ bool shunt_tunnel_move(struct shunt_tunnel *t, const struct shunt_endpoint *ep)
 		return false;
 
 	write_seqlock_bh(&t->endpoint_lock);
-	moved = t->endpoint.addr != ep->addr || t->endpoint.port != ep->port;
+	moved = !ipv6_addr_equal(&t->endpoint.addr, &ep->addr) || t->endpoint.port != ep->port;
 	t->endpoint = *ep;
 	dst_cache_reset(&t->dst_cache);
 	write_sequnlock_bh(&t->endpoint_lock);

@@ -14,6 +14,7 @@
 #include <linux/seqlock.h>
 #include <linux/timer.h>
 #include <net/dst_cache.h>
+#include <net/ipv6.h>
 
 #include "flow.h"
 #include "replay.h"
@@ -29,11 +30,11 @@ struct shunt_cookie {
 	char text[]; /* at most SHUNT_COOKIE_MAX_LEN octets and a NUL */
 };
 
-/* Outer address of the other end. */
+/* Outer address of the other end; IPv4 ones mapped. */
 struct shunt_endpoint {
-	__be32 addr;
+	struct in6_addr addr;
+	struct in6_addr local; /* our address it sends to, all zero: not known yet */
 	__be16 port; /* 0: not known yet */
-	__be32 local; /* our address it sends to, 0: not known yet */
 };
 
 /* What can be changed; all of it under the device's lock. */
@@ -146,7 +147,8 @@ void shunt_tunnel_exit(void);
 static inline bool shunt_endpoint_equal(const struct shunt_endpoint *a,
 					const struct shunt_endpoint *b)
 {
-	return a->addr == b->addr && a->port == b->port && a->local == b->local;
+	return ipv6_addr_equal(&a->addr, &b->addr) && a->port == b->port &&
+	       ipv6_addr_equal(&a->local, &b->local);
 }
 
 /* Take a reference, unless the last one is gone. */

@@ -10,7 +10,7 @@
  * numbers, AEAD with an 8-octet IV and a 16-octet ICV.
  *
  * Integers are in host byte order but for IFLA_SHUNT_PORT; addresses are as in struct in_addr,
- * struct in6_addr and struct sockaddr_in.
+ * struct in6_addr, struct sockaddr_in and struct sockaddr_in6.
  */
 
 #ifndef _UAPI_LINUX_SHUNT_H
