@@ -9,13 +9,12 @@
 #include <linux/slab.h>
 
 static const struct {
-	const char *name;
-	u8 key_len; /* salt included, which these transforms take at the key's end */
+	const char *name; /* of the transform; NULL: chapoly.h */
+	u8 key_len; /* salt included, which comes last */
 } ciphers[] = {
 	[SHUNT_CIPHER_AES_GCM_128] = { "rfc4106(gcm(aes))", 16 + SHUNT_KEY_SALT_LEN },
 	[SHUNT_CIPHER_AES_GCM_256] = { "rfc4106(gcm(aes))", 32 + SHUNT_KEY_SALT_LEN },
-	[SHUNT_CIPHER_CHACHA20_POLY1305] = { "rfc7539esp(chacha20,poly1305)",
-					     32 + SHUNT_KEY_SALT_LEN },
+	[SHUNT_CIPHER_CHACHA20_POLY1305] = { NULL, CHACHA_KEY_SIZE + SHUNT_CHAPOLY_SALT },
 };
 
 /* The header of a capsule. */
@@ -46,14 +45,7 @@ unsigned int shunt_esp_key_len(u8 cipher)
 	return ciphers[cipher].key_len;
 }
 
-/**
- * shunt_esp_key_new() - install a key
- * @cipher: enum shunt_cipher
- * @key: shunt_esp_key_len() octets, copied
- *
- * Return: for shunt_esp_key_free(); or an error pointer.
- */
-struct crypto_aead *shunt_esp_key_new(u8 cipher, const u8 *key)
+static struct crypto_aead *aead_new(u8 cipher, const u8 *key)
 {
 	struct crypto_aead *aead = crypto_alloc_aead(ciphers[cipher].name, 0, 0);
 	int err;
@@ -72,13 +64,37 @@ struct crypto_aead *shunt_esp_key_new(u8 cipher, const u8 *key)
 }
 
 /**
- * shunt_esp_key_free() - wipe and free a key
- * @aead: key, or NULL or an error pointer
+ * shunt_esp_key_set() - install a key
+ * @k: where to, all zero
+ * @cipher: enum shunt_cipher
+ * @key: shunt_esp_key_len() octets, copied
+ *
+ * Return: 0 or -errno; to be undone by shunt_esp_key_clear() in any case.
  */
-void shunt_esp_key_free(struct crypto_aead *aead)
+int shunt_esp_key_set(struct shunt_esp_key *k, u8 cipher, const u8 *key)
 {
-	if (!IS_ERR_OR_NULL(aead))
-		crypto_free_aead(aead); /* wipes its context */
+	struct crypto_aead *aead;
+
+	if (!ciphers[cipher].name) {
+		shunt_chapoly_set(&k->chapoly, key);
+		return 0;
+	}
+	aead = aead_new(cipher, key);
+	if (IS_ERR(aead))
+		return PTR_ERR(aead);
+	k->aead = aead;
+	return 0;
+}
+
+/**
+ * shunt_esp_key_clear() - wipe a key, and free what it needs
+ * @k: key or none
+ */
+void shunt_esp_key_clear(struct shunt_esp_key *k)
+{
+	if (k->aead)
+		crypto_free_aead(k->aead); /* wipes its context */
+	memzero_explicit(k, sizeof(*k));
 }
 
 static void finish(shunt_crypto_arg *arg, int err)
@@ -205,7 +221,12 @@ int shunt_esp_encode(struct shunt_tunnel *t, struct sk_buff *skb, u32 seq, u8 ne
 	put_unaligned_be64(seq, h->iv);
 	skb_put(skb, SHUNT_ESP_ICV);
 
-	op = op_new(t, t->aead_out, skb, skb->len, plain_len, done);
+	if (!t->key_out.aead) {
+		shunt_chapoly_encrypt(&t->key_out.chapoly, skb->data, h->iv,
+				      skb->data + SHUNT_ESP_HEAD, plain_len);
+		return 0;
+	}
+	op = op_new(t, t->key_out.aead, skb, skb->len, plain_len, done);
 	if (!op)
 		return -ENOMEM;
 	return op_run(op, crypto_aead_encrypt);
@@ -222,8 +243,15 @@ int shunt_esp_encode(struct shunt_tunnel *t, struct sk_buff *skb, u32 seq, u8 ne
  */
 int shunt_esp_decode(struct shunt_tunnel *t, struct sk_buff *skb, shunt_esp_done done)
 {
-	struct esp_op *op = op_new(t, t->aead_in, skb, skb->len, skb->len - SHUNT_ESP_HEAD, done);
+	const struct esp_head *h = (const struct esp_head *)skb->data;
+	unsigned int len = skb->len - SHUNT_ESP_HEAD;
+	struct esp_op *op;
 
+	if (!t->key_in.aead)
+		return shunt_chapoly_decrypt(&t->key_in.chapoly, skb->data, h->iv,
+					     skb->data + SHUNT_ESP_HEAD, len - SHUNT_ESP_ICV) ?
+			       0 : -EBADMSG;
+	op = op_new(t, t->key_in.aead, skb, skb->len, len, done);
 	if (!op)
 		return -ENOMEM;
 	return op_run(op, crypto_aead_decrypt);

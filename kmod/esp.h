@@ -11,6 +11,8 @@
 #include <linux/skbuff.h>
 #include <linux/types.h>
 
+#include "chapoly.h"
+
 struct crypto_aead;
 struct shunt_tunnel;
 
@@ -32,9 +34,15 @@ struct shunt_tunnel;
  */
 typedef void (*shunt_esp_done)(struct shunt_tunnel *t, struct sk_buff *skb, int err);
 
+/* One direction's key; all zero is none. */
+struct shunt_esp_key {
+	struct crypto_aead *aead; /* NULL with ChaCha20-Poly1305 */
+	struct shunt_chapoly chapoly;
+};
+
 unsigned int shunt_esp_key_len(u8 cipher);
-struct crypto_aead *shunt_esp_key_new(u8 cipher, const u8 *key);
-void shunt_esp_key_free(struct crypto_aead *aead);
+int shunt_esp_key_set(struct shunt_esp_key *k, u8 cipher, const u8 *key);
+void shunt_esp_key_clear(struct shunt_esp_key *k);
 
 int shunt_esp_room(struct sk_buff *skb, unsigned int head);
 int shunt_esp_encode(struct shunt_tunnel *t, struct sk_buff *skb, u32 seq, u8 next_header,

@@ -37,8 +37,8 @@ static void reap(struct work_struct *work)
 	struct shunt_tunnel *t, *next;
 
 	llist_for_each_entry_safe(t, next, list, reap_node) {
-		shunt_esp_key_free(t->aead_in);
-		shunt_esp_key_free(t->aead_out);
+		shunt_esp_key_clear(&t->key_in);
+		shunt_esp_key_clear(&t->key_out);
 		dst_cache_destroy(&t->dst_cache);
 		free_percpu(t->stats);
 		kfree(rcu_access_pointer(t->set.scope));
@@ -86,11 +86,8 @@ static void set_addresses(struct shunt_tunnel *t, const struct shunt_tunnel_conf
 static int set_keys(struct shunt_tunnel *t, const struct shunt_tunnel_conf *conf)
 {
 	t->cipher = conf->cipher;
-	t->aead_in = shunt_esp_key_new(conf->cipher, conf->key_in);
-	if (IS_ERR(t->aead_in))
-		return PTR_ERR(t->aead_in);
-	t->aead_out = shunt_esp_key_new(conf->cipher, conf->key_out);
-	return PTR_ERR_OR_ZERO(t->aead_out);
+	return shunt_esp_key_set(&t->key_in, conf->cipher, conf->key_in) ?:
+	       shunt_esp_key_set(&t->key_out, conf->cipher, conf->key_out);
 }
 
 /**
@@ -137,8 +134,8 @@ struct shunt_tunnel *shunt_tunnel_new(struct shunt_dev *shunt, struct shunt_tunn
 	return t;
 
 free_keys:
-	shunt_esp_key_free(t->aead_in);
-	shunt_esp_key_free(t->aead_out);
+	shunt_esp_key_clear(&t->key_in);
+	shunt_esp_key_clear(&t->key_out);
 	dst_cache_destroy(&t->dst_cache);
 free_stats:
 	free_percpu(t->stats);

@@ -16,12 +16,12 @@
 #include <net/dst_cache.h>
 #include <net/ipv6.h>
 
+#include "esp.h"
 #include "flow.h"
 #include "replay.h"
 #include "scope.h"
 #include "stats.h"
 
-struct crypto_aead;
 struct shunt_dev;
 
 /* The control plane's name for a tunnel; replaced as a whole under RCU. */
@@ -74,8 +74,8 @@ struct shunt_tunnel {
 	struct shunt_pair real;
 	struct shunt_settings set;
 
-	struct crypto_aead *aead_in;
-	struct crypto_aead *aead_out;
+	struct shunt_esp_key key_in;
+	struct shunt_esp_key key_out;
 	atomic64_t seq; /* last sequence number used */
 	u32 seq_limit; /* last one that may be used */
 	struct shunt_replay replay;

@@ -15,6 +15,7 @@ spec=${YNL_SPEC:-/shunt/Documentation/netlink/specs/shunt.yaml}
 schema=${YNL_SCHEMA:-/usr/src/linux/Documentation/netlink/genetlink.yaml}
 [ -f "$cli" ] || skip "no $cli (YNL_CLI)"
 [ -f "$spec" ] || skip "no $spec (YNL_SPEC)"
+! grep -q 'User Mode Linux' /proc/cpuinfo || skip "the tool of 6.12 cannot read padding, which this kernel puts before 64-bit values"
 python3 -c 'import yaml, jsonschema' 2>/dev/null || skip "python3 lacks yaml or jsonschema"
 begin 14
 setup_ns ns
