@@ -240,8 +240,11 @@ static int changelink(struct net_device *dev, struct nlattr *tb[], struct nlattr
 	}
 	/* as with the endpoints, it takes rights over the namespace the packets appear in */
 	if (data[IFLA_SHUNT_FWMARK]) {
-		if (!shunt_dev_capable(shunt))
+		if (!shunt_dev_capable(shunt)) {
+			NL_SET_ERR_MSG_ATTR(extack, data[IFLA_SHUNT_FWMARK],
+					    "no rights over the namespace of the device's socket");
 			return -EPERM;
+		}
 		WRITE_ONCE(shunt->fwmark, nla_get_u32(data[IFLA_SHUNT_FWMARK]));
 		shunt_tunnel_reroute(shunt);
 	}

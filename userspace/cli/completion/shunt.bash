@@ -48,7 +48,7 @@ _shunt_words()
 	tunnel:set) echo dev id spi-in "$setting" ;;
 	tunnel:del) echo dev id spi-in ;;
 	tunnel:show) echo dev id spi-in cookie ;;
-	tunnel:flush) echo dev cookie ;;
+	tunnel:flush) echo dev cookie endpoint ;;
 	load:) echo show help ;;
 	threshold:) echo set show help ;;
 	threshold:set) echo dev tunnels-high tunnels-low load-high load-low ;;
