@@ -55,7 +55,7 @@ _shunt_words()
 	load:show | threshold:show | link:del | link:show) echo dev ;;
 	monitor:) echo all tunnels load help ;;
 	link:) echo show add del help ;;
-	link:add) echo dev port mtu up address ;;
+	link:add) echo dev port mtu fwmark dscp up address ;;
 	device:) echo show add set del help ;;
 	device:add | device:set) echo --gateway --address --service --connectable --priority --spec ;;
 	gateway:) echo show help ;;
