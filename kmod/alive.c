@@ -130,6 +130,18 @@ static u64 silence(struct shunt_tunnel *t, u64 now)
 	return U64_MAX;
 }
 
+/* The move of an endpoint that came too soon after another one. */
+static u64 announcement(struct shunt_tunnel *t, u64 now)
+{
+	u64 due = READ_ONCE(t->announce_at);
+
+	if (!due || now < due)
+		return due ?: U64_MAX;
+	WRITE_ONCE(t->announce_at, 0);
+	shunt_chore(t, SHUNT_CHORE_ENDPOINT);
+	return U64_MAX;
+}
+
 static void on_timer(struct timer_list *timer)
 {
 	struct shunt_tunnel *t = timer_container_of(t, timer, timer);
@@ -139,6 +151,7 @@ static void on_timer(struct timer_list *timer)
 	if (READ_ONCE(t->dead))
 		return;
 	next = min3(opening(t, now), keepalive(t, now), silence(t, now));
+	next = min(next, announcement(t, now));
 	/* one tick more, as the clock is behind by up to one */
 	if (next != U64_MAX)
 		mod_timer(timer, jiffies + 1 +

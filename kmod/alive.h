@@ -12,6 +12,8 @@
  * - Idle: the end of the tunnel after so long without an inner packet.
  * - Dead: its end after so long without anything authenticated. The near side asks at least twice
  *   in that time; the far side relies on that.
+ *
+ * It also gets to announcements that had to wait, see chore.h.
  */
 #ifndef SHUNT_ALIVE_H
 #define SHUNT_ALIVE_H

@@ -4,6 +4,9 @@
 #include "device.h"
 #include "report.h"
 
+/* How often a tunnel announces that its endpoint moved. */
+#define ANNOUNCE_NS	NSEC_PER_SEC
+
 /**
  * shunt_chore() - leave something to process context
  * @t: tunnel; any context, RCU or a reference is held
@@ -22,6 +25,20 @@ void shunt_chore(struct shunt_tunnel *t, enum shunt_chore chore)
 		return;
 	if (llist_add(&t->chore_node, &shunt->chores))
 		schedule_work(&shunt->chore_work);
+}
+
+/* The other end can move as often as it likes; where it is in the end is announced in any case. */
+static void announce_endpoint(struct shunt_tunnel *t)
+{
+	u64 now = shunt_now();
+
+	if (t->announced && now < t->announced + ANNOUNCE_NS) {
+		WRITE_ONCE(t->announce_at, t->announced + ANNOUNCE_NS);
+		shunt_alive_start(t);
+		return;
+	}
+	t->announced = now;
+	shunt_report_tunnel(t, SHUNT_CMD_TUNNEL_ENDPOINT_NTF, 0);
 }
 
 /* Packets may have come since the timer looked, or the timeout been changed. */
@@ -45,7 +62,7 @@ static void do_chores(struct shunt_tunnel *t)
 	if (t->dead)
 		return;
 	if (test_and_clear_bit(SHUNT_CHORE_ENDPOINT, &t->chores))
-		shunt_report_tunnel(t, SHUNT_CMD_TUNNEL_ENDPOINT_NTF, 0);
+		announce_endpoint(t);
 	if (test_and_clear_bit(SHUNT_CHORE_WARN, &t->chores))
 		shunt_report_tunnel(t, SHUNT_CMD_TUNNEL_EXHAUST_NTF, 0);
 	if (test_and_clear_bit(SHUNT_CHORE_EXHAUSTED, &t->chores))

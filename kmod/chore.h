@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What the datapath and the timers find to do but must not do themselves, as it sleeps: announce
- * and delete. A chore that comes up again before it is done is done once, so that no remote can
- * flood the listeners.
+ * and delete. A chore that comes up again before it is done is done once, and moves of an endpoint
+ * are announced once a second, so that no remote can flood the listeners.
  */
 #ifndef SHUNT_CHORE_H
 #define SHUNT_CHORE_H

@@ -171,6 +171,7 @@ static void setup(struct net_device *dev)
 static const struct nla_policy link_policy[IFLA_SHUNT_MAX + 1] = {
 	[IFLA_SHUNT_PORT] = { .type = NLA_BE16 },
 	[IFLA_SHUNT_FWMARK] = { .type = NLA_U32 },
+	[IFLA_SHUNT_DSCP] = NLA_POLICY_MAX(NLA_U8, SHUNT_DSCP_INHERIT),
 };
 
 static int validate(struct nlattr *tb[], struct nlattr *data[], struct netlink_ext_ack *extack)
@@ -198,6 +199,8 @@ static int new_link(struct net *net, struct net_device *dev, struct nlattr *data
 		shunt->port = nla_get_be16(data[IFLA_SHUNT_PORT]);
 	if (data && data[IFLA_SHUNT_FWMARK])
 		shunt->fwmark = nla_get_u32(data[IFLA_SHUNT_FWMARK]);
+	if (data && data[IFLA_SHUNT_DSCP])
+		shunt->dscp = nla_get_u8(data[IFLA_SHUNT_DSCP]);
 
 	err = register_netdevice(dev);
 	if (err)
@@ -239,9 +242,13 @@ static int changelink(struct net_device *dev, struct nlattr *tb[], struct nlattr
 		return -EOPNOTSUPP;
 	}
 	/* as with the endpoints, it takes rights over the namespace the packets appear in */
+	if ((data[IFLA_SHUNT_FWMARK] || data[IFLA_SHUNT_DSCP]) && !shunt_dev_capable(shunt)) {
+		NL_SET_ERR_MSG(extack, "no rights over the namespace of the device's sockets");
+		return -EPERM;
+	}
+	if (data[IFLA_SHUNT_DSCP])
+		WRITE_ONCE(shunt->dscp, nla_get_u8(data[IFLA_SHUNT_DSCP]));
 	if (data[IFLA_SHUNT_FWMARK]) {
-		if (!shunt_dev_capable(shunt))
-			return -EPERM;
 		WRITE_ONCE(shunt->fwmark, nla_get_u32(data[IFLA_SHUNT_FWMARK]));
 		shunt_tunnel_reroute(shunt);
 	}
@@ -250,7 +257,8 @@ static int changelink(struct net_device *dev, struct nlattr *tb[], struct nlattr
 
 static size_t get_size(const struct net_device *dev)
 {
-	return nla_total_size(sizeof(__be16)) + nla_total_size(sizeof(u32));
+	return nla_total_size(sizeof(__be16)) + nla_total_size(sizeof(u32)) +
+	       nla_total_size(sizeof(u8));
 }
 
 static int fill_info(struct sk_buff *msg, const struct net_device *dev)
@@ -258,7 +266,8 @@ static int fill_info(struct sk_buff *msg, const struct net_device *dev)
 	const struct shunt_dev *shunt = netdev_priv(dev);
 
 	return nla_put_be16(msg, IFLA_SHUNT_PORT, shunt->port) ?:
-	       nla_put_u32(msg, IFLA_SHUNT_FWMARK, READ_ONCE(shunt->fwmark));
+	       nla_put_u32(msg, IFLA_SHUNT_FWMARK, READ_ONCE(shunt->fwmark)) ?:
+	       nla_put_u8(msg, IFLA_SHUNT_DSCP, READ_ONCE(shunt->dscp));
 }
 
 static struct net *get_link_net(const struct net_device *dev)

@@ -21,6 +21,7 @@ struct shunt_dev {
 	struct sock __rcu *sk6; /* likewise, and on hosts without IPv6 */
 	__be16 port; /* of both sockets */
 	u32 fwmark; /* of what they send */
+	u8 dscp; /* of the same; or SHUNT_DSCP_INHERIT */
 	u32 id; /* in shunt_devices */
 	bool listed; /* in shunt_devices */
 

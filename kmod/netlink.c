@@ -52,6 +52,8 @@ static int refuse_new(struct genl_info *info, int err, int clash)
 		if (info->attrs[clash])
 			NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[clash],
 					    "another tunnel of the device has it");
+		else
+			GENL_SET_ERR_MSG(info, "no free SPI was found");
 		break;
 	case -ENOSPC:
 		GENL_SET_ERR_MSG(info, "the device has all the tunnels it can have");
@@ -61,6 +63,12 @@ static int refuse_new(struct genl_info *info, int err, int clash)
 		break;
 	case -ENODEV:
 		GENL_SET_ERR_MSG(info, "the device is being deleted");
+		break;
+	case -EINVAL:
+		GENL_SET_ERR_MSG(info, "the cipher refuses the key");
+		break;
+	case -ENOMEM:
+		GENL_SET_ERR_MSG(info, "no memory");
 		break;
 	}
 	return err;
@@ -198,7 +206,7 @@ static int set_tunnel(struct genl_info *info, struct shunt_dev *shunt)
 	struct shunt_tunnel *t;
 	int err;
 
-	err = refuse_fixed(info) ?: shunt_request_endpoint(info, &ep) ?:
+	err = refuse_fixed(info) ?: shunt_request_endpoint(info, &ep, false) ?:
 	      shunt_request_settings(info, &set);
 	if (err)
 		return err;
@@ -233,22 +241,37 @@ static bool has_cookie(struct shunt_tunnel *t, const struct nlattr *cookie)
 	return has && !nla_strcmp(cookie, has->text);
 }
 
-/* The device's lock is held. */
-static int del_by_cookie(struct genl_info *info, struct shunt_dev *shunt, struct sk_buff *msg)
+static bool has_endpoint(struct shunt_tunnel *t, const struct shunt_endpoint *ep)
 {
+	struct shunt_endpoint has;
+
+	shunt_tunnel_endpoint(t, &has);
+	return has.port && ipv6_addr_equal(&has.addr, &ep->addr) &&
+	       (!ep->port || ep->port == has.port);
+}
+
+/* All that have the cookie, the endpoint, or both. The device's lock is held. */
+static int del_all(struct genl_info *info, struct shunt_dev *shunt, struct sk_buff *msg)
+{
+	const struct nlattr *endpoint = info->attrs[SHUNT_A_TUNNEL_ENDPOINT];
 	const struct nlattr *cookie = info->attrs[SHUNT_A_TUNNEL_COOKIE];
+	struct shunt_endpoint ep;
 	struct shunt_tunnel *t;
 	unsigned long id;
 	u32 count = 0;
+	int err;
 
+	err = shunt_request_endpoint(info, &ep, true);
+	if (err)
+		return err;
 	xa_for_each(&shunt->tunnels, id, t) {
-		if (!has_cookie(t, cookie))
+		if ((cookie && !has_cookie(t, cookie)) || (endpoint && !has_endpoint(t, &ep)))
 			continue;
 		shunt_tunnel_del(t, SHUNT_DEL_REASON_USER);
 		count++;
 	}
 	if (!count) {
-		NL_SET_ERR_MSG_ATTR(info->extack, cookie, "no tunnel has this cookie");
+		NL_SET_ERR_MSG_ATTR(info->extack, cookie ?: endpoint, "no tunnel has this");
 		return -ENOENT;
 	}
 	return nla_put_u32(msg, SHUNT_A_TUNNEL_COUNT, count);
@@ -299,10 +322,11 @@ static int cmd_tunnel_del(struct sk_buff *skb, struct genl_info *info)
 	mutex_lock(&shunt->lock);
 	if (info->attrs[SHUNT_A_TUNNEL_SPI_IN])
 		err = del_by_spi(info, shunt, msg);
-	else if (info->attrs[SHUNT_A_TUNNEL_COOKIE])
-		err = del_by_cookie(info, shunt, msg);
+	else if (info->attrs[SHUNT_A_TUNNEL_COOKIE] || info->attrs[SHUNT_A_TUNNEL_ENDPOINT])
+		err = del_all(info, shunt, msg);
 	else
-		err = shunt_missing(info, SHUNT_A_TUNNEL_SPI_IN, "neither tunnel nor cookie given");
+		err = shunt_missing(info, SHUNT_A_TUNNEL_SPI_IN,
+				    "neither tunnel nor cookie nor endpoint given");
 	mutex_unlock(&shunt->lock);
 	err = reply_end(info, msg, hdr, err);
 put_device:
@@ -426,11 +450,38 @@ static int dump(struct sk_buff *msg, struct netlink_callback *cb, u32 ifindex,
 	return err && !msg->len ? err : msg->len;
 }
 
+/* Whether what was asked for is there, before a dump of it begins. */
+static int check_device(struct netlink_callback *cb, const struct nlattr *ifindex)
+{
+	struct shunt_dev *shunt;
+	int err = 0;
+
+	shunt = shunt_dev_get(sock_net(cb->skb->sk), nla_get_u32(ifindex));
+	if (!shunt) {
+		NL_SET_ERR_MSG_ATTR(cb->extack, ifindex, "no such shunt device");
+		return -ENODEV;
+	}
+	if (!shunt_dev_capable(shunt)) {
+		NL_SET_ERR_MSG_ATTR(cb->extack, ifindex,
+				    "no rights over the namespace of the device's socket");
+		err = -EPERM;
+	}
+	shunt_dev_put(shunt);
+	return err;
+}
+
 static int cmd_tunnel_dump(struct sk_buff *msg, struct netlink_callback *cb)
 {
 	struct nlattr **attrs = shunt_dump_attrs(cb);
 	struct nlattr *ifindex = attrs[SHUNT_A_TUNNEL_IFINDEX];
+	struct cursor *next = cursor_of(cb);
+	int err;
 
+	if (ifindex && !next->device && !next->tunnel) {
+		err = check_device(cb, ifindex);
+		if (err)
+			return err;
+	}
 	return dump(msg, cb, ifindex ? nla_get_u32(ifindex) : 0, dump_tunnels);
 }
 

@@ -249,10 +249,11 @@ static int parse_endpoint6(struct genl_info *info, struct shunt_endpoint *ep)
  * shunt_request_endpoint() - what a command says of the endpoint
  * @info: command
  * @ep: result; port 0 when it says nothing
+ * @any_port: port 0 may be given, too
  *
  * Return: 0, or -errno, explained.
  */
-int shunt_request_endpoint(struct genl_info *info, struct shunt_endpoint *ep)
+int shunt_request_endpoint(struct genl_info *info, struct shunt_endpoint *ep, bool any_port)
 {
 	const struct nlattr *nla = info->attrs[SHUNT_A_TUNNEL_ENDPOINT];
 	int err;
@@ -271,7 +272,7 @@ int shunt_request_endpoint(struct genl_info *info, struct shunt_endpoint *ep)
 		return shunt_refuse(info, SHUNT_A_TUNNEL_ENDPOINT,
 				    "neither struct sockaddr_in nor struct sockaddr_in6");
 	}
-	if (!err && !ep->port)
+	if (!err && !ep->port && !any_port)
 		return shunt_refuse(info, SHUNT_A_TUNNEL_ENDPOINT, "an endpoint needs a port");
 	return err;
 }
@@ -469,7 +470,7 @@ int shunt_request_conf(struct genl_info *info, struct shunt_tunnel_conf *conf)
 	if (info->attrs[SHUNT_A_TUNNEL_SIDE])
 		conf->side = nla_get_u8(info->attrs[SHUNT_A_TUNNEL_SIDE]);
 	err = parse_spis(info, conf) ?: parse_keys(info, conf) ?: parse_addresses(info, conf) ?:
-	      shunt_request_endpoint(info, &conf->endpoint);
+	      shunt_request_endpoint(info, &conf->endpoint, false);
 	if (err)
 		return err;
 	if (conf->side == SHUNT_SIDE_NEAR && !conf->endpoint.port)

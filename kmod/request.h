@@ -23,7 +23,7 @@ struct shunt_dev *shunt_request_dev(struct genl_info *info, int attr);
 struct shunt_tunnel *shunt_request_find(struct genl_info *info, struct shunt_dev *shunt);
 int shunt_request_conf(struct genl_info *info, struct shunt_tunnel_conf *conf);
 int shunt_request_settings(struct genl_info *info, struct shunt_settings *set);
-int shunt_request_endpoint(struct genl_info *info, struct shunt_endpoint *ep);
+int shunt_request_endpoint(struct genl_info *info, struct shunt_endpoint *ep, bool any_port);
 void shunt_request_free(struct shunt_settings *set);
 void shunt_request_wipe(struct genl_info *info);
 

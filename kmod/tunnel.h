@@ -95,6 +95,8 @@ struct shunt_tunnel {
 	u64 open_at; /* boottime in ns of the next opening dummy; timer only */
 	u32 open_ms; /* interval after that */
 	u64 asked; /* boottime in ns of the last keepalive, 0 none yet; timer only */
+	u64 announced; /* boottime in ns of the last announcement of the endpoint, 0 none yet */
+	u64 announce_at; /* boottime in ns of the next one, 0 none is due */
 	u64 ask_wait; /* ns after which it is repeated if nothing answers */
 
 	u64 born; /* boottime in ns */

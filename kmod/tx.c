@@ -243,22 +243,32 @@ static void encode(struct shunt_tunnel *t, struct sk_buff *skb, u32 seq, u8 next
 		__skb_queue_tail(burst, skb);
 }
 
-static u8 outer_tos(const struct sk_buff *skb, u8 family)
+static u8 outer_dscp(const struct shunt_dev *shunt, u8 inner)
+{
+	u8 dscp = READ_ONCE(shunt->dscp);
+
+	return dscp == SHUNT_DSCP_INHERIT ? inner & ~INET_ECN_MASK : dscp << 2;
+}
+
+static u8 outer_tos(const struct shunt_dev *shunt, const struct sk_buff *skb, u8 family)
 {
 	u8 inner = family == AF_INET ? ip_hdr(skb)->tos : ipv6_get_dsfield(ipv6_hdr(skb));
 
 	/*
 	 * RFC 6040 section 4.1: ECN is copied, congestion included, which INET_ECN_encapsulate()
-	 * would hide as RFC 3168 had it. The outer path's DSCP is not the inner packet's business.
+	 * would hide as RFC 3168 had it.
 	 */
-	return inner & INET_ECN_MASK;
+	return outer_dscp(shunt, inner) | (inner & INET_ECN_MASK);
 }
 
 /* One packet, or the segments of one, into the tunnel. @skb is consumed. */
 static void encode_burst(struct shunt_tunnel *t, struct sk_buff *skb, u8 family,
 			 struct sk_buff_head *burst)
 {
-	struct tx_cb cb = { .tos = outer_tos(skb, family), .fragment = tx_cb(skb)->fragment };
+	struct tx_cb cb = {
+		.tos = outer_tos(t->shunt, skb, family),
+		.fragment = tx_cb(skb)->fragment,
+	};
 	struct sk_buff *segs = skb, *next;
 	unsigned int count = 0;
 	u32 seq;
@@ -357,10 +367,12 @@ void shunt_tx_dummy(struct shunt_tunnel *t)
 	rcu_read_lock();
 	if (skb)
 		seq = reserve_seq(t, 1);
-	if (seq)
+	if (seq) {
+		tx_cb(skb)->tos = outer_dscp(t->shunt, 0);
 		encode(t, skb, seq, IPPROTO_NONE, &burst);
-	else
+	} else {
 		kfree_skb(skb);
+	}
 	count_cpu(t->shunt, t, start);
 	skb = __skb_dequeue(&burst);
 	if (skb)

@@ -13,6 +13,7 @@ capsule put DEV FILE [CHANGE...]    send them again out of DEV, as they are or c
     smac=M dmac=M   other addresses of the link
     line=N          only the Nth of the file, from 0
     times=N         N times
+    step=N          each from a source port that many above the one before
 """
 import socket
 import struct
@@ -96,9 +97,12 @@ def put(dev, file, changes):
     if "line" in changes:
         frames = [frames[changes.pop("line")]]
     times = changes.pop("times", 1)
+    step = changes.pop("step", 0)
     for _ in range(times):
         for frame in frames:
             sock.send(change(frame, changes))
+            if step:
+                changes["sport"] += step
 
 
 if sys.argv[1] == "take":

@@ -11,7 +11,7 @@
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
 need setpriv
-begin 42
+begin 49
 setup_ns ns
 ip -n "$ns" link add dummy0 type dummy
 ip -n "$ns" link set dummy0 up
@@ -56,6 +56,25 @@ refused()
 	local text=$1
 	shift
 	says 2 "$text" "${base[@]}" "$@"
+}
+
+three()
+{
+	local n=1 to
+	for to in 198.51.100.2:4500 198.51.100.2:4501 "[2001:db8::2]:4500"; do
+		s tunnel add dev shunt0 spi-out 0x2001 "${keys[@]}" endpoint "$to" near 100.64.0.$n far 100.64.1.$n cookie a || return
+		n=$((n + 1))
+	done
+}
+
+# left ENDPOINT...: of the tunnels
+left()
+{
+	local endpoint expr="sorted(t.endpoint for t in it) == ["
+	for endpoint; do
+		expr+="'$endpoint', "
+	done
+	shows "$expr]" tunnel show
 }
 
 check "link add" s link add shunt0 mtu 1400 up address 100.64.0.2
@@ -128,6 +147,14 @@ check "without privilege: show" unprivileged tunnel show
 check "without privilege: monitor" unprivileged monitor
 check "flush by cookie" eval "s tunnel flush dev shunt0 cookie other && shows 'it == []' tunnel show"
 check "flush what is not there" s tunnel flush dev shunt0 cookie other
+check "tunnels to three endpoints" three
+check "flush by endpoint" eval 's tunnel flush dev shunt0 endpoint 198.51.100.2:4501 && left 198.51.100.2:4500 "[2001:db8::2]:4500"'
+check "flush by address, any port" eval 's tunnel flush dev shunt0 endpoint 198.51.100.2:0 && left "[2001:db8::2]:4500"'
+check "flush by endpoint and cookie" eval 's tunnel flush dev shunt0 cookie b endpoint "[2001:db8::2]:4500" && left "[2001:db8::2]:4500" &&
+	s tunnel flush dev shunt0 cookie a endpoint "[2001:db8::2]:4500" && left'
+check "flush by endpoint, of no device" says 1 "dev is missing" tunnel flush endpoint 198.51.100.2:0
+check "flush by what is no endpoint" says 1 "endpoint: " tunnel flush dev shunt0 endpoint 198.51.100.2
+check "show, of a device that is not ours" says 2 "ifindex: no such shunt device" tunnel show dev dummy0
 ip -n "$ns" link del shunt0
 rmmod shunt
 autoload off

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Congestion that a tunnel meets on its way is told to who is inside, by the tables of RFC 6040. The outer DSCP is the
-# way's own: what is inside neither sets it nor gets it.
+# way's own: what is inside does not get it, and sets it only where that is wished.
 #
 #   gw 192.168.1.10 ── wan, where nftables marks capsules as they arrive ── cloud 100.64.0.1
 #      fd00:1::10                                                                fd00:64::1
@@ -12,7 +12,7 @@
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
 need ping nft jq
-begin 9
+begin 11
 setup_ns gw cloud
 join_wan "$gw" "$cloud"
 ip -n "$gw" addr add 192.168.1.10/32 dev lo
@@ -39,7 +39,7 @@ marks()
 		for name in 0 1 2 3; do
 			printf 'ip ecn %s counter name outer%s\n' "$name" "$name"
 		done
-		printf 'ip dscp != 0 counter name outer_dscp\n'
+		printf 'ip dscp ef counter name outer_dscp\n'
 		[ -z "$outer" ] || printf 'ip dscp set cs1\nip ecn set %s\n' "$outer"
 		printf '}\nchain come_out {\ntype filter hook input priority 0;\niifname != shunt0 return\n'
 		for name in 0 1 2 3; do
@@ -85,6 +85,19 @@ told()
 	marks "$outer" && sent 100.64.0.1 "$patience" && counts_are 1 1 1 1 0 "${@:3}"
 }
 
+# dscp INNER SETTING: a gateway's device with that setting; the capsules of four pings with INNER as their DSCP leave as EF
+dscp()
+{
+	local inside=0
+	inner_dscp=$1
+	[ "$1" = 0 ] || inside=4
+	ip -n "$gw" link del shunt0
+	shunt -n "$cloud" tunnel flush dev shunt0
+	shunt -n "$gw" link add shunt0 up dscp "$2" && ip -n "$gw" route add 100.64.0.0/10 dev shunt0 &&
+		pair "$gw" "$cloud" 3 aes-gcm-256 192.168.1.10 100.64.0.1 &&
+		marks && sent 100.64.0.1 "$WAIT" && counts_are 1 1 1 1 4 1 1 1 1 "$inside"
+}
+
 lost()
 {
 	tunnel_is "$cloud" $((0x2001)) 'sum(rx.drops.values()) == 1 and rx.drops.malformed == 1'
@@ -100,4 +113,6 @@ check "ECT(1) outside: becomes of ECT(0)" told 1 "$WAIT" 1 2 0 1 4
 # who cannot be told of congestion is told by the loss of his packet
 check "congestion outside: told to all that can be told" told 3 1 0 0 0 3 3
 check "the other is lost, and counted" lost
+check "a DSCP for all capsules" dscp 0 46
+check "that of what is inside" dscp 0xb8 inherit
 ktap_finished

@@ -15,7 +15,7 @@
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
 need python3 ping nft
-begin 20
+begin 22
 setup_ns gw nat cloud
 join_wan "$nat" "$cloud"
 join_wan "$gw" "$nat" 10.0.0 wan inside
@@ -63,6 +63,12 @@ event_seen()
 	events "$TMP/events" "sum(e.event == 'endpoint' for e in it) == $1"
 }
 
+# event_of ENDPOINT: the last one is of that
+event_of()
+{
+	events "$TMP/events" "it[-1].event == 'endpoint' and it[-1].endpoint == '$1'"
+}
+
 # put_old SPORT [CHANGE...]: a capsule taken from the wire, sent to the cloud from another port
 put_old()
 {
@@ -71,14 +77,14 @@ put_old()
 	py "$nat" capsule.py put wan "$TMP/capsules" line=0 "sport=$port" "$@"
 }
 
-# taken: one capsule of the gateway, as it leaves the NAT
+# take DEV [SECONDS [COUNT]]: so many capsules of the gateway, as they leave the NAT or come to it
 take()
 {
-	local pid
-	ask start "$nat" "$TMP/taker" "$here/capsule.py" take "$1" "$TMP/capsules" 1
+	local count=${3:-1} pid
+	ask start "$nat" "$TMP/taker" "$here/capsule.py" take "$1" "$TMP/capsules" "$count"
 	pid=$ANSWER
 	within started "$TMP/taker" || return
-	in_ns "$gw" ping -q -c 1 -W "${2:-$WAIT}" 100.64.0.1
+	in_ns "$gw" ping -q -c "$count" -i 0.2 -W "${2:-$WAIT}" 100.64.0.1
 	ask reap "$pid"
 }
 
@@ -111,6 +117,22 @@ late()
 		"saddr=198.51.100.1" "smac=$(mac "$nat")" "dmac=$(mac "$cloud")" || return
 	within tunnel_is "$cloud" "$far" "rx.packets == $((before + 1))" &&
 		endpoint_is 198.51.100.1:5002
+}
+
+# An end that moves all the time, as fast as it sends: where it is in the end is said, but not every step.
+flap()
+{
+	local events
+	nat_port 5002 'udp dport 4500 drop'
+	take inside 1 8
+	nat_port 5002
+	events=$(wc -l <"$TMP/events")
+	py "$nat" capsule.py put wan "$TMP/capsules" sport=7001 step=1 \
+		"saddr=198.51.100.1" "smac=$(mac "$nat")" "dmac=$(mac "$cloud")" || return
+	within events "$TMP/events" "it[-1].endpoint == '198.51.100.1:7008'" || return
+	events=$(($(wc -l <"$TMP/events") - events))
+	echo "$events events"
+	[ "$events" -le 4 ]
 }
 
 mac()
@@ -163,10 +185,12 @@ check "forged, and newer, from elsewhere: nothing moves" stays 5002 auth flip=4
 check "late from elsewhere: delivered, nothing moves" late
 check "no event for any of these" event_seen 2
 check "ping from the cloud still arrives" pings "$cloud" 192.168.1.10
+check "an end that moves all the time: it is followed, and not every step is said" flap
+check "where it goes back to, the cloud follows" pings "$gw" 100.64.0.1
 check "a third port, and only the cloud sends: it arrives again" silence_ends
 check "the cloud has followed" endpoint_is 198.51.100.1:5003
-check "and says so" within event_seen 3
+check "and says so" within event_of 198.51.100.1:5003
 check "another address, and nobody sends: dummies teach the cloud" dummies_teach
-check "and it says so" within event_seen 4
+check "and it says so" within event_of 198.51.100.3:5003
 check "ping from the cloud arrives there" pings "$cloud" 192.168.1.10
 ktap_finished

@@ -4,14 +4,16 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "cli/param.h"
 
 static const char usage_text[] =
-	"Usage: shunt link add dev DEV [ port PORT ] [ mtu OCTETS ] [ up ] [ address ADDRESS ]...\n"
+	"Usage: shunt link add dev DEV [ port PORT ] [ mtu OCTETS ] [ fwmark MARK ]\n"
+	"               [ dscp { 0..63 | inherit } ] [ up ] [ address ADDRESS ]...\n"
 	"       shunt link del dev DEV\n"
 	"       shunt link [ show ] [ dev DEV ]\n"
-	"PORT is the UDP port of the outer packets, 4500 unless given.\n";
+	"PORT, MARK and dscp are of the outer packets: 4500, none and 0 unless given.\n";
 
 #define ADDRESS_MAX 16
 
@@ -38,12 +40,24 @@ static int parse_address(const char *value, void *field, struct err *e)
 	return 0;
 }
 
+static int parse_dscp(const char *value, void *field, struct err *e)
+{
+	uint64_t number = LINK_DSCP_INHERIT;
+
+	if (strcmp(value, "inherit") && u64_parse(value, LINK_DSCP_INHERIT - 1, &number))
+		return err_set(e, -EINVAL, "\"%s\": allowed is 0 to 63, or inherit", value);
+	*(uint8_t *)field = (uint8_t)number;
+	return 0;
+}
+
 #define DEV_ROW PARAM("dev", PARAM_STRING, struct link_args, conf.name, 1, IF_NAMESIZE - 1, 0)
 
 static const struct param add_params[] = {
 	DEV_ROW,
 	PARAM("port", PARAM_U16, struct link_args, conf.port, 1, UINT16_MAX, 0),
 	PARAM("mtu", PARAM_U32, struct link_args, conf.mtu, 68, 65535, 0),
+	PARAM("fwmark", PARAM_U32, struct link_args, conf.fwmark, 0, UINT32_MAX, 0),
+	PARAM_FUNC("dscp", struct link_args, conf.dscp, parse_dscp, 0),
 	PARAM("up", PARAM_FLAG, struct link_args, up, 0, 0, 0),
 	{ .word = "address",
 	  .type = PARAM_CUSTOM,

@@ -21,6 +21,7 @@ static const char usage_text[] =
 	"               [ OPTION ]...\n"
 	"       shunt tunnel del dev DEV { id ID | spi-in SPI }\n"
 	"       shunt tunnel flush [ dev DEV ] [ cookie COOKIE ]\n"
+	"       shunt tunnel flush dev DEV [ cookie COOKIE ] endpoint ADDRESS:PORT\n"
 	"\n"
 	"OPTION := { allow { any | SCOPE[,SCOPE]... } | priority 0..7 | cookie COOKIE |\n"
 	"            keepalive TIME | idle TIME | dead TIME }\n"
@@ -83,6 +84,13 @@ static int parse_cookie(const char *value, void *field, struct err *e)
 	if (!value[0] || strlen(value) >= TUNNEL_COOKIE_LEN)
 		return err_set(e, -EINVAL, "has 1 to %d octets", TUNNEL_COOKIE_LEN - 1);
 	snprintf(field, TUNNEL_COOKIE_LEN, "%s", value);
+	return 0;
+}
+
+static int parse_any_port(const char *value, void *field, struct err *e)
+{
+	if (endpoint_parse_any(value, field))
+		return err_set(e, -EINVAL, "\"%s\" is not ADDRESS:PORT (port 0: any)", value);
 	return 0;
 }
 
@@ -168,7 +176,12 @@ static const struct param add_params[] = {
 static const struct param set_params[] = { DEV_ROW, ID_ROWS, SETTING_ROWS, { 0 } };
 static const struct param name_params[] = { DEV_ROW, ID_ROWS, { 0 } };
 static const struct param show_params[] = { DEV_ROW, ID_ROWS, COOKIE_ROW, { 0 } };
-static const struct param flush_params[] = { DEV_ROW, COOKIE_ROW, { 0 } };
+static const struct param flush_params[] = {
+	DEV_ROW,
+	COOKIE_ROW,
+	PARAM_FUNC("endpoint", struct tunnel_args, spec.endpoint, parse_any_port, HAS_ENDPOINT),
+	{ 0 },
+};
 
 /* Parse, and require the words of @needed. */
 static int take(struct cli *c, struct args *a, const struct param *table, uint32_t needed,
@@ -392,10 +405,13 @@ static int tunnel_flush(struct cli *c, struct args *a)
 		return status;
 	if (!seen)
 		return cli_usage(c, "dev or cookie is missing: what is to be deleted?");
+	if ((seen & HAS_ENDPOINT) && !(seen & HAS_DEV))
+		return cli_usage(c, "dev is missing: whose endpoint?");
 	names.cookie = t.spec.cookie;
 	err = tunnel_open(&ctx, &e);
-	if (!err && seen == (HAS_DEV | HAS_COOKIE)) {
-		err = tunnel_del_cookie(ctx, t.spec.ifindex, t.spec.cookie, NULL, &e);
+	if (!err && (seen & HAS_DEV) && seen != HAS_DEV) {
+		err = tunnel_del_all(ctx, t.spec.ifindex, t.spec.cookie,
+				     seen & HAS_ENDPOINT ? &t.spec.endpoint : NULL, NULL, &e);
 		if (err == -ENOENT) /* nothing left is what was asked for */
 			err = 0;
 	} else if (!err) {

@@ -146,12 +146,12 @@ static int put_kind(struct nl_msg *msg, const struct link_conf *conf)
 	info = nla_nest_start(msg, IFLA_LINKINFO);
 	if (!info || nla_put_string(msg, IFLA_INFO_KIND, SHUNT_LINK_KIND))
 		return -NLE_NOMEM;
-	if (conf->port) {
-		data = nla_nest_start(msg, IFLA_INFO_DATA);
-		if (!data || nla_put_u16(msg, IFLA_SHUNT_PORT, htons(conf->port)))
-			return -NLE_NOMEM;
-		nla_nest_end(msg, data);
-	}
+	data = nla_nest_start(msg, IFLA_INFO_DATA);
+	if (!data || (conf->port && nla_put_u16(msg, IFLA_SHUNT_PORT, htons(conf->port))) ||
+	    (conf->fwmark && nla_put_u32(msg, IFLA_SHUNT_FWMARK, conf->fwmark)) ||
+	    (conf->dscp && nla_put_u8(msg, IFLA_SHUNT_DSCP, conf->dscp)))
+		return -NLE_NOMEM;
+	nla_nest_end(msg, data);
 	nla_nest_end(msg, info);
 	return 0;
 }

@@ -26,7 +26,11 @@ struct link_conf {
 	const char *name; /* 1..15 octets, as the kernel takes them */
 	uint16_t port; /* UDP port of the outer packets, host order; default 4500 */
 	uint32_t mtu; /* octets */
+	uint32_t fwmark; /* of the outer packets */
+	uint8_t dscp; /* of the outer packets, 0..63; or LINK_DSCP_INHERIT */
 };
+
+#define LINK_DSCP_INHERIT 64 /* that of the packet inside */
 
 /*
  * Create a shunt device, down. -EEXIST when the name is taken; -EOPNOTSUPP (with the hint to load

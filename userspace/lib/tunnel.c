@@ -603,15 +603,18 @@ int tunnel_del(struct tunnel_ctx *ctx, uint32_t ifindex, uint32_t spi_in, struct
 	return ask(ctx, &tunnel_family, &reply, last ? &one.seen : NULL, e);
 }
 
-int tunnel_del_cookie(struct tunnel_ctx *ctx, uint32_t ifindex, const char *cookie, uint32_t *count,
-		      struct err *e)
+int tunnel_del_all(struct tunnel_ctx *ctx, uint32_t ifindex, const char *cookie,
+		   const struct shunt_endpoint *endpoint, uint32_t *count, struct err *e)
 {
 	struct one one = { .e = e };
 	struct gnl_reply reply = { on_one, &one };
 	int err;
 
 	name_tunnel(ctx, SHUNT_CMD_TUNNEL_DEL, ifindex, 0);
-	gnl_put_str(&ctx->m, SHUNT_A_TUNNEL_COOKIE, cookie);
+	if (cookie[0])
+		gnl_put_str(&ctx->m, SHUNT_A_TUNNEL_COOKIE, cookie);
+	if (endpoint)
+		put_endpoint(&ctx->m, endpoint);
 	err = ask(ctx, &tunnel_family, &reply, NULL, e);
 	if (!err && count)
 		*count = one.count;

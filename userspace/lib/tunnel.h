@@ -143,9 +143,12 @@ int tunnel_set(struct tunnel_ctx *ctx, const struct tunnel_spec *spec, unsigned 
 /* -ENOENT when there is none. @last (may be NULL) gets the final counters. */
 int tunnel_del(struct tunnel_ctx *ctx, uint32_t ifindex, uint32_t spi_in, struct tunnel_info *last,
 	       struct err *e);
-/* All tunnels of the device with this cookie; -ENOENT when there is none. @count may be NULL. */
-int tunnel_del_cookie(struct tunnel_ctx *ctx, uint32_t ifindex, const char *cookie, uint32_t *count,
-		      struct err *e);
+/*
+ * All tunnels of the device with this cookie ("": any) and this endpoint (NULL: any; port 0: any port
+ * of the address); -ENOENT when there is none. @count may be NULL.
+ */
+int tunnel_del_all(struct tunnel_ctx *ctx, uint32_t ifindex, const char *cookie,
+		   const struct shunt_endpoint *endpoint, uint32_t *count, struct err *e);
 int tunnel_get(struct tunnel_ctx *ctx, uint32_t ifindex, uint32_t spi_in, struct tunnel_info *out,
 	       struct err *e);
 /*

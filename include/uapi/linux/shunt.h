@@ -26,6 +26,7 @@
 #define SHUNT_SPI_MIN		256
 #define SHUNT_TUNNELS_MAX	1048576
 #define SHUNT_DEFAULT_PORT	4500
+#define SHUNT_DSCP_INHERIT	64 /* that of the packet inside */
 
 /**
  * enum shunt_side - Which end of the tunnel this host is.
@@ -215,6 +216,7 @@ enum {
 	IFLA_SHUNT_UNSPEC,
 	IFLA_SHUNT_PORT, /* be16: local UDP port, 4500 when absent, not 0; fixed once set */
 	IFLA_SHUNT_FWMARK, /* u32: mark of the packets sent to the other end, 0 (default) none */
+	IFLA_SHUNT_DSCP, /* u8: their DSCP, 0 (default) to 63, or SHUNT_DSCP_INHERIT */
 
 	__IFLA_SHUNT_MAX,
 	IFLA_SHUNT_MAX = (__IFLA_SHUNT_MAX - 1)

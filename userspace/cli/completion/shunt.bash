@@ -48,14 +48,14 @@ _shunt_words()
 	tunnel:set) echo dev id spi-in "$setting" ;;
 	tunnel:del) echo dev id spi-in ;;
 	tunnel:show) echo dev id spi-in cookie ;;
-	tunnel:flush) echo dev cookie ;;
+	tunnel:flush) echo dev cookie endpoint ;;
 	load:) echo show help ;;
 	threshold:) echo set show help ;;
 	threshold:set) echo dev tunnels-high tunnels-low load-high load-low ;;
 	load:show | threshold:show | link:del | link:show) echo dev ;;
 	monitor:) echo all tunnels load help ;;
 	link:) echo show add del help ;;
-	link:add) echo dev port mtu up address ;;
+	link:add) echo dev port mtu fwmark dscp up address ;;
 	device:) echo show add set del help ;;
 	device:add | device:set) echo --gateway --address --service --connectable --priority --spec ;;
 	gateway:) echo show help ;;
