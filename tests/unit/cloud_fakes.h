@@ -81,6 +81,7 @@ struct world {
 	struct h2_req *followers[8];
 	unsigned int cancels;
 	bool mute_cancel; /* no answer */
+	int refuse_cancel; /* HTTP status of the answer, 0: do it */
 	struct h2_req *canceling; /* the one without answer */
 	unsigned int suspends, resumes;
 	unsigned int refuse_resume; /* number of the one that fails */
@@ -541,7 +542,10 @@ static void agent_delete(struct h2_req *req, void *arg)
 		h2_req_on_close(req, canceling_closed, w);
 		return;
 	}
-	h2_respond(req, 204, NULL, NULL, 0);
+	if (w->refuse_cancel)
+		h2_problem(req, w->refuse_cancel, "unknown-job", "there is no such job");
+	else
+		h2_respond(req, 204, NULL, NULL, 0);
 }
 
 static void agent_suspend(struct h2_req *req, void *arg)

@@ -5,8 +5,10 @@
 
 #include "cloud/cloud.h"
 #include "cloud/delivery_int.h"
+#include "cloud/direct.h"
 #include "cloud/jobs.h"
 #include "cloud/move.h"
+#include "cloud/notice.h"
 #include "cloud/tunnels.h"
 #include "lib/err.h"
 #include "lib/log.h"
@@ -51,6 +53,18 @@ void deliveries_kick(struct deliveries *ds)
 	}
 }
 
+void deliveries_note_end(struct cloud *c, const struct job *job, bool now)
+{
+	const struct store_job *row = job_row(job);
+	struct h2 *h2 = directs_session(c->directs, row->device);
+
+	if (!row->attempts)
+		return; /* nobody told it of the job */
+	notices_add(c->notices, row->device, row->id);
+	if (h2 && now)
+		notices_deliver(c->notices, row->device, h2);
+}
+
 void deliveries_cancel(struct deliveries *ds, struct job *job, const char *who)
 {
 	struct delivery *d = job_delivery(job);
@@ -59,10 +73,12 @@ void deliveries_cancel(struct deliveries *ds, struct job *job, const char *who)
 	if (job_state_final(job_row(job)->state))
 		return;
 	job_set_state(job, JOB_CANCELED, PATH_NONE, "canceled", "canceled by %s", who);
-	if (d)
+	if (d) {
 		delivery_cancel(d);
-	else
-		job_release(job);
+		return;
+	}
+	deliveries_note_end(ds->cloud, job, true);
+	job_release(job);
 }
 
 void deliveries_connected(struct deliveries *ds, const char *device)

@@ -11,6 +11,7 @@
 #include "cloud/gateways.h"
 #include "cloud/jobs.h"
 #include "cloud/move.h"
+#include "cloud/notice.h"
 #include "cloud/outward.h"
 #include "cloud/path.h"
 #include "cloud/registry.h"
@@ -144,6 +145,9 @@ static void on_agent(struct h2 *h2, int err, const char *why, void *arg)
 	d->step = STEP_SENDING;
 	if (!place_reached(d->place))
 		tunnel_send(d);
+	/* After what this job has to say. */
+	if (d->agent == h2)
+		notices_deliver(d->cloud->notices, job_row(d->job)->device, h2);
 }
 
 static void on_agent_closed(struct h2 *h2, int err, const char *why, void *arg)
@@ -591,6 +595,7 @@ void delivery_try_failed(struct delivery *d, bool fatal, const char *code, const
 	if ((fatal || d->tries >= d->cloud->conf->attempts) && outward_is_here(d)) {
 		job_event(d->job, "device-not-told", PATH_NONE, code,
 			  "the device may keep its copy: %.400s", text);
+		deliveries_note_end(d->cloud, d->job, true);
 		outward_done(d);
 		return;
 	}
@@ -673,6 +678,8 @@ void delivery_finish(struct delivery *d, enum job_state state, const char *reaso
 		job_progress(d->job, job_row(d->job)->size, job_row(d->job)->resent);
 	job_set_state(d->job, state, PATH_NONE, reason, "%s", text);
 	stop_all(d, "done", "no job needs it any more");
+	if (state == JOB_FAILED && !d->ending)
+		deliveries_note_end(d->cloud, d->job, true);
 	/* Not from here: the caller may be one of the paths that were just freed. */
 	loop_timer_set(d->timer, 0);
 }
@@ -750,6 +757,8 @@ static void on_cancelled(int err, void *arg)
 	if (err)
 		log_notice("delivery: %s: the device did not confirm the cancellation",
 			   delivery_job_id(d));
+	else
+		notices_drop(d->cloud->notices, job_row(d->job)->device, delivery_job_id(d));
 	loop_timer_set(d->timer, 0);
 }
 
@@ -767,6 +776,8 @@ void delivery_cancel(struct delivery *d)
 	loop_timer_set(d->timer, DELIVERY_CANCEL_MS);
 	if (leg == &d->via_direct && leg->path)
 		delivery_tunnel_shut(d, "canceled");
+	/* Also where it is told at once: until it has confirmed. */
+	deliveries_note_end(d->cloud, d->job, !leg->path);
 	if (leg->path) {
 		path_cancel_job(leg->path, on_cancelled, d);
 	} else if (d->put) {

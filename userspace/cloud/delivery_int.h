@@ -123,6 +123,11 @@ struct deliveries {
  * job may run in its place, so that many jobs for one busy or lost gateway hold up no other's.
  */
 void delivery_park(struct delivery *d, bool parked);
+/*
+ * The job is over without its device having said so, and that may keep something for it: it is told, @now
+ * over its connection if it has one, else as soon as there is a way.
+ */
+void deliveries_note_end(struct cloud *c, const struct job *job, bool now);
 /* Take @job; its first try begins. 0 or a negative code. */
 int delivery_new(struct deliveries *ds, struct job *job);
 /* Without callbacks; a tunnel that is still there must be freed by tunnels_free(). */

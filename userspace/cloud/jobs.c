@@ -480,6 +480,11 @@ static void received(struct job *job)
 	job_set_state(job, JOB_QUEUED, PATH_NONE, "", "the device has the content");
 }
 
+struct group *jobs_group(const struct jobs *jobs)
+{
+	return jobs->group;
+}
+
 void jobs_wait(struct jobs *jobs, struct group_wait *wait)
 {
 	group_wait(jobs->group, wait);

@@ -75,6 +75,8 @@ int jobs_submit(struct jobs *jobs, const struct job_order *order, char id[ID_LEN
 int jobs_find_key(struct jobs *jobs, const char *owner, const char *key, char id[ID_LEN],
 		  char hash[SHA256_STR_LEN]);
 
+/* The transaction that all changes of a pass of the loop share. */
+struct group *jobs_group(const struct jobs *jobs);
 /* Have @wait called when all that was changed so far is in the store, or is known not to be. */
 void jobs_wait(struct jobs *jobs, struct group_wait *wait);
 
