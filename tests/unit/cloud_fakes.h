@@ -54,6 +54,7 @@ struct world {
 	struct sapi_tunnel_open last_open;
 	unsigned int opens, deletes;
 	bool make_wait;
+	bool mute_open; /* no answer to the request for a tunnel, nor a decision */
 	int refuse; /* HTTP status, 0: grant */
 	const char *refuse_code; /* NULL: host-not-allowed */
 	bool cut_early, suspend; /* said with each decision */
@@ -220,7 +221,10 @@ static void gateway_open(struct h2_req *req, void *arg)
 
 	read_open(req, &w->last_open);
 	w->opens++;
-	if (w->refuse) {
+	if (w->mute_open) {
+		w->waiting = req;
+		h2_req_on_close(req, waiting_closed, w);
+	} else if (w->refuse) {
 		h2_problem(req, w->refuse, w->refuse_code ? w->refuse_code : "host-not-allowed",
 			   "not inside the LAN");
 	} else if (w->make_wait) {

@@ -36,6 +36,58 @@ void delivery_park(struct delivery *d, bool parked)
 	loop_defer_call(ds->kick);
 }
 
+/*
+ * There is no room, and @job is queued: the least of those that only wait gives up its place to it, if that is
+ * of lower priority. So those who ask, at their gateways or here, are always the first in order, however many
+ * jobs there are; and no more than before can come to run, since any of them may be given its slot.
+ */
+static void displace(struct deliveries *ds, const struct job *job)
+{
+	struct delivery *d, *last = NULL;
+	size_t asking = 0;
+
+	if (ds->returning)
+		return; /* there is room in a moment */
+	LIST_FOREACH(d, &ds->list, link) {
+		if (!delivery_only_waits(d))
+			continue;
+		asking += !d->parked;
+		if (!last || job_before(last->job, d->job))
+			last = d;
+	}
+	if (!last || job_row(last->job)->priority >= job_row(job)->priority)
+		return;
+	/* Their answers are soon here, and more questions would not bring them earlier. */
+	if (asking - !last->parked >= ds->cloud->conf->max_running)
+		return;
+	delivery_put_back(last, job_row(job)->priority);
+}
+
+static bool may_run(const struct deliveries *ds)
+{
+	return ds->count - ds->parked < ds->cloud->conf->max_running;
+}
+
+/* Those that wait for a slot while their device is connected, for which there was no room before. */
+static void catch_up(struct deliveries *ds)
+{
+	struct delivery *d, *first;
+
+	while (ds->behind && may_run(ds)) {
+		first = NULL;
+		LIST_FOREACH(d, &ds->list, link)
+			if (d->parked && (!first || job_before(d->job, first->job)) &&
+			    delivery_only_waits(d) &&
+			    directs_session(ds->cloud->directs, job_row(d->job)->device))
+				first = d;
+		ds->behind = first;
+		if (first)
+			delivery_hurry(first);
+		if (first && first->parked)
+			return; /* it could not, or does so later */
+	}
+}
+
 void deliveries_kick(struct deliveries *ds)
 {
 	struct job *job;
@@ -43,13 +95,36 @@ void deliveries_kick(struct deliveries *ds)
 
 	if (ds->stopped)
 		return;
-	while (room(ds) && (job = jobs_next(ds->cloud->jobs))) {
+	catch_up(ds);
+	while ((job = jobs_next(ds->cloud->jobs))) {
+		if (room(ds)) {
+			ds->vacant = 0;
+		} else if (ds->vacant) {
+			ds->vacant--;
+		} else {
+			displace(ds, job);
+			return;
+		}
 		ret = delivery_new(ds, job);
 		if (ret) {
 			log_err("delivery: %s: not started: %s", job_row(job)->id,
 				shunt_strerror(ret));
 			return;
 		}
+	}
+}
+
+void deliveries_gateway_room(struct deliveries *ds, const char *gateway)
+{
+	struct delivery *d, *first = NULL;
+
+	LIST_FOREACH(d, &ds->list, link)
+		if (d->step == STEP_PAUSE && d->busy && !strcmp(d->dev.gateway, gateway) &&
+		    (!first || job_before(d->job, first->job)))
+			first = d;
+	if (first) {
+		first->busy = false; /* the next room is for another */
+		delivery_hurry(first);
 	}
 }
 
@@ -81,13 +156,31 @@ void deliveries_cancel(struct deliveries *ds, struct job *job, const char *who)
 	job_release(job);
 }
 
+static int by_turn(const void *a, const void *b)
+{
+	const struct delivery *const *da = a, *const *db = b;
+
+	return job_before((*da)->job, (*db)->job) ? -1 : 1;
+}
+
 void deliveries_connected(struct deliveries *ds, const char *device)
 {
-	struct delivery *d;
+	struct delivery **v = calloc(ds->count + 1, sizeof(*v)), *d;
+	size_t n = 0, i;
 
+	if (!v)
+		return; /* they wait for their slots, or their next tries, as before */
 	LIST_FOREACH(d, &ds->list, link)
 		if (!strcmp(job_row(d->job)->device, device))
-			delivery_hurry(d);
+			v[n++] = d;
+	qsort(v, n, sizeof(struct delivery *), by_turn);
+	for (i = 0; i < n; i++) {
+		if (v[i]->parked && delivery_only_waits(v[i]) && !may_run(ds))
+			ds->behind = true;
+		else
+			delivery_hurry(v[i]);
+	}
+	free(v);
 }
 
 void deliveries_joined(struct deliveries *ds, const char *job, const char *device)

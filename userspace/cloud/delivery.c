@@ -283,6 +283,7 @@ static void on_tunnel_slot(struct ctun *tun, void *arg)
 	struct delivery *d = arg;
 
 	delivery_park(d, false);
+	deliveries_gateway_room(d->all, ctun_gateway(tun));
 	job_path(d->job, d->tunnel_idx)->tunnel = ctun_id(tun);
 	job_path_save(d->job, d->tunnel_idx);
 }
@@ -539,6 +540,7 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 static void try_start(struct delivery *d)
 {
 	delivery_park(d, false);
+	d->busy = false;
 	d->step = STEP_LOOKUP;
 	delivery_mark_progress(d);
 	if (registry_device(d->cloud->registry, job_row(d->job)->device, on_device, d, &d->lookup))
@@ -590,7 +592,8 @@ void delivery_try_failed(struct delivery *d, bool fatal, const char *code, const
 		d->tries = 0;
 	d->active_at = 0;
 	/* Nor is waiting one: whoever was only too busy will have room some day. */
-	if (!is_busy(code))
+	d->busy = is_busy(code);
+	if (!d->busy)
 		d->tries++;
 	if ((fatal || d->tries >= d->cloud->conf->attempts) && outward_is_here(d)) {
 		job_event(d->job, "device-not-told", PATH_NONE, code,
@@ -652,6 +655,7 @@ void delivery_free(struct delivery *d)
 	LIST_REMOVE(d, link);
 	d->all->count--;
 	d->all->parked -= d->parked;
+	d->all->returning -= d->returning;
 	free(d);
 }
 
@@ -660,11 +664,45 @@ static void release_if_closed(struct delivery *d)
 	struct deliveries *ds = d->all;
 	struct job *job = d->job;
 
+	bool returning = d->returning;
+
 	if (d->tunnel || d->put || loop_timer_armed(d->timer))
 		return;
 	delivery_free(d);
-	job_release(job);
+	ds->vacant += returning;
+	if (!returning)
+		job_release(job);
 	loop_defer_call(ds->kick);
+}
+
+bool delivery_only_waits(const struct delivery *d)
+{
+	if (d->tries || d->move.way != WAY_NONE || d->via_direct.path ||
+	    d->outward != OUTWARD_COMING)
+		return false;
+	switch (d->step) {
+	case STEP_LOOKUP:
+		return true;
+	case STEP_GATEWAY:
+		return !d->place || !d->want; /* else the decider has given it leave */
+	case STEP_TUNNEL:
+		return !d->place && d->tunnel && !ctun_id(d->tunnel);
+	case STEP_PAUSE:
+		return d->busy && !d->tunnel;
+	default:
+		return false;
+	}
+}
+
+void delivery_put_back(struct delivery *d, uint8_t priority)
+{
+	d->step = STEP_CLOSING;
+	d->returning = true;
+	d->all->returning++;
+	stop_all(d, "displaced", "");
+	job_set_state(d->job, JOB_QUEUED, PATH_NONE, "displaced", "a job of priority %u goes first",
+		      priority);
+	loop_timer_set(d->timer, 0);
 }
 
 void delivery_finish(struct delivery *d, enum job_state state, const char *reason, const char *why)
@@ -766,6 +804,8 @@ void delivery_cancel(struct delivery *d)
 {
 	struct leg *leg = &d->via_tunnel;
 
+	d->all->returning -= d->returning;
+	d->returning = false;
 	/* One that is opening will do: its first request may have reached the agent. */
 	if (leg_sends(&d->via_direct) || !leg->path)
 		leg = &d->via_direct;
@@ -793,6 +833,6 @@ void delivery_hurry(struct delivery *d)
 {
 	if (d->step == STEP_PAUSE)
 		loop_timer_set(d->timer, 0);
-	else if (d->move.way != WAY_NONE)
+	else if (d->move.way != WAY_NONE || delivery_only_waits(d))
 		delivery_join(d);
 }
