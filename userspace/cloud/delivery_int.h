@@ -11,6 +11,7 @@
 
 #include "cloud/decider.h"
 #include "cloud/delivery.h"
+#include "cloud/path.h"
 
 enum step {
 	STEP_LOOKUP, /* asking the manager */
@@ -91,6 +92,7 @@ struct delivery {
 	uint64_t put_best; /* most that a PUT got acknowledged */
 	struct leg via_tunnel, via_direct;
 	struct move move;
+	struct path_want asked; /* of an agent that pulls */
 	bool pulls; /* the agent asked, or said why it does not, on a path that is no more */
 	enum outward outward;
 	bool using_direct; /* counted with directs_use() */
