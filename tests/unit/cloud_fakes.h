@@ -54,6 +54,7 @@ struct world {
 	struct sapi_tunnel_open last_open;
 	unsigned int opens, deletes, told; /* told: of a job again */
 	bool make_wait;
+	bool mute_open; /* no answer to the request for a tunnel, nor a decision */
 	int refuse; /* HTTP status, 0: grant */
 	const char *refuse_code; /* NULL: host-not-allowed */
 	bool cut_early, suspend; /* said with each decision */
@@ -81,6 +82,7 @@ struct world {
 	struct h2_req *followers[8];
 	unsigned int cancels;
 	bool mute_cancel; /* no answer */
+	int refuse_cancel; /* HTTP status of the answer, 0: do it */
 	struct h2_req *canceling; /* the one without answer */
 	unsigned int suspends, resumes;
 	unsigned int refuse_resume; /* number of the one that fails */
@@ -219,7 +221,10 @@ static void gateway_open(struct h2_req *req, void *arg)
 
 	read_open(req, &w->last_open);
 	w->opens++;
-	if (w->refuse) {
+	if (w->mute_open) {
+		w->waiting = req;
+		h2_req_on_close(req, waiting_closed, w);
+	} else if (w->refuse) {
 		h2_problem(req, w->refuse, w->refuse_code ? w->refuse_code : "host-not-allowed",
 			   "not inside the LAN");
 	} else if (w->make_wait) {
@@ -558,7 +563,10 @@ static void agent_delete(struct h2_req *req, void *arg)
 		h2_req_on_close(req, canceling_closed, w);
 		return;
 	}
-	h2_respond(req, 204, NULL, NULL, 0);
+	if (w->refuse_cancel)
+		h2_problem(req, w->refuse_cancel, "unknown-job", "there is no such job");
+	else
+		h2_respond(req, 204, NULL, NULL, 0);
 }
 
 static void agent_suspend(struct h2_req *req, void *arg)

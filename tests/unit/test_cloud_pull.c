@@ -261,6 +261,67 @@ static void asks_again_after_a_loss(void **state)
 	sapi_job_fini(&job);
 }
 
+/* Split: the agent asks on the connection, and tunnel and connection share what it asks for (claims 2-3). */
+static void split_shares_what_is_asked_for(void **state)
+{
+	struct world *w = *state;
+	const struct h2 *tunnel;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	tunnel = tunnel_up(w, id);
+	agent_asks(w, tunnel, 0, 2 * SEGMENT);
+	KIT_UNTIL(w->loop, w->n_held == 2 && w->events);
+	gateway_decides(w, SAPI_GW_SPLIT, "always");
+	agent_connect(w);
+	KIT_UNTIL(w->loop, w->direct && follower_on(w, w->direct));
+	agent_asks(w, tunnel, 0, 0);
+	agent_release(w);
+	kit_settle(w->loop);
+	assert_int_equal(w->n_held, 0); /* but no more than that */
+	agent_asks(w, w->direct, 2 * SEGMENT, CONTENT);
+	KIT_UNTIL(w->loop, held_on(w, w->direct) >= 2 && held_on(w, tunnel) >= 2);
+	w->hold = false;
+	agent_release(w);
+	await_end(w, id, &job);
+	assert_delivered_once(w, &job);
+	assert_int_equal(job.n_paths, 2);
+	assert_true(job.paths[0].bytes > 2 * SEGMENT && job.paths[1].bytes > 0);
+	sapi_job_fini(&job);
+}
+
+/* Split: the path that was asked breaks; the other sends what is asked for there, and nothing before. */
+static void split_and_one_is_lost(void **state)
+{
+	struct world *w = *state;
+	const struct h2 *tunnel;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	tunnel = tunnel_up(w, id);
+	agent_asks(w, tunnel, 0, 2 * SEGMENT);
+	KIT_UNTIL(w->loop, w->n_held == 2 && w->events);
+	gateway_decides(w, SAPI_GW_SPLIT, "always");
+	agent_connect(w);
+	KIT_UNTIL(w->loop, w->direct && follower_on(w, w->direct));
+	agent_asks(w, tunnel, 0, 0);
+	agent_asks(w, w->direct, 2 * SEGMENT, CONTENT);
+	agent_release(w);
+	KIT_UNTIL(w->loop, held_on(w, w->direct) >= 2 && held_on(w, tunnel) >= 2);
+	h2_abort(w->direct, -EPIPE, "test");
+	KIT_UNTIL(w->loop, !w->direct);
+	w->hold = false;
+	agent_release(w);
+	kit_settle(w->loop);
+	assert_true(w->arrived < CONTENT);
+	agent_asks(w, tunnel, 2 * SEGMENT, CONTENT);
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_COMPLETED);
+	assert_int_equal(w->duplicates, 0);
+	assert_memory_equal(w->content, w->data, CONTENT);
+	sapi_job_fini(&job);
+}
+
 static void a_suspended_job_is_pulled_on_elsewhere(void **state)
 {
 	struct world *w = *state;
@@ -303,6 +364,8 @@ int main(void)
 		TEST(a_move_follows_the_asking),
 		TEST(asked_for_by_the_connection_only),
 		TEST(asks_again_after_a_loss),
+		TEST(split_shares_what_is_asked_for),
+		TEST(split_and_one_is_lost),
 		TEST(a_suspended_job_is_pulled_on_elsewhere),
 	};
 

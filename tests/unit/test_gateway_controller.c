@@ -148,7 +148,7 @@ static void test_order(void **state)
 
 static void test_bounds(void **state)
 {
-	struct request a, b, c;
+	struct request a, b, c, d;
 
 	(void)state;
 	w.conf.policy.tunnels_high = w.conf.policy.tunnels_low = 1;
@@ -162,8 +162,14 @@ static void test_bounds(void **state)
 	settle();
 	assert_int_equal(c.status, 503);
 	assert_string_equal(c.code, "queue-full");
-	AWAIT(b.status == 503);
-	assert_string_equal(b.code, "no-slot");
+	/* A higher priority takes the place of the last. */
+	ask(&d, JOB4, "nas-4", 6, false);
+	settle();
+	assert_int_equal(d.status, 0);
+	assert_int_equal(b.status, 503);
+	assert_string_equal(b.code, "queue-full");
+	AWAIT(d.status == 503);
+	assert_string_equal(d.code, "no-slot");
 	/* The kernel refuses. */
 	end(&a);
 	kernel.fail_new = -ENOSPC;

@@ -430,6 +430,40 @@ static void test_bad_files(void **state)
 	expect_open_error(path, STORE_CLOUD, "is not a database of this program");
 }
 
+static int next_notice(void *arg, const struct store_notice *n)
+{
+	char *out = arg;
+
+	snprintf(out + strlen(out), 200 - strlen(out), "%s %s %lld|", n->device, n->job,
+		 (long long)n->created);
+	return 0;
+}
+
+static void test_notices(void **state)
+{
+	struct store *s = open_store(path, STORE_CLOUD);
+	struct store_notice a = { "mfp-1", "0123456789abcdef0123456789abcdef", 5 };
+	struct store_notice b = { "mfp-2", "0123456789abcdef0123456789abcdef", 7 };
+	char all[200] = "";
+
+	(void)state;
+	assert_int_equal(store_notice_add(s, &b), 0);
+	assert_int_equal(store_notice_add(s, &a), 0);
+	a.created = 9; /* it stays as it is */
+	assert_int_equal(store_notice_add(s, &a), 0);
+	store_close(s);
+	s = open_store(path, STORE_CLOUD);
+	assert_int_equal(store_notice_list(s, next_notice, all), 0);
+	assert_string_equal(all, "mfp-2 0123456789abcdef0123456789abcdef 7|"
+				 "mfp-1 0123456789abcdef0123456789abcdef 5|");
+	assert_int_equal(store_notice_del(s, "mfp-2", a.job), 0);
+	assert_int_equal(store_notice_del(s, "mfp-2", a.job), 0);
+	all[0] = '\0';
+	assert_int_equal(store_notice_list(s, next_notice, all), 0);
+	assert_string_equal(all, "mfp-1 0123456789abcdef0123456789abcdef 5|");
+	store_close(s);
+}
+
 /* A page overwritten with noise is an error of the store, not a wrong answer or a crash. */
 static void test_damaged(void **state)
 {
@@ -450,7 +484,7 @@ static void test_damaged(void **state)
 	memset(noise, 0xa5, sizeof(noise));
 	fd = open(path, O_WRONLY);
 	assert_true(fd >= 0);
-	for (off_t at = 4096 * 4; at < 4096 * 14; at += 4096)
+	for (off_t at = 4096 * 4; at < 4096 * 24; at += 4096)
 		assert_int_equal(pwrite(fd, noise, sizeof(noise), at), sizeof(noise));
 	close(fd);
 	s = open_store(path, STORE_CLOUD);
@@ -478,6 +512,7 @@ int main(void)
 		cmocka_unit_test(test_nested_walk),
 		cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bad_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_notices, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged, setup, teardown),
 	};
 

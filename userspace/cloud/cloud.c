@@ -13,6 +13,7 @@
 #include "cloud/direct.h"
 #include "cloud/gateways.h"
 #include "cloud/jobs.h"
+#include "cloud/notice.h"
 #include "cloud/registry.h"
 #include "cloud/token.h"
 #include "cloud/tunnels.h"
@@ -150,6 +151,7 @@ static void on_connected(const char *device, void *arg)
 	struct cloud *c = arg;
 
 	deliveries_connected(c->deliveries, device);
+	notices_deliver(c->notices, device, directs_session(c->directs, device));
 	decider_run(c->decider); /* jobs of the device that wait for a tunnel need none */
 }
 
@@ -330,7 +332,9 @@ static int start_jobs(struct cloud *c, struct err *e)
 	conf.store = c->store;
 	conf.spool = c->spool;
 	ret = deliveries_new(c, &c->deliveries, e);
-	return ret ? ret : jobs_open(&conf, &c->jobs, e);
+	if (!ret)
+		ret = jobs_open(&conf, &c->jobs, e);
+	return ret ? ret : notices_open(c->store, jobs_group(c->jobs), &c->notices, e);
 }
 
 int cloud_start(struct cloud *c, struct err *e)
@@ -393,6 +397,7 @@ void cloud_fini(struct cloud *c)
 	/* Requests hold jobs, jobs hold the store; sessions tell the parts of their end. */
 	deliveries_free(c->deliveries);
 	decider_free(c->decider);
+	notices_free(c->notices);
 	peer_listener_free(c->listener);
 	jobs_close(c->jobs);
 	tunnels_free(c->tunnels);
@@ -407,6 +412,7 @@ void cloud_fini(struct cloud *c)
 	c->decider = NULL;
 	c->listener = NULL;
 	c->jobs = NULL;
+	c->notices = NULL;
 	c->tunnels = NULL;
 	c->directs = NULL;
 	c->gateways = NULL;

@@ -20,6 +20,7 @@ struct err;
 struct gateways;
 struct jobs;
 struct loop;
+struct notices;
 struct peer_listener;
 struct registry;
 struct spool;
@@ -66,6 +67,7 @@ struct cloud {
 	struct directs *directs;
 	struct webdav *webdav;
 	struct jobs *jobs;
+	struct notices *notices;
 	struct decider *decider; /* NULL unless this cloud decides about moves */
 	struct deliveries *deliveries;
 	struct peer_listener *listener;

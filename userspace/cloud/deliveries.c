@@ -5,8 +5,10 @@
 
 #include "cloud/cloud.h"
 #include "cloud/delivery_int.h"
+#include "cloud/direct.h"
 #include "cloud/jobs.h"
 #include "cloud/move.h"
+#include "cloud/notice.h"
 #include "cloud/tunnels.h"
 #include "lib/err.h"
 #include "lib/log.h"
@@ -34,6 +36,58 @@ void delivery_park(struct delivery *d, bool parked)
 	loop_defer_call(ds->kick);
 }
 
+/*
+ * There is no room, and @job is queued: the least of those that only wait gives up its place to it, if that is
+ * of lower priority. So those who ask, at their gateways or here, are always the first in order, however many
+ * jobs there are; and no more than before can come to run, since any of them may be given its slot.
+ */
+static void displace(struct deliveries *ds, const struct job *job)
+{
+	struct delivery *d, *last = NULL;
+	size_t asking = 0;
+
+	if (ds->returning)
+		return; /* there is room in a moment */
+	LIST_FOREACH(d, &ds->list, link) {
+		if (!delivery_only_waits(d))
+			continue;
+		asking += !d->parked;
+		if (!last || job_before(last->job, d->job))
+			last = d;
+	}
+	if (!last || job_row(last->job)->priority >= job_row(job)->priority)
+		return;
+	/* Their answers are soon here, and more questions would not bring them earlier. */
+	if (asking - !last->parked >= ds->cloud->conf->max_running)
+		return;
+	delivery_put_back(last, job_row(job)->priority);
+}
+
+static bool may_run(const struct deliveries *ds)
+{
+	return ds->count - ds->parked < ds->cloud->conf->max_running;
+}
+
+/* Those that wait for a slot while their device is connected, for which there was no room before. */
+static void catch_up(struct deliveries *ds)
+{
+	struct delivery *d, *first;
+
+	while (ds->behind && may_run(ds)) {
+		first = NULL;
+		LIST_FOREACH(d, &ds->list, link)
+			if (d->parked && (!first || job_before(d->job, first->job)) &&
+			    delivery_only_waits(d) &&
+			    directs_session(ds->cloud->directs, job_row(d->job)->device))
+				first = d;
+		ds->behind = first;
+		if (first)
+			delivery_hurry(first);
+		if (first && first->parked)
+			return; /* it could not, or does so later */
+	}
+}
+
 void deliveries_kick(struct deliveries *ds)
 {
 	struct job *job;
@@ -41,7 +95,16 @@ void deliveries_kick(struct deliveries *ds)
 
 	if (ds->stopped)
 		return;
-	while (room(ds) && (job = jobs_next(ds->cloud->jobs))) {
+	catch_up(ds);
+	while ((job = jobs_next(ds->cloud->jobs))) {
+		if (room(ds)) {
+			ds->vacant = 0;
+		} else if (ds->vacant) {
+			ds->vacant--;
+		} else {
+			displace(ds, job);
+			return;
+		}
 		ret = delivery_new(ds, job);
 		if (ret) {
 			log_err("delivery: %s: not started: %s", job_row(job)->id,
@@ -49,6 +112,32 @@ void deliveries_kick(struct deliveries *ds)
 			return;
 		}
 	}
+}
+
+void deliveries_gateway_room(struct deliveries *ds, const char *gateway)
+{
+	struct delivery *d, *first = NULL;
+
+	LIST_FOREACH(d, &ds->list, link)
+		if (d->step == STEP_PAUSE && d->busy && !strcmp(d->dev.gateway, gateway) &&
+		    (!first || job_before(d->job, first->job)))
+			first = d;
+	if (first) {
+		first->busy = false; /* the next room is for another */
+		delivery_hurry(first);
+	}
+}
+
+void deliveries_note_end(struct cloud *c, const struct job *job, bool now)
+{
+	const struct store_job *row = job_row(job);
+	struct h2 *h2 = directs_session(c->directs, row->device);
+
+	if (!row->attempts)
+		return; /* nobody told it of the job */
+	notices_add(c->notices, row->device, row->id);
+	if (h2 && now)
+		notices_deliver(c->notices, row->device, h2);
 }
 
 void deliveries_cancel(struct deliveries *ds, struct job *job, const char *who)
@@ -59,19 +148,39 @@ void deliveries_cancel(struct deliveries *ds, struct job *job, const char *who)
 	if (job_state_final(job_row(job)->state))
 		return;
 	job_set_state(job, JOB_CANCELED, PATH_NONE, "canceled", "canceled by %s", who);
-	if (d)
+	if (d) {
 		delivery_cancel(d);
-	else
-		job_release(job);
+		return;
+	}
+	deliveries_note_end(ds->cloud, job, true);
+	job_release(job);
+}
+
+static int by_turn(const void *a, const void *b)
+{
+	const struct delivery *const *da = a, *const *db = b;
+
+	return job_before((*da)->job, (*db)->job) ? -1 : 1;
 }
 
 void deliveries_connected(struct deliveries *ds, const char *device)
 {
-	struct delivery *d;
+	struct delivery **v = calloc(ds->count + 1, sizeof(*v)), *d;
+	size_t n = 0, i;
 
+	if (!v)
+		return; /* they wait for their slots, or their next tries, as before */
 	LIST_FOREACH(d, &ds->list, link)
 		if (!strcmp(job_row(d->job)->device, device))
-			delivery_hurry(d);
+			v[n++] = d;
+	qsort(v, n, sizeof(struct delivery *), by_turn);
+	for (i = 0; i < n; i++) {
+		if (v[i]->parked && delivery_only_waits(v[i]) && !may_run(ds))
+			ds->behind = true;
+		else
+			delivery_hurry(v[i]);
+	}
+	free(v);
 }
 
 void deliveries_joined(struct deliveries *ds, const char *job, const char *device)

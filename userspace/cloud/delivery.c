@@ -11,6 +11,7 @@
 #include "cloud/gateways.h"
 #include "cloud/jobs.h"
 #include "cloud/move.h"
+#include "cloud/notice.h"
 #include "cloud/outward.h"
 #include "cloud/path.h"
 #include "cloud/registry.h"
@@ -144,6 +145,9 @@ static void on_agent(struct h2 *h2, int err, const char *why, void *arg)
 	d->step = STEP_SENDING;
 	if (!place_reached(d->place))
 		tunnel_send(d);
+	/* After what this job has to say. */
+	if (d->agent == h2)
+		notices_deliver(d->cloud->notices, job_row(d->job)->device, h2);
 }
 
 static void on_agent_closed(struct h2 *h2, int err, const char *why, void *arg)
@@ -279,6 +283,7 @@ static void on_tunnel_slot(struct ctun *tun, void *arg)
 	struct delivery *d = arg;
 
 	delivery_park(d, false);
+	deliveries_gateway_room(d->all, ctun_gateway(tun));
 	job_path(d->job, d->tunnel_idx)->tunnel = ctun_id(tun);
 	job_path_save(d->job, d->tunnel_idx);
 }
@@ -555,6 +560,7 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 static void try_start(struct delivery *d)
 {
 	delivery_park(d, false);
+	d->busy = false;
 	d->step = STEP_LOOKUP;
 	delivery_mark_progress(d);
 	if (registry_device(d->cloud->registry, job_row(d->job)->device, on_device, d, &d->lookup))
@@ -606,11 +612,13 @@ void delivery_try_failed(struct delivery *d, bool fatal, const char *code, const
 		d->tries = 0;
 	d->active_at = 0;
 	/* Nor is waiting one: whoever was only too busy will have room some day. */
-	if (!is_busy(code))
+	d->busy = is_busy(code);
+	if (!d->busy)
 		d->tries++;
 	if ((fatal || d->tries >= d->cloud->conf->attempts) && outward_is_here(d)) {
 		job_event(d->job, "device-not-told", PATH_NONE, code,
 			  "the device may keep its copy: %.400s", text);
+		deliveries_note_end(d->cloud, d->job, true);
 		outward_done(d);
 		return;
 	}
@@ -667,6 +675,7 @@ void delivery_free(struct delivery *d)
 	LIST_REMOVE(d, link);
 	d->all->count--;
 	d->all->parked -= d->parked;
+	d->all->returning -= d->returning;
 	free(d);
 }
 
@@ -675,11 +684,45 @@ static void release_if_closed(struct delivery *d)
 	struct deliveries *ds = d->all;
 	struct job *job = d->job;
 
+	bool returning = d->returning;
+
 	if (d->tunnel || d->put || loop_timer_armed(d->timer))
 		return;
 	delivery_free(d);
-	job_release(job);
+	ds->vacant += returning;
+	if (!returning)
+		job_release(job);
 	loop_defer_call(ds->kick);
+}
+
+bool delivery_only_waits(const struct delivery *d)
+{
+	if (d->tries || d->move.way != WAY_NONE || d->via_direct.path ||
+	    d->outward != OUTWARD_COMING)
+		return false;
+	switch (d->step) {
+	case STEP_LOOKUP:
+		return true;
+	case STEP_GATEWAY:
+		return !d->place || !d->want; /* else the decider has given it leave */
+	case STEP_TUNNEL:
+		return !d->place && d->tunnel && !ctun_id(d->tunnel);
+	case STEP_PAUSE:
+		return d->busy && !d->tunnel;
+	default:
+		return false;
+	}
+}
+
+void delivery_put_back(struct delivery *d, uint8_t priority)
+{
+	d->step = STEP_CLOSING;
+	d->returning = true;
+	d->all->returning++;
+	stop_all(d, "displaced", "");
+	job_set_state(d->job, JOB_QUEUED, PATH_NONE, "displaced", "a job of priority %u goes first",
+		      priority);
+	loop_timer_set(d->timer, 0);
 }
 
 void delivery_finish(struct delivery *d, enum job_state state, const char *reason, const char *why)
@@ -693,6 +736,8 @@ void delivery_finish(struct delivery *d, enum job_state state, const char *reaso
 		job_progress(d->job, job_row(d->job)->size, job_row(d->job)->resent);
 	job_set_state(d->job, state, PATH_NONE, reason, "%s", text);
 	stop_all(d, "done", "no job needs it any more");
+	if (state == JOB_FAILED && !d->ending)
+		deliveries_note_end(d->cloud, d->job, true);
 	/* Not from here: the caller may be one of the paths that were just freed. */
 	loop_timer_set(d->timer, 0);
 }
@@ -770,6 +815,8 @@ static void on_cancelled(int err, void *arg)
 	if (err)
 		log_notice("delivery: %s: the device did not confirm the cancellation",
 			   delivery_job_id(d));
+	else
+		notices_drop(d->cloud->notices, job_row(d->job)->device, delivery_job_id(d));
 	loop_timer_set(d->timer, 0);
 }
 
@@ -777,6 +824,8 @@ void delivery_cancel(struct delivery *d)
 {
 	struct leg *leg = &d->via_tunnel;
 
+	d->all->returning -= d->returning;
+	d->returning = false;
 	/* One that is opening will do: its first request may have reached the agent. */
 	if (leg_sends(&d->via_direct) || !leg->path)
 		leg = &d->via_direct;
@@ -787,6 +836,8 @@ void delivery_cancel(struct delivery *d)
 	loop_timer_set(d->timer, DELIVERY_CANCEL_MS);
 	if (leg == &d->via_direct && leg->path)
 		delivery_tunnel_shut(d, "canceled");
+	/* Also where it is told at once: until it has confirmed. */
+	deliveries_note_end(d->cloud, d->job, !leg->path);
 	if (leg->path) {
 		path_cancel_job(leg->path, on_cancelled, d);
 	} else if (d->put) {
@@ -802,6 +853,6 @@ void delivery_hurry(struct delivery *d)
 {
 	if (d->step == STEP_PAUSE)
 		loop_timer_set(d->timer, 0);
-	else if (d->move.way != WAY_NONE)
+	else if (d->move.way != WAY_NONE || delivery_only_waits(d))
 		delivery_join(d);
 }

@@ -11,6 +11,10 @@
  * and its agent has answered on the new path, the tunnel gets no more segments, finishes those in
  * flight and is closed. A try that fails for a reason that may pass is repeated with growing
  * pauses; tries that bring no byte forward are counted and end in a precise failure.
+ *
+ * There are at most max-running and max-waiting of them together. Those that wait for a slot are always the
+ * first of all jobs, by priority and then by turn: a job for which there is no room takes the place of the
+ * least that only waits, whose request is withdrawn. A gateway gives its slots in the same order.
  */
 #ifndef SHUNT_CLOUD_DELIVERY_H
 #define SHUNT_CLOUD_DELIVERY_H
@@ -50,7 +54,10 @@ void deliveries_free(struct deliveries *ds); /* no callbacks; NULL is allowed */
 void deliveries_kick(struct deliveries *ds);
 /* Cancel a job in any state that is not final; it is canceled on return, the device hears of it. */
 void deliveries_cancel(struct deliveries *ds, struct job *job, const char *who);
-/* The device has a direct connection: jobs of its that wait to try again do so now. */
+/*
+ * The device has a direct connection: jobs of its that wait for a slot or to try again need neither any more,
+ * in their order and as many as may run.
+ */
 void deliveries_connected(struct deliveries *ds, const char *device);
 /* The device presented the job's token: the job joins its connection. */
 void deliveries_joined(struct deliveries *ds, const char *job, const char *device);

@@ -11,6 +11,7 @@
 
 #include "cloud/decider.h"
 #include "cloud/delivery.h"
+#include "cloud/path.h"
 
 enum step {
 	STEP_LOOKUP, /* asking the manager */
@@ -91,11 +92,14 @@ struct delivery {
 	uint64_t put_best; /* most that a PUT got acknowledged */
 	struct leg via_tunnel, via_direct;
 	struct move move;
+	struct path_want asked; /* of an agent that pulls */
 	bool pulls; /* the agent asked, or said why it does not, on a path that is no more */
 	enum outward outward;
 	bool using_direct; /* counted with directs_use() */
 	struct loop_timer *timer;
 	bool parked; /* waits for a slot or for its next try: does not count as running */
+	bool busy; /* STEP_PAUSE: its gateway had no room */
+	bool returning; /* STEP_CLOSING: not the job is over, only this delivery of it */
 	unsigned int tries; /* in a row without progress */
 	uint64_t active_at; /* loop time at which a path of this try became active; 0: none did */
 	/*
@@ -112,6 +116,9 @@ struct deliveries {
 	struct cloud *cloud;
 	size_t count;
 	size_t parked; /* of them */
+	size_t returning; /* of them */
+	size_t vacant; /* places of those that have returned */
+	bool behind; /* some wait for a slot although their devices are connected: no room to run */
 	bool stopped;
 	struct delivery_totals totals;
 	LIST_HEAD(, delivery) list;
@@ -123,13 +130,27 @@ struct deliveries {
  * job may run in its place, so that many jobs for one busy or lost gateway hold up no other's.
  */
 void delivery_park(struct delivery *d, bool parked);
+/*
+ * The job is over without its device having said so, and that may keep something for it: it is told, @now
+ * over its connection if it has one, else as soon as there is a way.
+ */
+void deliveries_note_end(struct cloud *c, const struct job *job, bool now);
+/* A place in the queue of @gateway is free: for whoever found none. */
+void deliveries_gateway_room(struct deliveries *ds, const char *gateway);
+/*
+ * Does it hold nothing that another could not have as well? It asks for a slot or for leave to, or waits for
+ * its gateway to have room; and no try has failed.
+ */
+bool delivery_only_waits(const struct delivery *d);
+/* Withdraw what one that only waits has asked for, and queue its job again: one of @priority goes first. */
+void delivery_put_back(struct delivery *d, uint8_t priority);
 /* Take @job; its first try begins. 0 or a negative code. */
 int delivery_new(struct deliveries *ds, struct job *job);
 /* Without callbacks; a tunnel that is still there must be freed by tunnels_free(). */
 void delivery_free(struct delivery *d);
 /* The job is canceled already; see to it that the device and the tunnel hear of it. */
 void delivery_cancel(struct delivery *d);
-/* The device is connected: cut the pause between two tries short, or go where it was decided to. */
+/* The device is connected: cut the pause between two tries short, or leave the queue for it. */
 void delivery_hurry(struct delivery *d);
 /* What was decided about the job, be it by its gateway or by this cloud; not of a tunnel's end. */
 void delivery_event(struct delivery *d, const struct sapi_gateway_event *ev);

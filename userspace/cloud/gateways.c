@@ -19,6 +19,9 @@ struct gateway {
 	struct gateways *gateways;
 	char name[NAME_LEN];
 	struct h2 *h2; /* newest connection, NULL: none */
+	struct loop_defer *later; /* answers to wants while it is connected, in their order */
+	const struct h2 *listing; /* session whose tunnels are being listed */
+	bool list_again; /* what was withdrawn since may have been granted */
 	bool swept; /* tunnels of an earlier run are gone from it, so new ones may be opened */
 	struct h2_call *events;
 	struct ndjson lines;
@@ -29,7 +32,7 @@ struct gateway {
 
 struct gateways_want {
 	struct gateway *gateway;
-	struct loop_timer *timer; /* deadline, or the answer at once */
+	struct loop_timer *timer; /* deadline */
 	void (*done)(struct h2 *h2, int err, const char *why, void *arg);
 	void *arg;
 	bool listed;
@@ -52,6 +55,8 @@ static struct gateway *find(const struct gateways *g, const char *name)
 	return NULL;
 }
 
+static void on_later(void *arg);
+
 static struct gateway *find_or_new(struct gateways *g, const char *name)
 {
 	struct gateway *gw = find(g, name);
@@ -59,8 +64,10 @@ static struct gateway *find_or_new(struct gateways *g, const char *name)
 	if (gw)
 		return gw;
 	gw = calloc(1, sizeof(*gw));
-	if (!gw)
+	if (!gw || loop_defer_new(g->conf.loop, on_later, gw, &gw->later)) {
+		free(gw);
 		return NULL;
+	}
 	gw->gateways = g;
 	snprintf(gw->name, sizeof(gw->name), "%s", name);
 	LIST_INIT(&gw->wants);
@@ -126,6 +133,11 @@ static void wants_done(struct gateway *gw, int err, const char *why)
 	}
 }
 
+static void on_later(void *arg)
+{
+	wants_done(arg, -SHUNT_ECLOSED, "the gateway's connection ended");
+}
+
 static void on_want_timer(void *arg)
 {
 	struct gateways_want *want = arg;
@@ -173,7 +185,9 @@ int gateways_want(struct gateways *g, const char *name,
 		want_free(want);
 		return ret;
 	}
-	loop_timer_set(want->timer, up ? 0 : GATEWAY_AWAIT_MS);
+	if (up)
+		loop_defer_call(gw->later);
+	loop_timer_set(want->timer, GATEWAY_AWAIT_MS);
 	LIST_INSERT_HEAD(&gw->wants, want, link);
 	want->listed = true;
 	*out = want;
@@ -294,6 +308,8 @@ static void sweep(struct gateway *gw, const struct h2_reply *reply)
 	sapi_tunnel_list_fini(&list);
 }
 
+static void ask_tunnels(struct gateway *gw);
+
 static void on_tunnels(const struct h2_reply *reply, void *arg)
 {
 	struct gateway *gw = arg;
@@ -301,8 +317,11 @@ static void on_tunnels(const struct h2_reply *reply, void *arg)
 
 	if (!gw->h2 || h2_call_session(reply->call) != gw->h2)
 		return; /* of a connection that was replaced */
+	gw->listing = NULL;
 	sweep(gw, reply);
 	gw->swept = true;
+	if (gw->list_again)
+		ask_tunnels(gw);
 	if (first)
 		wants_done(gw, -SHUNT_ECLOSED, "the gateway's connection ended");
 }
@@ -316,7 +335,9 @@ static void ask_tunnels(struct gateway *gw)
 		.max_reply = SAPI_LIST_MAX,
 	};
 
-	h2_fetch(gw->h2, &req, on_tunnels, gw, NULL);
+	gw->list_again = gw->listing == gw->h2;
+	if (!gw->list_again && !h2_fetch(gw->h2, &req, on_tunnels, gw, NULL))
+		gw->listing = gw->h2;
 }
 
 void gateways_sweep(struct gateways *g, const char *name)
@@ -335,6 +356,7 @@ static void on_close(struct h2 *h2, int err, const char *why, void *arg)
 		return; /* replaced already */
 	log_info("gateway: %s: disconnected: %s", gw->name, err ? why : "closed");
 	gw->h2 = NULL;
+	gw->listing = NULL;
 	gw->swept = false;
 	stop_events(gw);
 }
@@ -356,6 +378,7 @@ void gateways_attach(struct gateways *g, struct h2 *h2)
 		h2_close(old);
 	}
 	gw->h2 = h2;
+	gw->listing = NULL;
 	gw->swept = false;
 	h2_on_close(h2, on_close, gw);
 	log_info("gateway: %s: connected from %s", gw->name, h2_remote(h2));
@@ -389,6 +412,7 @@ void gateways_free(struct gateways *g)
 		if (gw->h2)
 			h2_on_close(gw->h2, NULL, NULL);
 		registry_cancel(gw->waking);
+		loop_defer_free(gw->later);
 		LIST_REMOVE(gw, link);
 		free(gw);
 	}

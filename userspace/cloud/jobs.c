@@ -46,14 +46,26 @@ static unsigned int queue_of(const struct job *job)
 static void ready_update(struct job *job)
 {
 	bool ready = job->row.state == JOB_QUEUED && !job->delivery && !job->born.group;
+	struct job_turns *turns = &job->jobs->ready[queue_of(job)];
+	struct job *before;
 
 	if (ready == job->ready)
 		return;
 	job->ready = ready;
-	if (ready)
-		TAILQ_INSERT_TAIL(&job->jobs->ready[queue_of(job)], job, turn);
+	if (!ready) {
+		TAILQ_REMOVE(turns, job, turn);
+		return;
+	}
+	if (!job->number)
+		job->number = ++job->jobs->numbers;
+	/* One that was taken and put back has not lost its turn. */
+	before = TAILQ_LAST(turns, job_turns);
+	while (before && before->number > job->number)
+		before = TAILQ_PREV(before, job_turns, turn);
+	if (before)
+		TAILQ_INSERT_AFTER(turns, before, job, turn);
 	else
-		TAILQ_REMOVE(&job->jobs->ready[queue_of(job)], job, turn);
+		TAILQ_INSERT_HEAD(turns, job, turn);
 }
 
 static void insert(struct jobs *jobs, struct job *job)
@@ -211,6 +223,13 @@ const struct store_job *job_row(const struct job *job)
 struct spool_file *job_content(const struct job *job)
 {
 	return job->content;
+}
+
+bool job_before(const struct job *a, const struct job *b)
+{
+	unsigned int qa = queue_of(a), qb = queue_of(b);
+
+	return qa != qb ? qa > qb : a->number < b->number;
 }
 
 void job_set_delivery(struct job *job, void *delivery)
@@ -478,6 +497,11 @@ static void received(struct job *job)
 	job_event(job, "received", PATH_NONE, "", "fetch of %.255s from %s for %s, priority %u",
 		  row->path, row->device, row->owner, row->priority);
 	job_set_state(job, JOB_QUEUED, PATH_NONE, "", "the device has the content");
+}
+
+struct group *jobs_group(const struct jobs *jobs)
+{
+	return jobs->group;
 }
 
 void jobs_wait(struct jobs *jobs, struct group_wait *wait)

@@ -75,12 +75,14 @@ int jobs_submit(struct jobs *jobs, const struct job_order *order, char id[ID_LEN
 int jobs_find_key(struct jobs *jobs, const char *owner, const char *key, char id[ID_LEN],
 		  char hash[SHA256_STR_LEN]);
 
+/* The transaction that all changes of a pass of the loop share. */
+struct group *jobs_group(const struct jobs *jobs);
 /* Have @wait called when all that was changed so far is in the store, or is known not to be. */
 void jobs_wait(struct jobs *jobs, struct group_wait *wait);
 
 /* The unfinished job of that id, or NULL. */
 struct job *jobs_find(const struct jobs *jobs, const char *id);
-/* Queued and not taken, highest priority, then longest queued. NULL: none. O(1). */
+/* Queued and not taken, highest priority, then the one that was queued first. NULL: none. O(1). */
 struct job *jobs_next(const struct jobs *jobs);
 size_t jobs_count(const struct jobs *jobs); /* unfinished */
 size_t jobs_in_state(const struct jobs *jobs, enum job_state state); /* unfinished ones */
@@ -106,6 +108,8 @@ int jobs_drop_fetched(struct jobs *jobs, const char *id);
 const struct store_job *job_row(const struct job *job);
 /* The content; NULL of a fetch job until job_told(). */
 struct spool_file *job_content(const struct job *job);
+/* Is it @a's turn before @b's: a higher priority, or queued earlier? Both were queued. */
+bool job_before(const struct job *a, const struct job *b);
 /* Who delivers the job (delivery.c); set when it is taken, NULL again when given up. */
 void job_set_delivery(struct job *job, void *delivery);
 void *job_delivery(const struct job *job);

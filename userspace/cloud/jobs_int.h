@@ -30,6 +30,7 @@ struct job {
 	void (*on_checked)(int err, void *arg); /* fetch: the digest is made for this */
 	void *checked_arg;
 	bool ready; /* in jobs->ready: queued, and nobody delivers it */
+	uint64_t number; /* by the time at which it was first; 0: was not */
 	uint64_t touched; /* loop time of the last bytes of the upload */
 	uint64_t saved_at; /* loop time of the last writing to the store */
 	LIST_ENTRY(job) bucket;
@@ -44,7 +45,8 @@ struct jobs {
 	struct group *group;
 	TAILQ_HEAD(, job) all;
 	TAILQ_HEAD(, job) digesting;
-	TAILQ_HEAD(, job) ready[SAPI_PRIORITY_MAX + 1]; /* by priority; the longest queued first */
+	TAILQ_HEAD(job_turns, job) ready[SAPI_PRIORITY_MAX + 1]; /* by priority, then by number */
+	uint64_t numbers; /* given so far */
 	size_t count;
 	uint64_t ended[JOB_CANCELED + 1];
 	struct loop_defer *work; /* digests, and telling that a job is queued */

@@ -7,6 +7,7 @@
 #include "cloud/direct.h"
 #include "cloud/gateways.h"
 #include "cloud/jobs.h"
+#include "cloud/notice.h"
 #include "cloud/tunnels.h"
 #include "lib/buf.h"
 
@@ -81,6 +82,8 @@ int metrics_print(const struct cloud *c, struct buf *out)
 	    gateways_connected(c->gateways));
 	one(out, "direct_connections", "gauge", "Devices with a direct connection.",
 	    directs_connected(c->directs));
+	one(out, "notices", "gauge", "Devices that have to hear of the end of a job still.",
+	    notices_count(c->notices));
 	decisions(c, out);
 	return out->error;
 }

@@ -247,6 +247,12 @@ static void on_path_resumed(struct path *p, void *arg)
 
 /* ---- what the decider says ---- */
 
+static void set_way(struct delivery *d, enum way way)
+{
+	d->move.way = way;
+	d->asked.any = way == WAY_SPLIT;
+}
+
 /* Until the device has connected: go on as before, or hold the job, or cut the tunnel already. */
 static void move_await(struct delivery *d, const struct sapi_gateway_event *ev)
 {
@@ -267,7 +273,7 @@ static void move_await(struct delivery *d, const struct sapi_gateway_event *ev)
 /* Both are used together from now on, also when the tunnel drained already (claims 2-3). */
 static void split(struct delivery *d)
 {
-	d->move.way = WAY_SPLIT;
+	set_way(d, WAY_SPLIT);
 	if (leg_sends(&d->via_direct) && leg_sends(&d->via_tunnel))
 		move_carry_on(d, &d->via_tunnel);
 }
@@ -283,11 +289,11 @@ void move_decided(struct delivery *d, const struct sapi_gateway_event *ev)
 		delivery_join(d);
 		break;
 	case SAPI_GW_DIRECT:
-		d->move.way = WAY_MOVE;
+		set_way(d, WAY_MOVE);
 		delivery_join(d);
 		break;
 	case SAPI_GW_MOVE:
-		d->move.way = WAY_MOVE;
+		set_way(d, WAY_MOVE);
 		delivery_join(d);
 		if (leg_sends(&d->via_direct))
 			move_off_tunnel(d); /* it was split */
@@ -306,7 +312,7 @@ void move_failed(struct delivery *d, const char *code, const char *text)
 	stop_waiting(d);
 	if (d->via_direct.path)
 		return; /* it came after all; how the path fares is told by the path */
-	d->move.way = WAY_NONE;
+	set_way(d, WAY_NONE);
 	if (!awaited)
 		return;
 	if (d->step == STEP_CONNECT) {
@@ -333,6 +339,7 @@ void move_timeout(struct delivery *d)
 void move_forget(struct delivery *d)
 {
 	memset(&d->move, 0, sizeof(d->move));
+	d->asked.any = false;
 	transfer_hold(d->transfer, false);
 }
 
@@ -450,6 +457,18 @@ static void push_instead(struct delivery *d, enum path_kind kind, const char *wh
 		path_pump(d->via_direct.path);
 	if (leg_sends(&d->via_tunnel))
 		path_pump(d->via_tunnel.path);
+}
+
+/* What is asked for on one path is given out by both. */
+static void on_path_asked(struct path *p, void *arg)
+{
+	struct leg *leg = arg;
+	struct delivery *d = leg->delivery;
+	struct leg *other = leg == &d->via_direct ? &d->via_tunnel : &d->via_direct;
+
+	(void)p;
+	if (d->asked.any && leg_sends(other) && d->step != STEP_CLOSING)
+		path_pump(other->path);
 }
 
 /* An agent that knows no pull. */
@@ -668,6 +687,7 @@ int leg_open(struct leg *leg, struct delivery *d, struct h2 *h2, enum path_kind 
 		.on_resumed = on_path_resumed,
 		.on_offer = on_path_offer,
 		.on_done = on_path_done,
+		.on_asked = on_path_asked,
 		.on_unasked = on_path_unasked,
 		.on_in_vain = on_path_in_vain,
 		.on_failed = on_path_failed,
@@ -681,6 +701,7 @@ int leg_open(struct leg *leg, struct delivery *d, struct h2 *h2, enum path_kind 
 		.transfer = d->transfer,
 		.fd = outward_is(d) ? -1 : spool_fd(job_content(d->job)),
 		.segment = (uint32_t)d->cloud->conf->segment,
+		.want = &d->asked,
 		.pull_patience = patience_ms(d),
 	};
 

@@ -217,6 +217,8 @@ void path_free(struct path *p)
 	if (!p)
 		return;
 	stop(p);
+	if (p->conf.want && p->conf.want->on == p)
+		p->conf.want->on = NULL;
 	loop_timer_free(p->unasked);
 	loop_defer_free(p->later);
 	buf_fini(&p->introduction);
@@ -299,11 +301,18 @@ static int segment_begin(struct path *p, uint64_t from, uint64_t to)
 	return 0;
 }
 
-/* Push: whatever is free. Pull (FIG. 18-19): only what the agent asks for on this path (#645, #611). */
+/*
+ * Push: whatever is free. Pull (FIG. 18-19): only what the agent asks for on this path (#645, #611), or on
+ * any, where both are to be used.
+ */
 static int next_segment(struct path *p, uint64_t *from, uint64_t *to)
 {
+	const struct path_want *want = p->conf.want;
+
 	if (!p->conf.device_job->pull)
 		return transfer_take(p->conf.transfer, from, to);
+	if (want->any && want->on)
+		return transfer_take_within(p->conf.transfer, want->from, want->to, from, to);
 	return transfer_take_within(p->conf.transfer, p->want_from, p->want_to, from, to);
 }
 
@@ -528,6 +537,20 @@ static void on_introduced(const struct h2_reply *reply, void *arg)
 
 /* ---- the agent's event stream ---- */
 
+/* One that is asked for nothing is not the one to go by, unless it was the last that was asked. */
+static void asked(struct path *p)
+{
+	struct path_want *want = p->conf.want;
+
+	if (p->want_to || want->on == p) {
+		want->on = p;
+		want->from = p->want_from;
+		want->to = p->want_to;
+	}
+	path_pump(p);
+	p->ops.on_asked(p, p->arg);
+}
+
 static int on_line(const char *line, size_t len, void *arg)
 {
 	struct path *p = arg;
@@ -542,7 +565,7 @@ static int on_line(const char *line, size_t len, void *arg)
 	p->want_from = ev.want_from;
 	p->want_to = ev.want_to;
 	if (p->conf.device_job->pull)
-		path_pump(p);
+		asked(p);
 	if (asks_in_vain(p)) {
 		p->doubtful = true;
 		path_ask(p); /* it may have lost what it acknowledged */

@@ -36,6 +36,13 @@ struct transfer;
 #define PATH_REQUEST_MS 15000 /* small requests */
 #define PATH_WINDOW_MAX ((uint64_t)4 << 20) /* bytes in flight */
 
+/* What the agent of a job with pull asks for, on whichever of the job's paths. */
+struct path_want {
+	const struct path *on; /* who was asked last; NULL: nobody, or who is no more */
+	uint64_t from, to;
+	bool any; /* to be sent by all paths and not only by that one (split) */
+};
+
 struct path_conf {
 	struct loop *loop;
 	struct h2 *h2;
@@ -51,6 +58,7 @@ struct path_conf {
 	int (*write)(void *arg, uint64_t offset, const void *data, size_t len);
 	void *write_arg;
 	uint32_t segment; /* bytes */
+	struct path_want *want; /* shared by the paths of a job; must outlive them */
 	uint64_t pull_patience; /* ms; with pull: for the agent to ask; 0: for ever */
 	/*
 	 * The agent knows the job by another path, which is active and leaves nothing unsure: content
@@ -77,6 +85,8 @@ struct path_ops {
 	void (*on_drained)(struct path *p, void *arg);
 	/* The agent tells the job's state. */
 	void (*on_state)(struct path *p, enum job_state state, const char *reason, void *arg);
+	/* With pull: the agent asks for something else than before. Must not free the path. */
+	void (*on_asked)(struct path *p, void *arg);
 	/* With pull: active for so long, and the agent neither asked here nor said why not. Once. */
 	void (*on_unasked)(struct path *p, void *arg);
 	/* With pull: the agent asks here, again and again, for nothing but what it says it holds. */

@@ -556,6 +556,26 @@ static void wait_told(struct controller *c, struct waiter *w, const struct polic
 	tell_waiter(c, w, SAPI_GW_WAIT, policy_reason_str(d->reason), d->text);
 }
 
+/* Who waits and would have to go for @w, were the queue full: the last of lower priority. */
+static struct waiter *least(struct controller *c, const struct waiter *w)
+{
+	struct waiter *v;
+
+	for (v = c->last; v && v->open.priority < w->open.priority; v = v->prev)
+		if (v->admitted && needs_slot(v) && v->scope == w->scope)
+			return v;
+	return NULL;
+}
+
+static bool queue_full(struct controller *c, struct waiter *w, const struct policy_decision *d)
+{
+	struct waiter *v = least(c, w);
+
+	refuse(c, v ? v : w, policy_reason_str(d->reason),
+	       v ? "its place is needed by a job of higher priority" : d->text);
+	return true;
+}
+
 /* Decide about @w. True when the queue changed. */
 static bool settle(struct controller *c, struct waiter *w)
 {
@@ -570,8 +590,7 @@ static bool settle(struct controller *c, struct waiter *w)
 		move_waiter(c, w, &d);
 		return w->move != NULL;
 	case POLICY_REFUSE:
-		refuse(c, w, policy_reason_str(d.reason), d.text);
-		return true;
+		return queue_full(c, w, &d);
 	default:
 		wait_told(c, w, &d);
 		return false;

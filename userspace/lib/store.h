@@ -111,6 +111,17 @@ int store_content_put(struct store *s, const char *job, const void *data, size_t
 int store_content_get(struct store *s, const char *job, struct buf *out);
 int store_content_del(struct store *s, const char *job); /* 0, also when there is none */
 
+/* Devices that have to hear that a job is over; for cloud/notice.h. */
+struct store_notice {
+	char device[NAME_LEN];
+	char job[ID_LEN];
+	int64_t created; /* wall ms */
+};
+int store_notice_add(struct store *s, const struct store_notice *n); /* 0, also when it is there */
+int store_notice_del(struct store *s, const char *device, const char *job); /* 0, also when not */
+int store_notice_list(struct store *s, int (*fn)(void *arg, const struct store_notice *n),
+		      void *arg); /* oldest first */
+
 /* Timeline: append-only, in order. */
 int store_event_add(struct store *s, const char *job, const struct sapi_job_event *ev);
 int store_event_list(struct store *s, const char *job,

@@ -76,6 +76,14 @@ const char *const store_sql_cloud[] = {
 	"	job TEXT NOT NULL UNIQUE REFERENCES job (id) ON DELETE CASCADE,"
 	"	data BLOB NOT NULL"
 	") STRICT;",
+	/* 3: jobs that devices have to hear the end of; they outlive the jobs' own records */
+	"CREATE TABLE notice ("
+	"	n INTEGER PRIMARY KEY AUTOINCREMENT," /* order of creation */
+	"	device TEXT NOT NULL,"
+	"	job TEXT NOT NULL,"
+	"	created INTEGER NOT NULL,"
+	"	UNIQUE (job, device)"
+	") STRICT;",
 	NULL,
 };
 
@@ -129,4 +137,7 @@ const char *const store_sql[ST_MAX] = {
 	[ST_CONTENT_PUT] = "INSERT OR REPLACE INTO content (job, data) VALUES (?1, ?2)",
 	[ST_CONTENT_GET] = "SELECT data FROM content WHERE job = ?1",
 	[ST_CONTENT_DEL] = "DELETE FROM content WHERE job = ?1",
+	[ST_NOTICE_ADD] = "INSERT OR IGNORE INTO notice (device, job, created) VALUES (?1, ?2, ?3)",
+	[ST_NOTICE_DEL] = "DELETE FROM notice WHERE device = ?1 AND job = ?2",
+	[ST_NOTICE_LIST] = "SELECT device, job, created FROM notice ORDER BY n",
 };

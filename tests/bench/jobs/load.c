@@ -43,6 +43,8 @@ struct task {
 	bool accepted, completed;
 	uint64_t submitted, accept, first, done; /* ns, monotonic; 0: not yet */
 	int64_t queued, started; /* wall ms, from the timeline */
+	/* Likewise: told to wait; given a tunnel's slot; given that, or its device connects or is connected. */
+	int64_t waited, slot, placed;
 	int64_t first_wall; /* the same moment as first */
 	struct buf lines;
 	struct h2_call *events;
@@ -168,8 +170,15 @@ static void task_end(struct task *t, const char *why)
 
 static void on_event(struct task *t, const struct sapi_job_event *ev)
 {
-	if (!strcmp(ev->event, "queued"))
+	if (!t->queued && !strcmp(ev->event, "queued"))
 		t->queued = ev->time;
+	else if (!t->waited && !strcmp(ev->action, "wait"))
+		t->waited = ev->time;
+	else if (!strcmp(ev->action, "open"))
+		t->slot = t->placed = ev->time;
+	else if (!t->placed && (!strcmp(ev->action, "direct") ||
+				(!strcmp(ev->event, "path-opening") && ev->path == PATH_DIRECT)))
+		t->placed = ev->time;
 	else if (!strcmp(ev->event, "running"))
 		t->started = ev->time;
 	else if (!strcmp(ev->event, "completed") && !t->completed) {
@@ -426,9 +435,41 @@ static unsigned int inversions(void)
 	return n;
 }
 
+/*
+ * How often a tunnel's slot was given to a job while one of higher priority waited for one: the gateway had
+ * said of that that it waits, or it had been queued for LAG_MS; and it had no slot yet, nor a connection of
+ * its device instead.
+ */
+#define LAG_MS 2000
+
+static bool waited_at(const struct task *t, int64_t then)
+{
+	bool known = (t->waited && t->waited < then) || t->queued + LAG_MS < then;
+
+	return known && t->placed > then;
+}
+
+static unsigned int slot_inversions(unsigned int *slots)
+{
+	unsigned int i, k, n = 0;
+
+	*slots = 0;
+	for (i = 0; i < opt.jobs; i++) {
+		if (!tasks[i].slot)
+			continue;
+		++*slots;
+		for (k = 0; k < opt.jobs; k++)
+			if (tasks[k].priority > tasks[i].priority &&
+			    waited_at(&tasks[k], tasks[i].slot))
+				break;
+		n += k < opt.jobs;
+	}
+	return n;
+}
+
 static void print_waits(void)
 {
-	unsigned int p, i, n;
+	unsigned int p, i, n, slots;
 	int64_t sum;
 
 	printf(",\"queued_ms_by_priority\":[");
@@ -441,6 +482,8 @@ static void print_waits(void)
 		printf("%s%lld", p ? "," : "", n ? (long long)(sum / n) : 0);
 	}
 	printf("],\"inversions\":%u", inversions());
+	n = slot_inversions(&slots);
+	printf(",\"slots\":%u,\"slot_inversions\":%u", slots, n);
 }
 
 static void print_latency(const char *name, size_t member)
