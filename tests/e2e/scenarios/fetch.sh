@@ -25,7 +25,7 @@ fetched_same()
 
 fetch_job()
 {
-	terminal -j job submit --kind fetch --path "$1" --device mfp-1 2>>"$WORLD/log/terminal" | tail -n 1 | jq -re .id
+	taken "$(terminal -j job submit --kind fetch --path "$1" --device mfp-1 2>>"$WORLD/log/terminal")"
 }
 
 scenario_run()
