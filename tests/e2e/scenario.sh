@@ -187,6 +187,34 @@ two_clouds()
 	check "stored, the same" stored nas b.bin
 }
 
+# ---- the main job (FIG. 16-17, #801-#818): a print job, then a store job arrives that needs the only slot ----
+
+# print_begins [RATE]: PRINT, 2 MB of a.pdf for mfp-1 on a slow line; until the printer holds the beginning.
+print_begins()
+{
+	content a.pdf 2M
+	wan_rate "${1:-2mbit}"
+	offer PRINT a.pdf print mfp-1
+	await_job "$PRINT" '.delivered > 0' "the printer to hold the beginning"
+}
+
+# store_arrives: STORE, b.bin for nas-1; until PRINT has moved for it. Then the line is fast, to the end of both, and what must
+# hold in whichever way the print job moves is checked.
+store_arrives()
+{
+	content b.bin 256K
+	offer STORE b.bin store nas-1
+	await_job "$PRINT" '.moved' "the print job to move"
+	wan_rate 100mbit
+	finish_jobs "$PRINT" "$STORE"
+	check_whole "the print job" "$PRINT"
+	check_whole "the store job" "$STORE"
+	check "the print job moved in the middle of its content (#816)" went_by "$PRINT" direct tunnel
+	check "the store job used a tunnel alone (#757)" went_by "$STORE" tunnel
+	check "printed once, the same" printed mfp a.pdf
+	check "stored, the same" stored nas b.bin
+}
+
 # ---- what hosts did ----
 
 # printed HOST FILE: that printer printed exactly this, once, and nothing else of this name.
