@@ -235,6 +235,12 @@ stored()
 	cmp "$WORLD/content/$2" "$WORLD/$1/files/$2"
 }
 
+# fetched_same ID FILE: what the cloud has of a fetch job is this.
+fetched_same()
+{
+	terminal job content "$1" -o "$WORLD/$1.out" 2>>"$WORLD/log/terminal" && cmp "$WORLD/$1.out" "$2"
+}
+
 # hold_paper HOST, release_paper HOST: the printer takes its time in between.
 hold_paper()
 {

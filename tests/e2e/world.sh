@@ -124,6 +124,14 @@ wan_rate()
 	tc -n inet qdisc replace dev "to-${2:-gw}" root tbf rate "$1" burst 64k latency 80ms
 }
 
+# uplink_rate [RATE]: the same away from the gateway; without RATE as fast as it can.
+uplink_rate()
+{
+	# netem that is replaced without a rate keeps the one it had
+	tc -n gw qdisc del dev wan root
+	distance gw wan ${1:+rate "$1"}
+}
+
 # nth NAME N: the host or instance NAME of number N.
 nth()
 {
@@ -668,6 +676,7 @@ world_heal()
 	drop_faults
 	for n in $GATEWAYS; do
 		wan_rate "$WAN_RATE" "$(nth gw "$n")"
+		[ "$n" != 1 ] || uplink_rate
 		ip -n "$(nth gw "$n")" link set wan up
 		ip -n "$(nth gw "$n")" route replace default via "198.51.$((n == 1 ? 100 : 100 + n)).1"
 	done

@@ -18,11 +18,6 @@ scenario_world()
 	chmod 777 "$WORLD/mfp/share"
 }
 
-fetched_same()
-{
-	terminal job content "$1" -o "$WORLD/$1.out" 2>>"$WORLD/log/terminal" && cmp "$WORLD/$1.out" "$2"
-}
-
 fetch_job()
 {
 	taken "$(terminal -j job submit --kind fetch --path "$1" --device mfp-1 2>>"$WORLD/log/terminal")"
