@@ -67,7 +67,7 @@ unhold()
 	# netem that is replaced without a rate keeps the one it had
 	tc -n terminal qdisc del dev eth0 root
 	distance terminal eth0
-	tc -n gw qdisc replace dev wan root netem delay "$HALF_RTT" limit 20000
+	uplink_rate
 	wan_rate 100mbit
 }
 

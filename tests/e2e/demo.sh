@@ -39,10 +39,7 @@ demo_run()
 	await 60 "job 2 to move" job_is "$JOB2" '.moved or (.state | IN("receiving", "queued", "running") | not)'
 	say "-> job 2 is on its direct connection; the line becomes fast, to finish"
 	wan_rate 200mbit
-	for id in "$JOB1" "$JOB2" "$JOB3"; do
-		await "$JOB_LIMIT" "job $id to end" ended "$id"
-		job "$id" >"$WORLD/job-$id.json"
-	done
+	LIMIT=$JOB_LIMIT finish_jobs "$JOB1" "$JOB2" "$JOB3"
 }
 
 refused_inbound()

@@ -49,8 +49,13 @@ submit()
 	local file=$1 kind=$2 device=$3
 
 	shift 3
-	terminal -j job submit "$WORLD/content/$file" --kind "$kind" --device "$device" "$@" 2>>"$WORLD/log/terminal" |
-		tail -n 1 | jq -re .id
+	taken "$(terminal -j job submit "$WORLD/content/$file" --kind "$kind" --device "$device" "$@" 2>>"$WORLD/log/terminal")"
+}
+
+# taken REPLY: the id of the job that was submitted; without starting a program for it.
+taken()
+{
+	[[ $1 =~ \"id\":\ ?\"([0-9a-f]{32})\" ]] && echo "${BASH_REMATCH[1]}"
 }
 
 # offer VARIABLE FILE KIND DEVICE [OPTION...]: submits, and leaves the id in VARIABLE.
@@ -74,10 +79,16 @@ job_is()
 	job "$1" | jq -e "$2"
 }
 
-# ended ID: the job reached a final state.
+# is_over SHOWN: a job that was shown so has reached a final state; without starting a program to read it.
+is_over()
+{
+	[[ $1 =~ \"state\":\ ?\"(completed|failed|canceled|interrupted)\" ]]
+}
+
+# ended ID
 ended()
 {
-	job_is "$1" '.state | IN("completed", "failed", "canceled", "interrupted")'
+	is_over "$(job "$1")"
 }
 
 # await_job ID FILTER WHAT: until the job's JSON satisfies the filter; gives up at once when it has ended otherwise.
@@ -86,7 +97,7 @@ await_job()
 	local begin=$SECONDS shown
 
 	until shown=$(job "$1") && jq -e "$2" <<<"$shown" >/dev/null; do
-		if jq -e '.state | IN("completed", "failed", "canceled", "interrupted")' <<<"$shown" >/dev/null 2>&1; then
+		if is_over "$shown"; then
 			jq . <<<"$shown" >&2
 			die "$3: job $1 has ended before that"
 		fi
@@ -94,8 +105,14 @@ await_job()
 			jq . <<<"$shown" >&2
 			die "waited ${LIMIT:-60} s in vain: $3"
 		}
-		sleep 0.05
+		nap 0.05
 	done
+}
+
+# last_words ID: whether it has ended; what it says then is in $WORLD/job-ID.json.
+last_words()
+{
+	job "$1" >"$WORLD/job-$1.json" && is_over "$(<"$WORLD/job-$1.json")"
 }
 
 # finish_jobs ID...: waits until all have ended, and leaves their last words in $WORLD/job-ID.json.
@@ -104,8 +121,10 @@ finish_jobs()
 	local id
 
 	for id; do
-		await "${LIMIT:-60}" "job $id to end" ended "$id"
-		job "$id" >"$WORLD/job-$id.json"
+		# it follows the job's events to their end; should it lose the cloud, there is still await
+		(export SHUNT_CONFIG="$WORLD/etc/$TERMINAL.conf"
+			exec timeout "${LIMIT:-60}" ip netns exec terminal shunt job events "$id") >/dev/null 2>&1
+		await "${LIMIT:-60}" "job $id to end" last_words "$id"
 	done
 }
 
@@ -118,17 +137,24 @@ final()
 # check_whole WHAT ID: completed, all of it, nothing twice.
 check_whole()
 {
-	check "$1 completed" final "$2" '.state == "completed"'
-	check "$1: no byte of content sent twice" final "$2" '.resent == 0 and .delivered == .size'
+	local completed once
+
+	{
+		read -r completed
+		read -r once
+	} < <(jq '.state == "completed", (.resent == 0 and .delivered == .size)' "$WORLD/job-$2.json")
+	check "$1 completed" [ "$completed" = true ]
+	check "$1: no byte of content sent twice" [ "$once" = true ]
 }
 
 # went_by ID KIND...: the kinds of path that carried content, sorted.
 went_by()
 {
-	local id=$1
+	local id=$1 kinds
 
 	shift
-	final "$id" "[.paths[] | select(.bytes > 0) | .kind] | unique == $(printf '%s\n' "$@" | jq -Rnc '[inputs] | sort')"
+	printf -v kinds '"%s",' "$@"
+	final "$id" "[.paths[] | select(.bytes > 0) | .kind] | unique == ([${kinds%,}] | sort)"
 }
 
 # second_cloud COMMAND...: with the second cloud as the one that `terminal` talks to.
@@ -161,6 +187,34 @@ two_clouds()
 	check "stored, the same" stored nas b.bin
 }
 
+# ---- the main job (FIG. 16-17, #801-#818): a print job, then a store job arrives that needs the only slot ----
+
+# print_begins [RATE]: PRINT, 2 MB of a.pdf for mfp-1 on a slow line; until the printer holds the beginning.
+print_begins()
+{
+	content a.pdf 2M
+	wan_rate "${1:-2mbit}"
+	offer PRINT a.pdf print mfp-1
+	await_job "$PRINT" '.delivered > 0' "the printer to hold the beginning"
+}
+
+# store_arrives: STORE, b.bin for nas-1; until PRINT has moved for it. Then the line is fast, to the end of both, and what must
+# hold in whichever way the print job moves is checked.
+store_arrives()
+{
+	content b.bin 256K
+	offer STORE b.bin store nas-1
+	await_job "$PRINT" '.moved' "the print job to move"
+	wan_rate 100mbit
+	finish_jobs "$PRINT" "$STORE"
+	check_whole "the print job" "$PRINT"
+	check_whole "the store job" "$STORE"
+	check "the print job moved in the middle of its content (#816)" went_by "$PRINT" direct tunnel
+	check "the store job used a tunnel alone (#757)" went_by "$STORE" tunnel
+	check "printed once, the same" printed mfp a.pdf
+	check "stored, the same" stored nas b.bin
+}
+
 # ---- what hosts did ----
 
 # printed HOST FILE: that printer printed exactly this, once, and nothing else of this name.
@@ -179,6 +233,12 @@ printed_never()
 stored()
 {
 	cmp "$WORLD/content/$2" "$WORLD/$1/files/$2"
+}
+
+# fetched_same ID FILE: what the cloud has of a fetch job is this.
+fetched_same()
+{
+	terminal job content "$1" -o "$WORLD/$1.out" 2>>"$WORLD/log/terminal" && cmp "$WORLD/$1.out" "$2"
 }
 
 # hold_paper HOST, release_paper HOST: the printer takes its time in between.
@@ -201,7 +261,11 @@ tunnels_in()
 
 tunnels_are()
 {
-	[ "$(tunnels_in "$1")" = "$2" ]
+	if [ "$2" = 0 ]; then
+		[ "$(in_ns "$1" shunt -j tunnel show)" = "[]" ]
+	else
+		[ "$(tunnels_in "$1")" = "$2" ]
+	fi
 }
 
 no_tunnels()
@@ -248,10 +312,10 @@ not()
 
 alive()
 {
-	local file
+	local file PID
 
 	for file in "$WORLD"/pid/*; do
-		kill -0 "$(cat "$file")" || return
+		pid_of "${file##*/}" && kill -0 "$PID" || return
 	done
 }
 

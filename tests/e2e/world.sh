@@ -69,6 +69,14 @@ await()
 	within "$limit" "$@" || die "waited $limit s in vain for $what"
 }
 
+# nap SECONDS: as sleep, without a program; to start one costs more than most naps last.
+nap()
+{
+	[ -n "${NAP:-}" ] || exec {NAP}<> <(:)
+	read -rt "$1" -u "$NAP"
+	true
+}
+
 # within SECONDS COMMAND...: whether the condition comes to hold in that time.
 within()
 {
@@ -77,8 +85,14 @@ within()
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ $((SECONDS - begin)) -lt "$limit" ] || return 1
-		sleep 0.1
+		nap "${NAP_LENGTH:-0.05}"
 	done
+}
+
+# soon SECONDS WHAT COMMAND...: as await, for what costs next to nothing to look at.
+soon()
+{
+	NAP_LENGTH=0.01 await "$@"
 }
 
 # attach HOST ADDRESS/LEN ROUTER BRIDGE: a namespace with one interface, its other end a port of BRIDGE in ROUTER.
@@ -108,6 +122,14 @@ distance()
 wan_rate()
 {
 	tc -n inet qdisc replace dev "to-${2:-gw}" root tbf rate "$1" burst 64k latency 80ms
+}
+
+# uplink_rate [RATE]: the same away from the gateway; without RATE as fast as it can.
+uplink_rate()
+{
+	# netem that is replaced without a rate keeps the one it had
+	tc -n gw qdisc del dev wan root
+	distance gw wan ${1:+rate "$1"}
 }
 
 # nth NAME N: the host or instance NAME of number N.
@@ -420,10 +442,36 @@ start()
 	disown $!	# or the shell comments on its being killed
 }
 
+# pid_of INSTANCE: in PID, of a daemon that start has started.
+pid_of()
+{
+	read -r PID <"$WORLD/pid/$1"
+}
+
 # listening HOST ADDRESS:PORT: true once something accepts connections there.
 listening()
 {
 	in_ns "$1" ss -Hltn "src $2" | grep -q .
+}
+
+# listens INSTANCE ADDRESS:PORT: the same in the namespace of a daemon, without starting a program (IPv4 only).
+listens()
+{
+	local PID a b c d port want at state
+
+	pid_of "$1" || return
+	IFS=.: read -r a b c d port <<<"$2"
+	printf -v want '%02X%02X%02X%02X:%04X' "$d" "$c" "$b" "$a" "$port"
+	while read -r _ at _ state _; do
+		[ "$at $state" != "$want 0A" ] || return 0
+	done <"/proc/$PID/net/tcp"
+	return 1
+}
+
+# said INSTANCE TEXT: it is in the daemon's log.
+said()
+{
+	[[ $(<"$WORLD/log/$1") == *"$2"* ]]
 }
 
 world_configure()
@@ -452,49 +500,76 @@ world_configure()
 }
 
 # One daemon each, and until it listens.
-run_manager()
+start_manager()
 {
 	start "$MANAGER_HOST" shunt-manager
-	await 20 "the manager to listen" listening "$MANAGER_HOST" "$MANAGER"
 }
 
-run_cloud()
+await_manager()
+{
+	soon 20 "the manager to listen" listens shunt-manager "$MANAGER"
+}
+
+start_cloud()
 {
 	start "$(nth cloud "$1")" "$(nth shunt-cloud "$1")"
-	await 20 "cloud$1 to listen" listening "$(nth cloud "$1")" "$(cloud_address "$1"):8443"
 }
 
-run_gateway()
+await_cloud()
 {
-	local program host listen
+	soon 20 "cloud$1 to listen" listens "$(nth shunt-cloud "$1")" "$(cloud_address "$1"):8443"
+}
+
+start_gateway()
+{
+	start "$(gateway_at "$1")" "$(nth shuntd "$1")"
+}
+
+await_gateway()
+{
+	local program
 
 	program=$(nth shuntd "$1")
-	host=$(gateway_at "$1")
-	listen=${CONF["$program listen"]//\"/}
-	start "$host" "$program"
-	await 20 "gw$1 to listen on its LAN" listening "$host" "$listen"
+	soon 20 "gw$1 to listen on its LAN" listens "$program" "${CONF["$program listen"]//\"/}"
 }
 
-run_device()
+start_device()
 {
 	start "$(nth mfp "$1")" "$(nth shunt-device "$1")"
-	await 20 "the agent of mfp-$1 to listen" listening "$(nth mfp "$1")" "$(mfp_address "$1"):8632"
 }
 
-world_daemons()
+await_device()
+{
+	soon 20 "the agent of mfp-$1 to listen" listens "$(nth shunt-device "$1")" "$(mfp_address "$1"):8632"
+}
+
+run_manager() { start_manager && await_manager; }
+run_cloud() { start_cloud "$1" && await_cloud "$1"; }
+run_gateway() { start_gateway "$1" && await_gateway "$1"; }
+run_device() { start_device "$1" && await_device "$1"; }
+
+# world_each COMMAND: start or await, for every daemon but the manager.
+world_each()
 {
 	local n
 
-	run_manager
 	for n in $CLOUDS; do
-		run_cloud "$n"
+		"$1_cloud" "$n"
 	done
 	for n in $GATEWAYS; do
-		run_gateway "$n"
+		"$1_gateway" "$n"
 	done
 	for n in $MFPS; do
-		run_device "$n"
+		"$1_device" "$n"
 	done
+}
+
+# All at once, but for the manager: who finds it missing comes back after a pause.
+world_daemons()
+{
+	run_manager
+	world_each start
+	world_each await
 }
 
 # The LAN's own servers, which know nothing of Shunt and stay for all scenarios.
@@ -531,20 +606,33 @@ gateway_connected()
 	admin -j gateway list | jq -e --arg gw "gw$1" '.gateways[] | select(.name == $gw and .connected)'
 }
 
+# register CODE NUMBER ADDRESS [OPTION...]
+register()
+{
+	local code=$1 n=$2 address=$3
+
+	shift 3
+	admin device add "$code" --gateway "gw$(home "$n")" --address "$address" "$@" >>"$WORLD/log/registry"
+}
+
+# All of them at the same time: each waits for the manager more than it works.
 world_devices()
 {
-	local n
+	local n pid pids=()
 
 	for n in $MFPS; do
-		admin device add "mfp-${n%@*}" --gateway "gw$(home "$n")" --address "$(mfp_address "$n")" --connectable \
-			--service agent:8632:tls >>"$WORLD/log/registry" || die "registering mfp-$n"
+		register "mfp-${n%@*}" "$n" "$(mfp_address "$n")" --connectable --service agent:8632:tls &
+		pids+=($!)
 	done
 	for n in $NASES; do
-		admin device add "nas-${n%@*}" --gateway "gw$(home "$n")" --address "$(nas_address "$n")" \
-			--service webdav:80:/ >>"$WORLD/log/registry" || die "registering nas-$n"
+		register "nas-${n%@*}" "$n" "$(nas_address "$n")" --service webdav:80:/ &
+		pids+=($!)
+	done
+	for pid in "${pids[@]}"; do
+		wait "$pid" || die "a device was not registered"
 	done
 	for n in $GATEWAYS; do
-		await 30 "gw$n to reach the manager" gateway_connected "$n"
+		soon 30 "gw$n to reach the manager" said shunt-manager "gateway: gw$n: connected"
 	done
 }
 
@@ -557,15 +645,15 @@ gone()
 # stop_all SIGNAL: ends all daemons of the project.
 stop_all()
 {
-	local file
+	local file PID
 
 	for file in "$WORLD"/pid/*; do
-		[ ! -f "$file" ] || kill "-$1" "$(cat "$file")" 2>/dev/null
+		[ ! -f "$file" ] || { pid_of "${file##*/}" && kill "-$1" "$PID" 2>/dev/null; }
 	done
 	for file in "$WORLD"/pid/*; do
-		[ ! -f "$file" ] || within 20 gone "$(cat "$file")"
-		rm -f "$file"
+		[ ! -f "$file" ] || { pid_of "${file##*/}" && NAP_LENGTH=0.01 within 20 gone "$PID"; }
 	done
+	rm -f "$WORLD"/pid/*
 }
 
 # The tables named "fault" of the hosts in $WORLD/faults.
@@ -588,6 +676,7 @@ world_heal()
 	drop_faults
 	for n in $GATEWAYS; do
 		wan_rate "$WAN_RATE" "$(nth gw "$n")"
+		[ "$n" != 1 ] || uplink_rate
 		ip -n "$(nth gw "$n")" link set wan up
 		ip -n "$(nth gw "$n")" route replace default via "198.51.$((n == 1 ? 100 : 100 + n)).1"
 	done

@@ -12,6 +12,7 @@
 #include "cli/progress.h"
 #include "cli/remote.h"
 #include "lib/digest.h"
+#include "lib/file.h"
 
 #define CHUNK 65536
 
@@ -23,22 +24,6 @@ struct download {
 	struct sha256 *sha; /* of what went into the stream; NULL: the file is read again */
 	struct progress progress;
 };
-
-static int write_all(int fd, const uint8_t *p, size_t len)
-{
-	ssize_t n;
-
-	while (len) {
-		n = write(fd, p, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
 
 static int on_data(void *arg, uint64_t offset, const void *data, size_t len)
 {
@@ -54,7 +39,7 @@ static int on_data(void *arg, uint64_t offset, const void *data, size_t len)
 	if (len > d->total - d->size)
 		return -EMSGSIZE;
 	if (d->fd >= 0)
-		err = write_all(d->fd, data, len);
+		err = file_write(d->fd, data, len);
 	else
 		err = fwrite(data, 1, len, d->stream) == len ? sha256_update(d->sha, data, len) :
 							       -EIO;

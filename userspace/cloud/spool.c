@@ -11,6 +11,7 @@
 
 #include "lib/digest.h"
 #include "lib/err.h"
+#include "lib/file.h"
 
 #define DIGEST_CHUNK ((size_t)64 << 10)
 
@@ -216,23 +217,6 @@ void spool_file_close(struct spool_file *f)
 	free(f);
 }
 
-static int write_all(int fd, const uint8_t *p, size_t len, uint64_t offset)
-{
-	ssize_t n;
-
-	while (len) {
-		n = pwrite(fd, p, len, (off_t)offset);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-		offset += (uint64_t)n;
-	}
-	return 0;
-}
-
 int spool_write(struct spool_file *f, uint64_t offset, const void *data, size_t len)
 {
 	const uint8_t *p = data;
@@ -244,7 +228,7 @@ int spool_write(struct spool_file *f, uint64_t offset, const void *data, size_t 
 	end = offset + len;
 	for (pos = offset; pos < end && ranges_next_hole(&f->held, pos, end, &from, &to);
 	     pos = to) {
-		ret = write_all(f->fd, p + (from - offset), to - from, from);
+		ret = file_write_at(f->fd, from, p + (from - offset), to - from, NULL);
 		/* Dirty first: what is held and not dirty counts as durable. */
 		if (!ret)
 			ret = ranges_add(&f->dirty, from, to, NULL);

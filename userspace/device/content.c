@@ -11,6 +11,7 @@
 
 #include "device/journal.h"
 #include "lib/digest.h"
+#include "lib/file.h"
 
 #define HASH_CHUNK (64u << 10)
 
@@ -118,22 +119,6 @@ void content_remove(struct content *c)
 	content_free(c);
 }
 
-/* pwrite() all of it; *@put counts what got there. */
-static int write_at(int fd, uint64_t offset, const uint8_t *data, size_t len, size_t *put)
-{
-	ssize_t n;
-
-	while (*put < len) {
-		n = pwrite(fd, data + *put, len - *put, (off_t)(offset + *put));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -ENOSPC;
-		*put += (size_t)n;
-	}
-	return 0;
-}
-
 int content_write(struct content *c, uint64_t offset, const void *data, size_t len,
 		  uint64_t *duplicate)
 {
@@ -146,8 +131,7 @@ int content_write(struct content *c, uint64_t offset, const void *data, size_t l
 		return -ERANGE;
 	/* The holes change as they are filled, hence each search starts anew. */
 	while (!rc && ranges_next_hole(&c->received, offset, end, &from, &to)) {
-		put = 0;
-		rc = write_at(c->fd, from, bytes + (from - offset), to - from, &put);
+		rc = file_write_at(c->fd, from, bytes + (from - offset), to - from, &put);
 		added = ranges_add(&c->received, from, from + put, NULL);
 		if (!added)
 			fresh += put;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/digest.h"
+#include "lib/file.h"
 
 #define CHUNK 65536
 #define TRIES_MAX 5 /* copies of a file that is changed each time */
@@ -192,23 +193,6 @@ int offer_open(int dirfd, const char *file, uint64_t size, const char *sha256, s
 	return 0;
 }
 
-static int put_all(int fd, const uint8_t *p, size_t len, uint64_t offset)
-{
-	ssize_t n;
-
-	while (len) {
-		n = pwrite(fd, p, len, (off_t)offset);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -ENOSPC;
-		p += n;
-		len -= (size_t)n;
-		offset += (uint64_t)n;
-	}
-	return 0;
-}
-
 /* One chunk. Returns 0, -ESTALE when the file ended before its size, -errno. */
 static int step_chunk(struct offer *o)
 {
@@ -223,7 +207,7 @@ static int step_chunk(struct offer *o)
 	if (n <= 0)
 		return n < 0 ? -errno : -ESTALE;
 	if (o->source >= 0)
-		rc = put_all(o->fd, chunk, (size_t)n, o->done);
+		rc = file_write_at(o->fd, o->done, chunk, (size_t)n, NULL);
 	if (!rc)
 		rc = sha256_update(o->sha, chunk, (size_t)n);
 	o->done += (uint64_t)n;

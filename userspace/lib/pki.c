@@ -17,6 +17,7 @@
 #include "lib/cert.h"
 #include "lib/digest.h"
 #include "lib/err.h"
+#include "lib/file.h"
 
 #define SERIAL_LEN 16
 
@@ -52,16 +53,8 @@ static int write_new(const char *path, BIO *content, mode_t mode, struct err *e)
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return err_sys(e, -errno, "%s", path);
-	while (len > 0 && rc == 0) {
-		ssize_t put = write(fd, data, (size_t)len);
-
-		if (put < 0 && errno != EINTR)
-			rc = -errno;
-		if (put > 0) {
-			data += put;
-			len -= put;
-		}
-	}
+	if (len > 0)
+		rc = file_write(fd, data, (size_t)len);
 	if (rc == 0 && fsync(fd) < 0)
 		rc = -errno;
 	if (close(fd) < 0 && rc == 0)

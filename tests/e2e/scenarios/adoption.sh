@@ -21,13 +21,9 @@ tunnel_id()
 
 scenario_run()
 {
-	local print store before
+	local before
 
-	content a.pdf 2M
-	content b.bin 256K
-	wan_rate 1mbit
-	offer print a.pdf print mfp-1
-	await_job "$print" '.delivered > 0' "the job to be under way"
+	print_begins 1mbit
 	before=$(tunnel_id)
 	kill -KILL "$(cat "$WORLD/pid/shuntd")"
 	check "the kernel keeps the tunnel" test "$(tunnel_id)" = "$before"
@@ -38,20 +34,12 @@ scenario_run()
 	check "an orphan is made" in_ns gw shunt tunnel add dev shunt0 side near spi-in 0x1001 spi-out 0x2001 cipher aes-gcm-256 \
 		key-in "file:$WORLD/key-in" key-out "file:$WORLD/key-out" endpoint 203.0.113.10:4500 near 10.9.0.2 far 10.9.0.1
 	run_gateway 1
-	check "the new shuntd says that it adopted the job's tunnel" within 10 grep -q "adopted: job $print" "$WORLD/log/shuntd"
+	check "the new shuntd says that it adopted the job's tunnel" within 10 grep -q "adopted: job $PRINT" "$WORLD/log/shuntd"
 	check "the orphan is gone, with a record" within 10 record '.record == "7K" and .reason == "orphaned"'
-	check "the cloud tells it of the job again" within 20 grep -q "$before: the cloud knows it: job $print" "$WORLD/log/shuntd"
+	check "the cloud tells it of the job again" within 20 grep -q "$before: the cloud knows it: job $PRINT" "$WORLD/log/shuntd"
 	check "no secret is on the gateway's disk" not grep -rq token "$WORLD/state/shuntd"
-	offer store b.bin store nas-1
-	await_job "$print" '.moved' "the adopted job to move"
-	wan_rate 100mbit
-	finish_jobs "$print" "$store"
-	check_whole "the adopted job" "$print"
-	check_whole "the store job" "$store"
-	check "it was moved for the sake of the limit (#809)" decided "$print" move tunnel-limit
-	check "in the middle of its content (#816)" went_by "$print" direct tunnel
-	check "and the tunnel's record (7K) says so" record \
-		".record == \"7K\" and .job == \"$print\" and .tunnel == \"$before\" and .reason == \"moved\""
-	check "printed once, the same" printed mfp a.pdf
-	check "stored, the same" stored nas b.bin
+	store_arrives
+	check "the adopted job was moved for the sake of the limit (#809)" decided "$PRINT" move tunnel-limit
+	check "and its tunnel's record (7K) says so" record \
+		".record == \"7K\" and .job == \"$PRINT\" and .tunnel == \"$before\" and .reason == \"moved\""
 }

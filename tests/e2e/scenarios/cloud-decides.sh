@@ -23,25 +23,11 @@ told()
 
 scenario_run()
 {
-	local print store
-
-	content a.pdf 2M
-	content b.bin 256K
-	wan_rate 2mbit
-	offer print a.pdf print mfp-1
-	await_job "$print" '.delivered > 0' "the printer to hold the beginning"
-	offer store b.bin store nas-1
-	await_job "$print" '.moved' "the print job to move"
-	wan_rate 100mbit
-	finish_jobs "$print" "$store"
-	check_whole "the print job" "$print"
-	check_whole "the store job" "$store"
-	check "below the number its tunnel was opened (#805)" told "$print" open below-limit
-	check "the cloud moved it for the sake of the limit (#809)" told "$print" move tunnel-limit
-	check "the other job waited for the slot" told "$store" wait tunnel-limit
-	check "in the middle of its content (#816)" went_by "$print" direct tunnel
+	print_begins
+	store_arrives
+	check "below the number its tunnel was opened (#805)" told "$PRINT" open below-limit
+	check "the cloud moved it for the sake of the limit (#809)" told "$PRINT" move tunnel-limit
+	check "the other job waited for the slot" told "$STORE" wait tunnel-limit
 	check "the gateway decided nothing" not record '.record == "decision" and (.action | IN("move", "wait", "direct", "refuse"))'
-	check "the gateway has the connection's log (#840-#841)" within 15 record ".record == \"7J\" and .job == \"$print\""
-	check "printed once, the same" printed mfp a.pdf
-	check "stored, the same" stored nas b.bin
+	check "the gateway has the connection's log (#840-#841)" within 15 record ".record == \"7J\" and .job == \"$PRINT\""
 }

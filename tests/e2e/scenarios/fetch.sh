@@ -18,14 +18,9 @@ scenario_world()
 	chmod 777 "$WORLD/mfp/share"
 }
 
-fetched_same()
-{
-	terminal job content "$1" -o "$WORLD/$1.out" 2>>"$WORLD/log/terminal" && cmp "$WORLD/$1.out" "$2"
-}
-
 fetch_job()
 {
-	terminal -j job submit --kind fetch --path "$1" --device mfp-1 2>>"$WORLD/log/terminal" | tail -n 1 | jq -re .id
+	taken "$(terminal -j job submit --kind fetch --path "$1" --device mfp-1 2>>"$WORLD/log/terminal")"
 }
 
 scenario_run()

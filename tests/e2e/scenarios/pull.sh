@@ -23,28 +23,17 @@ asked()
 
 scenario_run()
 {
-	local a b c
+	local later
 
-	content a.pdf 2M
-	content b.bin 64K
-	content c.pdf 64K
-	wan_rate 2mbit
-	offer a a.pdf print mfp-1
-	await_job "$a" '.delivered > 0' "the printer to have pulled the beginning"
-	offer b b.bin store nas-1
-	await_job "$a" '.moved' "the print job to move"
-	wan_rate 100mbit
-	finish_jobs "$a" "$b"
+	print_begins
+	store_arrives
 	await 20 "the connection to be closed" not connected mfp 1
-	offer c c.pdf print mfp-1
-	finish_jobs "$c"
-	check_whole "the job that moved" "$a"
-	check_whole "the job that arrived" "$b"
-	check_whole "the job in its tunnel" "$c"
-	check "the device was told through the tunnel, and asked (#641)" asked "$a" tunnel
-	check "it asked for the rest over the connection (#645)" asked "$a" direct
-	check "and got it there (#611-#612)" went_by "$a" direct tunnel
-	check "the later job was pulled through its tunnel" went_by "$c" tunnel
-	check "the first was printed once, the same" printed mfp a.pdf
+	content c.pdf 64K
+	offer later c.pdf print mfp-1
+	finish_jobs "$later"
+	check_whole "the job in its tunnel" "$later"
+	check "the device was told through the tunnel, and asked (#641)" asked "$PRINT" tunnel
+	check "it asked for the rest over the connection (#645), and got it there (#611-#612)" asked "$PRINT" direct
+	check "the later job was pulled through its tunnel" went_by "$later" tunnel
 	check "the later was printed once, the same" printed mfp c.pdf
 }

@@ -15,24 +15,10 @@ scenario_world()
 
 scenario_run()
 {
-	local print store
-
-	content a.pdf 2M
-	content b.bin 64K
-	wan_rate 2mbit
-	offer print a.pdf print mfp-1
-	await_job "$print" '.delivered > 0' "the printer to hold the beginning"
-	offer store b.bin store nas-1
-	await_job "$print" '.moved' "the print job to move"
-	wan_rate 100mbit
-	finish_jobs "$print" "$store"
-	check_whole "the print job" "$print"
-	check_whole "the store job" "$store"
-	check "the device held the job (#853-#855), then resumed it (#859-#860)" final "$print" '
+	print_begins
+	store_arrives
+	check "the device held the job (#853-#855), then resumed it (#859-#860)" final "$PRINT" '
 		[.timeline[] | select(.event == "suspended" or .reason == "resumed") | .event] == ["suspended", "running"]'
-	check "it was held through the tunnel (#811) and resumed over the connection (#816)" final "$print" '
+	check "it was held through the tunnel (#811) and resumed over the connection (#816)" final "$PRINT" '
 		[.timeline[] | select(.event == "suspended" or .reason == "resumed") | .path] == ["tunnel", "direct"]'
-	check "content went both ways" went_by "$print" direct tunnel
-	check "printed once, the same" printed mfp a.pdf
-	check "stored, the same" stored nas b.bin
 }
