@@ -26,7 +26,7 @@ void shunt_chapoly_set(struct shunt_chapoly *c, const u8 *key)
 	memcpy(c->salt, key + CHACHA_KEY_SIZE, sizeof(c->salt));
 }
 
-/* RFC 7634 section 2: nonce of salt and IV; RFC 8439 section 2.6: the first block is the MAC's key. */
+/* RFC 7634 section 2: nonce of salt and IV; RFC 8439 section 2.6: its first block keys the MAC. */
 static void begin(struct state *s, const struct shunt_chapoly *c, const u8 *ad, const u8 *iv)
 {
 	u8 nonce[CHACHA_IV_SIZE] = {};

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * cipher: how long the processor takes to encrypt and decrypt one packet, with nothing around it.
  * Loading it measures and prints "cipher: NAME SIZE NANOSECONDS" lines; it never stays loaded.
