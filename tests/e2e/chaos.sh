@@ -67,7 +67,7 @@ unhold()
 	# netem that is replaced without a rate keeps the one it had
 	tc -n terminal qdisc del dev eth0 root
 	distance terminal eth0
-	uplink_rate
+	uplink_rate none
 	wan_rate 100mbit
 }
 

@@ -124,12 +124,16 @@ wan_rate()
 	tc -n inet qdisc replace dev "to-${2:-gw}" root tbf rate "$1" burst 64k latency 80ms
 }
 
-# uplink_rate [RATE]: the same away from the gateway; without RATE as fast as it can.
+# uplink_rate { RATE | none }: the same away from the gateway.
 uplink_rate()
 {
 	# netem that is replaced without a rate keeps the one it had
 	tc -n gw qdisc del dev wan root
-	distance gw wan ${1:+rate "$1"}
+	if [ "$1" = none ]; then
+		distance gw wan
+	else
+		distance gw wan rate "$1"
+	fi
 }
 
 # nth NAME N: the host or instance NAME of number N.
@@ -676,7 +680,7 @@ world_heal()
 	drop_faults
 	for n in $GATEWAYS; do
 		wan_rate "$WAN_RATE" "$(nth gw "$n")"
-		[ "$n" != 1 ] || uplink_rate
+		[ "$n" != 1 ] || uplink_rate none
 		ip -n "$(nth gw "$n")" link set wan up
 		ip -n "$(nth gw "$n")" route replace default via "198.51.$((n == 1 ? 100 : 100 + n)).1"
 	done

@@ -1,72 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Fetch jobs at the device: what may be fetched, when its content is fixed, and scans made once. */
-#include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
+#include "device_jobs.h"
+
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "device/executor.h"
-#include "device/jobs.h"
 #include "device/offer.h"
-#include "lib/digest.h"
-#include "lib/loop.h"
 
 #define SIZE ((10 << 20) + 77) /* more than one step */
-#define ID_1 "00000000000000000000000000000001"
-#define ID_2 "00000000000000000000000000000002"
-
-struct fixture {
-	char top[64], state[96], share[96], command[512];
-	struct loop *loop;
-	struct executor *executor;
-	struct jobs *jobs;
-	struct jobs_conf conf;
-	uint8_t *data;
-	char sha256[SHA256_STR_LEN];
-	char trace[512]; /* states entered, in order */
-};
-
-static void on_change(struct job *job, void *arg)
-{
-	struct fixture *f = arg;
-	size_t n = strlen(f->trace);
-
-	snprintf(f->trace + n, sizeof(f->trace) - n, "%s ", job_state_str(job_state(job)));
-}
-
-static void start(struct fixture *f)
-{
-	struct executor_conf ex = { .state_dir = f->state,
-				    .fetch_dir = f->share[0] ? f->share : NULL,
-				    .scan_command = f->command[0] ? f->command : NULL };
-	struct err e = { 0 };
-
-	assert_int_equal(executor_new(f->loop, &ex, &f->executor, &e), 0);
-	assert_int_equal(jobs_new(f->loop, &f->conf, f->executor, &f->jobs, &e), 0);
-}
-
-static void stop(struct fixture *f)
-{
-	jobs_free(f->jobs);
-	executor_free(f->executor);
-}
-
-static void restart(struct fixture *f)
-{
-	stop(f);
-	f->trace[0] = '\0';
-	start(f);
-}
-
 static void write_file(struct fixture *f, const char *name, const void *data, size_t len)
 {
 	char path[160];
@@ -81,50 +22,19 @@ static void write_file(struct fixture *f, const char *name, const void *data, si
 
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-	uint8_t digest[SHA256_LEN];
-	char path[160];
+	struct fixture *f = fixture_new(SIZE);
+	char in[96];
 
-	strcpy(f->top, "/tmp/shunt-fetch-XXXXXX");
-	assert_non_null(mkdtemp(f->top));
-	snprintf(f->state, sizeof(f->state), "%s/state", f->top);
-	snprintf(f->share, sizeof(f->share), "%s/share", f->top);
-	snprintf(path, sizeof(path), "%s/in", f->share);
-	assert_int_equal(mkdir(f->state, 0700) | mkdir(f->share, 0700) | mkdir(path, 0700), 0);
+	make_dir(f, "share", f->share);
+	make_dir(f, "share/in", in);
 	/* A scanner: notes each run, makes what it was asked for. */
-	snprintf(f->command, sizeof(f->command),
+	snprintf(f->scan, sizeof(f->scan),
 		 "/bin/sh -c 'echo run >>%s/runs; printf \"page of %%%%s\" \"$1\" >\"$0\"' %%f %%n",
 		 f->top);
-	f->data = malloc(SIZE);
-	for (size_t i = 0; i < SIZE; i++)
-		f->data[i] = (uint8_t)(i * 2654435761u >> 13);
-	assert_int_equal(sha256_once(f->data, SIZE, digest), 0);
-	sha256_hex(digest, f->sha256);
 	write_file(f, "in/a.bin", f->data, SIZE);
-	f->conf = (struct jobs_conf){ .state_dir = f->state,
-				      .max_bytes = SIZE + 100,
-				      .max_jobs = 3,
-				      .max_running = 1,
-				      .keep_finished = 2,
-				      .on_change = on_change,
-				      .arg = f };
-	assert_int_equal(loop_new(&f->loop), 0);
+	f->conf.max_bytes = SIZE + 100;
 	start(f);
 	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	char command[128];
-
-	stop(f);
-	loop_free(f->loop);
-	snprintf(command, sizeof(command), "rm -r %s", f->top);
-	assert_int_equal(system(command), 0);
-	free(f->data);
-	free(f);
 	return 0;
 }
 
@@ -157,12 +67,6 @@ static void await(struct fixture *f, struct job *job, enum job_state state)
 			fail_msg("%s: %s", job_state_str(job_state(job)), job_reason(job));
 		assert_int_equal(loop_step(f->loop, 10000), 0);
 	}
-}
-
-static void await_end(struct fixture *f, struct job *job)
-{
-	while (!job_state_final(job_state(job)))
-		assert_int_equal(loop_step(f->loop, 10000), 0);
 }
 
 static void assert_offers(struct fixture *f, const struct job *job, const void *data, size_t len)
@@ -406,7 +310,7 @@ static void a_scan_caught_by_a_restart_is_interrupted(void **state)
 	struct job *job;
 
 	stop(f);
-	snprintf(f->command, sizeof(f->command), "/bin/sleep 1000");
+	snprintf(f->scan, sizeof(f->scan), "/bin/sleep 1000");
 	start(f);
 	job = create(f, ID_1, "scan:x");
 	await(f, job, JOB_EXECUTING);
@@ -423,7 +327,7 @@ static void what_is_not_configured_any_more_fails(void **state)
 
 	create(f, ID_1, "scan:x");
 	stop(f);
-	f->command[0] = '\0';
+	f->scan[0] = '\0';
 	start(f);
 	job = jobs_find(f->jobs, "cloud1", ID_1);
 	await_end(f, job);
@@ -432,7 +336,7 @@ static void what_is_not_configured_any_more_fails(void **state)
 	create(f, ID_2, "in/a.bin");
 	stop(f);
 	f->share[0] = '\0';
-	snprintf(f->command, sizeof(f->command), "/bin/true");
+	snprintf(f->scan, sizeof(f->scan), "/bin/true");
 	start(f);
 	job = jobs_find(f->jobs, "cloud1", ID_2);
 	await_end(f, job);
@@ -447,7 +351,7 @@ static void a_canceled_scan_is_not_offered(void **state)
 	struct job *job;
 
 	stop(f);
-	snprintf(f->command, sizeof(f->command),
+	snprintf(f->scan, sizeof(f->scan),
 		 "/bin/sh -c 'trap \"echo page >$0; exit 0\" TERM; : >%s/started; "
 		 "while :; do sleep 0.01; done' %%f",
 		 f->top);
@@ -469,20 +373,20 @@ static void scans_that_fail_say_why(void **state)
 	struct job *job;
 
 	stop(f);
-	snprintf(f->command, sizeof(f->command), "/bin/sh -c 'echo no paper; exit 2'");
+	snprintf(f->scan, sizeof(f->scan), "/bin/sh -c 'echo no paper; exit 2'");
 	start(f);
 	job = create(f, ID_1, "scan:x");
 	await_end(f, job);
 	assert_string_equal(job_reason(job), "the scan command failed with status 2: no paper");
 	stop(f);
-	snprintf(f->command, sizeof(f->command), "/bin/true");
+	snprintf(f->scan, sizeof(f->scan), "/bin/true");
 	start(f);
 	job = create(f, ID_2, "scan:x");
 	await_end(f, job);
 	assert_int_equal(job_state(job), JOB_FAILED);
 	assert_string_equal(job_reason(job), "the scan command has not made a file");
 	stop(f);
-	snprintf(f->command, sizeof(f->command), "/bin/ln -s %s/in/a.bin %%f", f->share);
+	snprintf(f->scan, sizeof(f->scan), "/bin/ln -s %s/in/a.bin %%f", f->share);
 	start(f);
 	job = create(f, "00000000000000000000000000000003", "scan:x");
 	await_end(f, job);

@@ -1,112 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* jobs: the state machine, content by ranges, execution once, and what a restart makes of it. */
+#include "device_jobs.h"
+
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "device/executor.h"
-#include "device/jobs.h"
-#include "lib/digest.h"
-#include "lib/loop.h"
 
 #define SIZE 300000
-#define ID_1 "00000000000000000000000000000001"
-#define ID_2 "00000000000000000000000000000002"
-
-struct fixture {
-	char top[64], state[96], store[96], out[96];
-	char command[512];
-	struct loop *loop;
-	struct executor *executor;
-	struct jobs *jobs;
-	struct jobs_conf conf;
-	enum store_existing existing;
-	uint8_t data[SIZE];
-	char sha256[SHA256_STR_LEN];
-	char trace[512]; /* states entered, in order */
-};
-
-static void on_change(struct job *job, void *arg)
-{
-	struct fixture *f = arg;
-	size_t n = strlen(f->trace);
-
-	snprintf(f->trace + n, sizeof(f->trace) - n, "%s ", job_state_str(job_state(job)));
-}
-
-static void start(struct fixture *f)
-{
-	struct executor_conf ex = { .state_dir = f->state,
-				    .print_command = f->command,
-				    .store_dir = f->store,
-				    .store_existing = f->existing };
-	struct err e = { 0 };
-
-	assert_int_equal(executor_new(f->loop, &ex, &f->executor, &e), 0);
-	assert_int_equal(jobs_new(f->loop, &f->conf, f->executor, &f->jobs, &e), 0);
-}
-
-static void stop(struct fixture *f)
-{
-	jobs_free(f->jobs);
-	executor_free(f->executor);
-	f->jobs = NULL;
-	f->executor = NULL;
-}
+static char out[96]; /* what the printer printed last */
 
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-	uint8_t digest[SHA256_LEN];
+	struct fixture *f = fixture_new(SIZE);
 
-	strcpy(f->top, "/tmp/shunt-jobs-XXXXXX");
-	assert_non_null(mkdtemp(f->top));
-	snprintf(f->state, sizeof(f->state), "%s/state", f->top);
-	snprintf(f->store, sizeof(f->store), "%s/store", f->top);
-	snprintf(f->out, sizeof(f->out), "%s/out", f->top);
-	assert_int_equal(mkdir(f->state, 0700) | mkdir(f->store, 0700), 0);
+	snprintf(out, sizeof(out), "%s/out", f->top);
+	make_dir(f, "store", f->store);
 	/* A printer: appends a line for each run, keeps a copy of what it was given. */
 	snprintf(
-		f->command, sizeof(f->command),
+		f->print, sizeof(f->print),
 		"/bin/sh -c 'echo run >>\"$2.runs\"; cat \"$0\" >\"$2\"; echo printing \"$1\"' %%f %%n %s",
-		f->out);
-	for (size_t i = 0; i < SIZE; i++)
-		f->data[i] = (uint8_t)(i * 2654435761u >> 13);
-	assert_int_equal(sha256_once(f->data, SIZE, digest), 0);
-	sha256_hex(digest, f->sha256);
-	f->conf = (struct jobs_conf){ .state_dir = f->state,
-				      .max_bytes = 1 << 20,
-				      .max_jobs = 3,
-				      .max_running = 1,
-				      .keep_finished = 2,
-				      .on_change = on_change,
-				      .arg = f };
-	assert_int_equal(loop_new(&f->loop), 0);
+		out);
 	start(f);
 	*state = f;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	char command[128];
-
-	stop(f);
-	loop_free(f->loop);
-	snprintf(command, sizeof(command), "rm -r %s", f->top);
-	assert_int_equal(system(command), 0);
-	free(f);
 	return 0;
 }
 
@@ -149,13 +63,6 @@ static uint64_t put(struct fixture *f, struct job *job, uint64_t from, uint64_t 
 	return duplicate;
 }
 
-/* Run the loop until the job has ended. */
-static void await_end(struct fixture *f, struct job *job)
-{
-	while (!job_state_final(job_state(job)))
-		assert_int_equal(loop_step(f->loop, 10000), 0);
-}
-
 static void assert_file(const char *path, const void *data, size_t len)
 {
 	static uint8_t got[SIZE + 1];
@@ -167,11 +74,11 @@ static void assert_file(const char *path, const void *data, size_t len)
 	close(fd);
 }
 
-static void assert_runs(struct fixture *f, size_t n)
+static void assert_runs(size_t n)
 {
 	char path[128], lines[64] = "";
 
-	snprintf(path, sizeof(path), "%s.runs", f->out);
+	snprintf(path, sizeof(path), "%s.runs", out);
 	if (n == 0) {
 		assert_int_equal(access(path, F_OK), -1);
 		return;
@@ -207,12 +114,12 @@ static void content_in_any_order_is_printed_once(void **state)
 	await_end(f, job);
 	assert_int_equal(job_state(job), JOB_COMPLETED);
 	assert_string_equal(f->trace, "executing completed ");
-	assert_file(f->out, f->data, SIZE);
-	assert_runs(f, 1);
+	assert_file(out, f->data, SIZE);
+	assert_runs(1);
 	/* A sender that missed the answer sends again: all of it duplicate, nothing executed. */
 	assert_int_equal(put(f, job, 0, SIZE), SIZE);
 	loop_step(f->loop, 0);
-	assert_runs(f, 1);
+	assert_runs(1);
 	assert_int_equal(count_files(f->state, ".content"), 0);
 	ranges_fini(&held);
 }
@@ -245,7 +152,7 @@ static void wrong_content_is_not_executed(void **state)
 	await_end(f, job);
 	assert_int_equal(job_state(job), JOB_FAILED);
 	assert_non_null(strstr(job_reason(job), "SHA-256"));
-	assert_runs(f, 0);
+	assert_runs(0);
 }
 
 static void a_failing_command_says_why(void **state)
@@ -254,7 +161,7 @@ static void a_failing_command_says_why(void **state)
 	struct job *job;
 
 	stop(f);
-	strcpy(f->command, "/bin/sh -c 'echo first; echo out of \"paper\" >&2; exit 3'");
+	strcpy(f->print, "/bin/sh -c 'echo first; echo out of \"paper\" >&2; exit 3'");
 	start(f);
 	job = create(f, ID_1, JOB_PRINT);
 	put(f, job, 0, SIZE);
@@ -263,7 +170,7 @@ static void a_failing_command_says_why(void **state)
 	assert_string_equal(job_reason(job),
 			    "the print command failed with status 3: out of paper");
 	stop(f);
-	strcpy(f->command, "/no/such/program %f");
+	strcpy(f->print, "/no/such/program %f");
 	start(f);
 	job = create(f, ID_2, JOB_PRINT);
 	put(f, job, 0, SIZE);
@@ -333,14 +240,14 @@ static void suspended_keeps_and_refuses(void **state)
 	/* What was under way may end, and is kept. */
 	assert_int_equal(upload_data(late, f->data, 1000), 0);
 	assert_int_equal(upload_end(late, NULL), 0);
-	stop(f);
-	start(f);
+	assert_string_equal(f->trace, "suspended ");
+	restart(f);
 	job = jobs_find(f->jobs, "cloud1", ID_1);
 	assert_int_equal(job_state(job), JOB_SUSPENDED);
 	assert_int_equal(job_resume(job), 0);
 	assert_int_equal(put(f, job, 0, SIZE), 1000);
 	await_end(f, job);
-	assert_string_equal(f->trace, "suspended receiving executing completed ");
+	assert_string_equal(f->trace, "receiving executing completed ");
 	assert_int_equal(job_suspend(job), -EALREADY);
 	assert_int_equal(job_resume(job), -EALREADY);
 }
@@ -359,10 +266,10 @@ static void suspended_is_not_executed(void **state)
 	for (int i = 0; i < 5; i++)
 		loop_step(f->loop, 0);
 	assert_int_equal(job_state(job), JOB_SUSPENDED);
-	assert_runs(f, 0);
+	assert_runs(0);
 	assert_int_equal(job_resume(job), 0);
 	await_end(f, job);
-	assert_runs(f, 1);
+	assert_runs(1);
 }
 
 static void a_restart_resumes_receiving(void **state)
@@ -377,8 +284,7 @@ static void a_restart_resumes_receiving(void **state)
 	assert_int_equal(upload_begin(job, 5000, 9000, &u), 0);
 	assert_int_equal(upload_data(u, f->data + 5000, 1500), 0);
 	assert_int_equal(upload_end(u, NULL), 0);
-	stop(f);
-	start(f);
+	restart(f);
 	job = jobs_find(f->jobs, "cloud1", ID_1);
 	assert_non_null(job);
 	assert_int_equal(job_received(job, &held), 0);
@@ -388,7 +294,7 @@ static void a_restart_resumes_receiving(void **state)
 	assert_int_equal(put(f, job, 0, SIZE), 2500);
 	await_end(f, job);
 	assert_int_equal(job_state(job), JOB_COMPLETED);
-	assert_file(f->out, f->data, SIZE);
+	assert_file(out, f->data, SIZE);
 	ranges_fini(&held);
 }
 
@@ -428,15 +334,14 @@ static void a_print_caught_by_a_restart_is_interrupted(void **state)
 	struct job *job;
 
 	stop(f);
-	snprintf(f->command, sizeof(f->command),
-		 "/bin/sh -c 'echo run >>\"$0.runs\"; sleep 1000' %s", f->out);
+	snprintf(f->print, sizeof(f->print), "/bin/sh -c 'echo run >>\"$0.runs\"; sleep 1000' %s",
+		 out);
 	start(f);
 	job = create(f, ID_1, JOB_PRINT);
 	put(f, job, 0, SIZE);
 	while (job_state(job) != JOB_EXECUTING)
 		loop_step(f->loop, 10000);
-	stop(f);
-	start(f);
+	restart(f);
 	job = jobs_find(f->jobs, "cloud1", ID_1);
 	assert_int_equal(job_state(job), JOB_INTERRUPTED);
 	/* Nor does the same job start again when it is put again. */
@@ -498,7 +403,7 @@ static void canceled_commands_are_ended(void **state)
 	struct job *job;
 
 	stop(f);
-	strcpy(f->command, "/bin/sleep 1000");
+	strcpy(f->print, "/bin/sleep 1000");
 	start(f);
 	job = create(f, ID_1, JOB_PRINT);
 	put(f, job, 0, SIZE);
@@ -532,7 +437,7 @@ static void a_cancellation_stops_the_command_alone(void **state)
 	unsigned int stops = 0;
 
 	stop(f);
-	strcpy(f->command, "/bin/sleep 1000");
+	strcpy(f->print, "/bin/sleep 1000");
 	start(f);
 	assert_int_equal(loop_on_stop(f->loop, count_stop, NULL, &stops), 0);
 	for (int i = 0; i < 20; i++) {
@@ -592,8 +497,7 @@ static void oldest_finished_records_make_room(void **state)
 	assert_null(jobs_find(f->jobs, "cloud1", ID_2));
 	assert_non_null(jobs_find(f->jobs, "cloud1", "00000000000000000000000000000004"));
 	assert_int_equal(count_files(f->state, ".journal"), 2);
-	stop(f);
-	start(f);
+	restart(f);
 	assert_non_null(jobs_find(f->jobs, "cloud1", "00000000000000000000000000000003"));
 }
 

@@ -27,7 +27,7 @@ scenario_run()
 	await_job "$file" '.delivered > 0' "the beginning to be fetched"
 	offer store b.bin store nas-1
 	await_job "$file" '.moved' "the fetch job to move"
-	uplink_rate
+	uplink_rate none
 	finish_jobs "$file" "$store"
 	check_whole "the fetch job" "$file"
 	check_whole "the store job" "$store"
