@@ -77,6 +77,12 @@ left()
 	shows "$expr]" tunnel show
 }
 
+# 6.1 does not name the attribute at the end of a dump
+no_dump()
+{
+	says 2 "" tunnel show dev dummy0 && grep "no such shunt device" "$TMP/err"
+}
+
 check "link add" s link add shunt0 mtu 1400 up address 100.64.0.2
 check "link show" shows 'kind == "shunt" and mtu == 1400 and up is True' link show dev shunt0
 check "link add, name taken" says 2 "shunt0: " link add shunt0
@@ -154,7 +160,7 @@ check "flush by endpoint and cookie" eval 's tunnel flush dev shunt0 cookie b en
 	s tunnel flush dev shunt0 cookie a endpoint "[2001:db8::2]:4500" && left'
 check "flush by endpoint, of no device" says 1 "dev is missing" tunnel flush endpoint 198.51.100.2:0
 check "flush by what is no endpoint" says 1 "endpoint: " tunnel flush dev shunt0 endpoint 198.51.100.2
-check "show, of a device that is not ours" says 2 "ifindex: no such shunt device" tunnel show dev dummy0
+check "show, of a device that is not ours" no_dump
 ip -n "$ns" link del shunt0
 rmmod shunt
 autoload off

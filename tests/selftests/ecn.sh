@@ -12,7 +12,7 @@
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
 need ping nft jq
-begin 11
+begin 4 7
 setup_ns gw cloud
 join_wan "$gw" "$cloud"
 ip -n "$gw" addr add 192.168.1.10/32 dev lo
@@ -104,15 +104,15 @@ lost()
 }
 
 check "tunnel, IPv4" pair "$gw" "$cloud" 1 aes-gcm-256 192.168.1.10 100.64.0.1
-check "tunnel, IPv6" pair "$gw" "$cloud" 2 aes-gcm-256 fd00:1::10 fd00:64::1
+sweep "tunnel, IPv6" pair "$gw" "$cloud" 2 aes-gcm-256 fd00:1::10 fd00:64::1
 check "copied to the capsule, the DSCP not, IPv4" copied 100.64.0.1
-check "copied to the capsule, the DSCP not, IPv6" copied fd00:64::1
-check "a way that cleared it: as it was sent" told 0 "$WAIT" 1 1 1 1 4
-check "ECT(0) outside: as it was sent" told 2 "$WAIT" 1 1 1 1 4
-check "ECT(1) outside: becomes of ECT(0)" told 1 "$WAIT" 1 2 0 1 4
+sweep "copied to the capsule, the DSCP not, IPv6" copied fd00:64::1
+sweep "a way that cleared it: as it was sent" told 0 "$WAIT" 1 1 1 1 4
+sweep "ECT(0) outside: as it was sent" told 2 "$WAIT" 1 1 1 1 4
+sweep "ECT(1) outside: becomes of ECT(0)" told 1 "$WAIT" 1 2 0 1 4
 # who cannot be told of congestion is told by the loss of his packet
 check "congestion outside: told to all that can be told" told 3 1 0 0 0 3 3
 check "the other is lost, and counted" lost
-check "a DSCP for all capsules" dscp 0 46
-check "that of what is inside" dscp 0xb8 inherit
+sweep "a DSCP for all capsules" dscp 0 46
+sweep "that of what is inside" dscp 0xb8 inherit
 ktap_finished

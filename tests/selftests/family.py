@@ -227,27 +227,28 @@ OTHERS = [  # command, attributes beside the device, code, attribute
 ]
 
 
-def refusal(family, what, ask, code, where):
+def refusal(what, ask, code, *where):
     try:
         ask()
         print(f"{what}: not refused")
     except Refused as said:
-        if said.code == code and said.where == where and said.text:
+        if said.code == code and said.where in where and said.text:
             return True
-        print(f"{what}: {said}, expected {code} and a text ({where})")
+        print(f"{what}: {said}, expected {code} and a text ({where[0]})")
     return False
 
 
 def refusals(family, ifindex):
     family.ask(TUNNEL_NEW, request(TUNNEL, proper(ifindex, 0x777), {}), TUNNEL)
-    right = [refusal(family, f"tunnel-new {change}", lambda change=change: family.ask(
+    right = [refusal(f"tunnel-new {change}", lambda change=change: family.ask(
         TUNNEL_NEW, request(TUNNEL, proper(ifindex), change), TUNNEL), code, where) for change, code, where in NEW]
     for command, change, code, where in OTHERS:
         names = LOAD if command in (LOAD_GET, THRESHOLD_SET) else TUNNEL
-        right.append(refusal(family, f"command {command} {change}", lambda: family.ask(
+        right.append(refusal(f"command {command} {change}", lambda: family.ask(
             command, request(names, {"ifindex": ifindex}, change), names), code, where))
-    right.append(refusal(family, "dump", lambda: family.ask(
-        TUNNEL_GET, request(TUNNEL, {"ifindex": 1}, {}), TUNNEL, DUMP), "ENODEV", "ifindex"))
+    # 6.1 does not name the attribute at the end of a dump
+    right.append(refusal("dump", lambda: family.ask(
+        TUNNEL_GET, request(TUNNEL, {"ifindex": 1}, {}), TUNNEL, DUMP), "ENODEV", "ifindex", ""))
     family.ask(TUNNEL_DEL, request(TUNNEL, {"ifindex": ifindex, "spi-in": 0x1777}, {}), TUNNEL)
     print(f"{len(right)} refusals")
     return all(right)

@@ -12,7 +12,7 @@
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
 need ping nft socat
-begin 24
+begin 12 12
 setup_ns gw cloud
 join_wan "$gw" "$cloud"
 batch "$gw" <<IP
@@ -111,32 +111,32 @@ clean()
 }
 
 check "tunnel without an endpoint at the cloud, inner IPv4" pair "$gw" "$cloud" 1 aes-gcm-256 192.168.1.10 100.64.0.1
-check "and inner IPv6" pair "$gw" "$cloud" 2 chacha20-poly1305 fd00:1::10 fd00:64::1
+sweep "and inner IPv6" pair "$gw" "$cloud" 2 chacha20-poly1305 fd00:1::10 fd00:64::1
 check "the cloud has learned it" at $((0x2001)) "[2001:db8::1]:4500"
 check "ping, IPv4" pings "$cloud" 192.168.1.10
-check "ping, IPv6" pings "$cloud" fd00:1::10
-check "TCP, IPv4" tcp_copy "$gw" "$cloud" 192.168.1.10 631
-check "TCP, IPv6" tcp_copy "$gw" "$cloud" fd00:1::10 631
+sweep "ping, IPv6" pings "$cloud" fd00:1::10
+sweep "TCP, IPv4" tcp_copy "$gw" "$cloud" 192.168.1.10 631
+sweep "TCP, IPv6" tcp_copy "$gw" "$cloud" fd00:1::10 631
 # 1500 - 40 - 8 - 16 - 16 is a multiple of 4; two octets of it are the trailer's
 check "what fits Ethernet passes, IPv4" big 100.64.0.1 1418
-check "what fits Ethernet passes, IPv6" big fd00:64::1 1418
+sweep "what fits Ethernet passes, IPv6" big fd00:64::1 1418
 check "who sends more learns it, IPv4" within learns 100.64.0.1 1418
-check "who sends more learns it, IPv6" within learns fd00:64::1 1418
+sweep "who sends more learns it, IPv6" within learns fd00:64::1 1418
 ip -n "$gw" route flush cache
 segments 1378
 check "TCP is told in time" tcp_copy "$cloud" "$gw" 100.64.0.1 632 30000
 check "the gateway's address changes: it is followed" renumber
-check "and the cloud's pings arrive there" pings "$cloud" 192.168.1.10
+sweep "and the cloud's pings arrive there" pings "$cloud" 192.168.1.10
 check "from IPv6 to IPv4" to 198.51.100.2:4500 198.51.100.1:4500
 check "and back" to "$FAR_ENDPOINT" "[2001:db8::3]:4500"
-check "a link-local endpoint is refused" refused "[fe80::1]:4500" link-local
-check "a multicast one too" refused "[ff02::1]:4500" "address of a host"
+sweep "a link-local endpoint is refused" refused "[fe80::1]:4500" link-local
+sweep "a multicast one too" refused "[ff02::1]:4500" "address of a host"
 narrow 1280
-check "no IPv6 packet need be smaller than 1280" big fd00:64::1 1280
-check "so its capsule is fragmented, and counted" tunnel_is "$gw" $((0x1002)) 'tx.fragmented > 0'
+sweep "no IPv6 packet need be smaller than 1280" big fd00:64::1 1280
+sweep "so its capsule is fragmented, and counted" tunnel_is "$gw" $((0x1002)) 'tx.fragmented > 0'
 narrow 1500
 check "xfrm in the cloud's place" judge
 check "ping, with xfrm" pings "$gw" 100.64.0.1
-check "sizes, with xfrm" py "" udp_sweep.py "$gw" "$cloud" 192.168.1.10 7 1 1390 short
+sweep "sizes, with xfrm" py "" udp_sweep.py "$gw" "$cloud" 192.168.1.10 7 1 1390 short
 check "nothing dropped" clean
 ktap_finished
