@@ -6,13 +6,13 @@
 #
 #   A  priority 5 ──tunnel────────────────────────▶ mfp
 #   B  priority 3 ──tunnel──▶┆──direct────────────▶ mfp2	moved, too, down to the low mark: 2
-#   C  priority 1 ──tunnel──▶┆──direct────────────▶ mfp3	moved first
+#   C  priority 1 ──tunnel──▶┆──direct────────────▶ mfp4	moved first
 #   D                        ┆(limit: 3)──tunnel──▶ nas
 #   E                              3 again┆─tunnel▶ nas	passes nothing, and moves nobody
 
 scenario_world()
 {
-	MFPS="1 2 3"
+	MFPS="1 2 4"	# 3 is behind another gateway where there are two
 	TUNNEL_LIMIT=3
 	conf shuntd policy.tunnels-low 2
 }
@@ -39,7 +39,7 @@ scenario_run()
 	wan_rate 2mbit
 	offer a a.pdf print mfp-1 --priority 5
 	offer b b.pdf print mfp-2 --priority 3
-	offer c c.pdf print mfp-3 --priority 1
+	offer c c.pdf print mfp-4 --priority 1
 	for id in "$a" "$b" "$c"; do
 		has_tunnel "$id"
 	done
