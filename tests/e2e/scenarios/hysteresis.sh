@@ -15,6 +15,8 @@ scenario_world()
 	MFPS="1 2 4"	# 3 is behind another gateway where there are two
 	TUNNEL_LIMIT=3
 	conf shuntd policy.tunnels-low 2
+	# a device that fails for being slow would have another one moved instead
+	conf shuntd policy.connect-timeout 10s
 }
 
 moves()
@@ -31,10 +33,10 @@ scenario_run()
 {
 	local a b c d e id
 
-	content a.pdf 2M
+	content a.pdf 4M
 	content b.pdf 1M
 	content c.pdf 1M
-	content d.bin 2M
+	content d.bin 4M
 	content e.bin 64K
 	wan_rate 2mbit
 	offer a a.pdf print mfp-1 --priority 5
@@ -49,6 +51,7 @@ scenario_run()
 	for id in "$b" "$c"; do
 		await_job "$id" '.moved' "job $id to move"
 	done
+	await 30 "the low mark to be reached" tunnels_are gw 2
 	offer e e.bin store nas-1
 	has_tunnel "$e"
 	wan_rate 100mbit
