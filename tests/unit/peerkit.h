@@ -141,6 +141,7 @@ static inline void listen_at(struct world *w, const char *address, uint32_t max_
 		.routes = &router,
 		.max_conns = max_conns,
 		.handshake_ms = handshake_ms,
+		.fast_open = true, /* as for any other, it changes nothing */
 		.on_reverse = on_reverse,
 		.on_session = on_session,
 		.on_refused = on_refused,

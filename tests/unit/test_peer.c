@@ -366,12 +366,32 @@ static void listener_drains(void **state)
 	assert_int_equal(w->err, -ECONNREFUSED);
 }
 
+/* Whether the kernel may take data with a SYN or not; failures of TCP keep their words. */
+static void fast_open_comes_about(void **state)
+{
+	struct world *w = *state;
+	struct peer_dial_conf conf = dial_conf(w, w->terminal, false);
+
+	conf.fast_open = true;
+	dial(w, &conf);
+	assert_non_null(w->dialled);
+	h2_close(w->dialled);
+	KIT_UNTIL(w->loop, !w->dialled && !peer_listener_conns(w->listener));
+	peer_listener_free(w->listener);
+	w->listener = NULL;
+	dial(w, &conf);
+	assert_null(w->dialled);
+	assert_int_equal(w->err, -ECONNREFUSED);
+	assert_why(w->why, conf.address);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(ordinary_client),
 		TEST(early_sessions_take_requests_and_learn_of_refusals),
 		TEST(ordinary_client),
+		TEST(fast_open_comes_about),
 		TEST(reverse_roles),
 		TEST(refusals_are_precise),
 		TEST(nobody_there),

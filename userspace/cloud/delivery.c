@@ -186,6 +186,7 @@ static void agent_dial(struct delivery *d)
 		.roles = ROLE_BIT(ROLE_DEVICE),
 		.name = job_row(d->job)->device,
 		.early = true,
+		.fast_open = true,
 	};
 
 	d->step = STEP_AGENT;

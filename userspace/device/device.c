@@ -297,6 +297,7 @@ static int device_listen(struct device *d, struct err *e)
 		.routes = api_router(d->api),
 		.h2 = { .close_ms = CLOSE_MS },
 		.max_conns = CONNS_MAX,
+		.fast_open = true,
 		.on_refused = on_refused,
 	};
 	int rc = peer_listen(d->loop, &conf, &d->listener, e);

@@ -84,6 +84,15 @@ void peer_socket_options(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
+void peer_fast_open(int fd, int option, int value)
+{
+	int on = 1;
+
+	/* Whether a kernel knows them or not, the connection comes about. */
+	setsockopt(fd, IPPROTO_TCP, option, &value, sizeof(value));
+	setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, &on, sizeof(on));
+}
+
 /* ---- connections ---- */
 
 static bool has_room(const struct peer_listener *l)
@@ -308,6 +317,9 @@ static void on_pause_over(void *arg)
 
 /* ---- listeners ---- */
 
+/* Connections that began with data and nobody has accepted yet. */
+#define FAST_OPEN_MAX 16
+
 static int bind_socket(const struct peer_listen_conf *conf, uint16_t *port, struct err *e)
 {
 	struct shunt_endpoint ep;
@@ -326,6 +338,8 @@ static int bind_socket(const struct peer_listen_conf *conf, uint16_t *port, stru
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	if (conf->freebind)
 		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof(on));
+	if (conf->fast_open)
+		peer_fast_open(fd, TCP_FASTOPEN, FAST_OPEN_MAX);
 	if (bind(fd, (struct sockaddr *)&sa, len) < 0 || listen(fd, BACKLOG) < 0) {
 		rc = err_sys(e, -errno, "listen on %s", conf->address);
 		close(fd);

@@ -43,6 +43,11 @@ struct peer_listen_conf {
 			     */
 	uint32_t handshake_ms; /* PEER_HANDSHAKE_MS */
 	bool freebind; /* the address may appear later */
+	/* Take data that comes with a SYN (RFC 7413, without cookies), where the kernel is allowed to
+	 * (net.ipv4.tcp_fastopen, bit 2). Connections that are not accepted yet and began so are few,
+	 * as their addresses may be forged.
+	 */
+	bool fast_open;
 	/* A party dialled in with shunt-rh2: @h2 is a client session to it. May be NULL when not
 	 * offered.
 	 */
@@ -97,6 +102,11 @@ struct peer_dial_conf {
 	 * round trip earlier. Should it refuse us, the session ends with that.
 	 */
 	bool early;
+	/* Send the first octets of TLS with the SYN: a round trip less, to a listener with @fast_open;
+	 * any other takes them a round trip later. TCP's failures come as those of the handshake then,
+	 * in the same words, after handshake_ms, and no other address is tried.
+	 */
+	bool fast_open;
 };
 
 /* Connect once. @done is called exactly once, never from within peer_dial(), with a session and err 0,

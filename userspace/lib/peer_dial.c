@@ -3,6 +3,8 @@
 /* The dialling half of peer: one connection, and one that is to exist all the time. */
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,6 +289,8 @@ static int start_connect(struct peer_dial *dial, const struct sockaddr_storage *
 	if (dial->fd < 0)
 		return -errno;
 	peer_socket_options(dial->fd);
+	if (dial->conf.fast_open)
+		peer_fast_open(dial->fd, TCP_FASTOPEN_CONNECT, 1);
 	rc = bind_source(dial, sa->ss_family);
 	if (rc < 0)
 		return rc;

@@ -18,6 +18,8 @@ void peer_dial_watch(struct peer_dial *dial,
 
 /* Options of every connection: no delay, close on exec, non-blocking. */
 void peer_socket_options(int fd);
+/* TCP_FASTOPEN or TCP_FASTOPEN_CONNECT, without cookies: every tunnel has addresses of its own, so that none were known. */
+void peer_fast_open(int fd, int option, int value);
 
 /* "192.0.2.1:8443" or "-". @size: ENDPOINT_STR_LEN. */
 struct sockaddr;
