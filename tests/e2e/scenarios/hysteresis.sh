@@ -15,8 +15,9 @@ scenario_world()
 	MFPS="1 2 4"	# 3 is behind another gateway where there are two
 	TUNNEL_LIMIT=3
 	conf shuntd policy.tunnels-low 2
-	# a device that fails for being slow would have another one moved instead
-	conf shuntd policy.connect-timeout 10s
+	# a move that fails for being slow would have another job moved instead
+	conf shuntd policy.connect-timeout 20s
+	conf shuntd drain-timeout 20s
 }
 
 moves()
@@ -38,7 +39,7 @@ scenario_run()
 	content c.pdf 1M
 	content d.bin 4M
 	content e.bin 64K
-	wan_rate 2mbit
+	wan_rate 4mbit
 	offer a a.pdf print mfp-1 --priority 5
 	offer b b.pdf print mfp-2 --priority 3
 	offer c c.pdf print mfp-4 --priority 1

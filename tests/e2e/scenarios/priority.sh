@@ -20,10 +20,10 @@ scenario_run()
 	local a b c d id
 
 	for id in a b c; do
-		content $id.pdf 1M
+		content $id.pdf 3M
 	done
 	content d.bin 64K
-	wan_rate 1mbit
+	wan_rate 3mbit
 	offer a a.pdf print mfp-1 --priority 5
 	offer b b.pdf print mfp-2 --priority 3
 	offer c c.pdf print mfp-2 --priority 1
