@@ -261,6 +261,8 @@ play()
 	unhold
 	wan_rate 2mbit
 	await 20 "the gateway to be connected to the manager" gateway_connected 1
+	# or the next job would use it, and never see the stage's tunnel
+	await 30 "the connection of the case before to end" not connected mfp 1
 	"stage_$stage"
 	say "  $stage: ${VICTIM:-uploading}; now $fault"
 	sleep "0.0$((RANDOM % 10))"	# the instant within the stage is drawn
