@@ -33,6 +33,12 @@ static u64 idle_due(const struct shunt_tunnel *t)
 	return timeout ? last + timeout : U64_MAX;
 }
 
+/* Asked of the socket, as a device is running already while it is being opened. */
+static bool is_open(const struct shunt_tunnel *t)
+{
+	return rcu_access_pointer(t->shunt->sk4);
+}
+
 /* When the other end has been silent for long enough to be taken for dead, U64_MAX never. */
 static u64 dead_due(const struct shunt_tunnel *t)
 {
@@ -40,7 +46,7 @@ static u64 dead_due(const struct shunt_tunnel *t)
 	u64 last = max_t(u64, atomic64_read(&t->last_rx), READ_ONCE(t->since));
 
 	/* what is down hears nobody */
-	return timeout && netif_running(t->shunt->dev) ? last + timeout : U64_MAX;
+	return timeout && is_open(t) ? last + timeout : U64_MAX;
 }
 
 /* Whether a dummy would go anywhere; a sequence number is not spent on one that would not. */
@@ -49,14 +55,14 @@ static bool can_send(struct shunt_tunnel *t)
 	struct shunt_endpoint ep;
 
 	shunt_tunnel_endpoint(t, &ep);
-	return ep.port && netif_running(t->shunt->dev);
+	return ep.port && is_open(t);
 }
 
 /* Each of these returns when it wants to be called again, U64_MAX never. */
 
 static u64 opening(struct shunt_tunnel *t, u64 now)
 {
-	if (t->side != SHUNT_SIDE_NEAR || READ_ONCE(t->heard) || !netif_running(t->shunt->dev))
+	if (t->side != SHUNT_SIDE_NEAR || READ_ONCE(t->heard) || !is_open(t))
 		return U64_MAX;
 	if (now >= t->open_at) {
 		shunt_tx_dummy(t);

@@ -249,7 +249,10 @@ static int changelink(struct net_device *dev, struct nlattr *tb[], struct nlattr
 	if (data[IFLA_SHUNT_DSCP])
 		WRITE_ONCE(shunt->dscp, nla_get_u8(data[IFLA_SHUNT_DSCP]));
 	if (data[IFLA_SHUNT_FWMARK]) {
+		mutex_lock(&shunt->lock);
 		WRITE_ONCE(shunt->fwmark, nla_get_u32(data[IFLA_SHUNT_FWMARK]));
+		shunt_outer_mark(shunt);
+		mutex_unlock(&shunt->lock);
 		shunt_tunnel_reroute(shunt);
 	}
 	return 0;
@@ -309,9 +312,12 @@ static void __net_exit on_net_exit(struct net *net)
 		mutex_lock(&shunt->lock);
 		RCU_INIT_POINTER(shunt->net, NULL);
 		shunt_outer_close(shunt);
+		/* a route of IPv6 points into its namespace; nobody looks at the caches any more */
+		shunt_tunnel_forget(shunt);
 		mutex_unlock(&shunt->lock);
 	}
 	rtnl_unlock();
+	shunt_tunnel_reaped();
 }
 
 static struct pernet_operations net_ops = {

@@ -182,7 +182,7 @@ static void change_tunnel(struct genl_info *info, struct shunt_tunnel *t,
 		WRITE_ONCE(t->set.idle, set->idle);
 	if (info->attrs[SHUNT_A_TUNNEL_DEAD_TIMEOUT])
 		WRITE_ONCE(t->set.dead, set->dead);
-	if (ep->port && shunt_tunnel_move(t, ep))
+	if (ep->port && shunt_tunnel_move(t, ep, 0))
 		shunt_report_tunnel(t, SHUNT_CMD_TUNNEL_ENDPOINT_NTF, 0);
 	shunt_alive_start(t);
 }
@@ -281,10 +281,19 @@ static int del_all(struct genl_info *info, struct shunt_dev *shunt, struct sk_bu
 static int del_by_spi(struct genl_info *info, struct shunt_dev *shunt, struct sk_buff *msg)
 {
 	struct shunt_tunnel *t = shunt_request_find(info, shunt);
+	struct shunt_endpoint ep;
 	int err;
 
 	if (IS_ERR(t))
 		return PTR_ERR(t);
+	err = shunt_request_endpoint(info, &ep, true);
+	if (err)
+		return err;
+	if (info->attrs[SHUNT_A_TUNNEL_ENDPOINT] && !has_endpoint(t, &ep)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[SHUNT_A_TUNNEL_ENDPOINT],
+				    "the tunnel has another endpoint");
+		return -ENOENT;
+	}
 	if (info->attrs[SHUNT_A_TUNNEL_COOKIE] &&
 	    !has_cookie(t, info->attrs[SHUNT_A_TUNNEL_COOKIE])) {
 		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[SHUNT_A_TUNNEL_COOKIE],

@@ -52,6 +52,8 @@ static int open_socket(struct shunt_dev *shunt, struct net *net, u8 family, stru
 		return err;
 	/* packets are sent on behalf of others, whose buffers they count against */
 	sock->sk->sk_allocation = GFP_ATOMIC;
+	/* by which the route is found that an ICMP error is about */
+	sock->sk->sk_mark = shunt->fwmark;
 	setup_udp_tunnel_sock(net, sock, &encap);
 	rcu_assign_pointer(*sk, sock->sk);
 	return 0;
@@ -79,6 +81,21 @@ int shunt_outer_open(struct shunt_dev *shunt)
 		return 0;
 	shunt_outer_close(shunt);
 	return err;
+}
+
+/**
+ * shunt_outer_mark() - give the sockets the device's mark
+ * @shunt: device; its lock is held
+ */
+void shunt_outer_mark(struct shunt_dev *shunt)
+{
+	struct sock *sk4 = rcu_dereference_protected(shunt->sk4, lockdep_is_held(&shunt->lock));
+	struct sock *sk6 = rcu_dereference_protected(shunt->sk6, lockdep_is_held(&shunt->lock));
+
+	if (sk4)
+		WRITE_ONCE(sk4->sk_mark, shunt->fwmark);
+	if (sk6)
+		WRITE_ONCE(sk6->sk_mark, shunt->fwmark);
 }
 
 /**

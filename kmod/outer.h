@@ -34,6 +34,7 @@ struct netlink_ext_ack;
 
 int shunt_outer_open(struct shunt_dev *shunt);
 void shunt_outer_close(struct shunt_dev *shunt);
+void shunt_outer_mark(struct shunt_dev *shunt);
 int shunt_outer_mtu(struct shunt_tunnel *t);
 void shunt_outer_send(struct shunt_tunnel *t, struct sk_buff *skb, u8 tos, bool fragment);
 bool shunt_outer_from(const struct sk_buff *skb, struct shunt_endpoint *ep);

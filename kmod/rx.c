@@ -53,7 +53,7 @@ static void heard(struct shunt_tunnel *t, const struct sk_buff *skb, bool newest
 	shunt_touch(&t->last_rx);
 	if (!READ_ONCE(t->heard))
 		WRITE_ONCE(t->heard, true);
-	if (newest && shunt_outer_from(skb, &ep) && shunt_tunnel_move(t, &ep))
+	if (newest && shunt_outer_from(skb, &ep) && shunt_tunnel_move(t, &ep, seq_of(skb)))
 		shunt_chore(t, SHUNT_CHORE_ENDPOINT);
 }
 

@@ -29,6 +29,7 @@ static const struct rhashtable_params by_addr_params = {
 static struct kmem_cache *cache;
 static atomic64_t generations;
 static LLIST_HEAD(reap_list);
+static atomic_t unreaped; /* tunnels that are not freed yet */
 
 /* Freeing a transform may sleep, so it is not for an RCU callback; one work serves all tunnels. */
 static void reap(struct work_struct *work)
@@ -45,6 +46,7 @@ static void reap(struct work_struct *work)
 		kfree(rcu_access_pointer(t->set.cookie));
 		netdev_put(t->shunt->dev, &t->dev_tracker);
 		kmem_cache_free(cache, t);
+		atomic_dec(&unreaped);
 		cond_resched();
 	}
 }
@@ -131,6 +133,7 @@ struct shunt_tunnel *shunt_tunnel_new(struct shunt_dev *shunt, struct shunt_tunn
 	shunt_alive_init(t);
 	atomic64_set(&t->last_out, t->born);
 	netdev_hold(shunt->dev, &t->dev_tracker, GFP_KERNEL);
+	atomic_inc(&unreaped);
 	return t;
 
 free_keys:
@@ -269,6 +272,31 @@ void shunt_tunnel_reroute(struct shunt_dev *shunt)
 }
 
 /**
+ * shunt_tunnel_forget() - give back the routes to all other ends of a device
+ * @shunt: device; its lock is held and its sockets are closed, so that nobody looks for a route
+ */
+void shunt_tunnel_forget(struct shunt_dev *shunt)
+{
+	struct shunt_tunnel *t;
+	unsigned long id;
+
+	lockdep_assert_held(&shunt->lock);
+	xa_for_each(&shunt->tunnels, id, t)
+		dst_cache_reset_now(&t->dst_cache);
+}
+
+/**
+ * shunt_tunnel_reaped() - wait for tunnels that were deleted, and for their routes, to be gone
+ */
+void shunt_tunnel_reaped(void)
+{
+	if (!atomic_read(&unreaped))
+		return;
+	rcu_barrier();
+	flush_work(&reap_work);
+}
+
+/**
  * shunt_tunnel_by_spi() - find the tunnel of a received packet
  * @shunt: device; either its lock or RCU is held
  * @spi: SPI in host byte order
@@ -311,10 +339,11 @@ void shunt_tunnel_endpoint(struct shunt_tunnel *t, struct shunt_endpoint *ep)
  * shunt_tunnel_move() - set the outer address of the other end
  * @t: tunnel
  * @ep: from configuration, or from an authenticated packet newer than all before
+ * @seq: sequence number of that packet, 0 with a configured one
  *
  * Return: true if that is another address or port than before.
  */
-bool shunt_tunnel_move(struct shunt_tunnel *t, const struct shunt_endpoint *ep)
+bool shunt_tunnel_move(struct shunt_tunnel *t, const struct shunt_endpoint *ep, u32 seq)
 {
 	struct shunt_endpoint old;
 	bool moved;
@@ -325,6 +354,11 @@ bool shunt_tunnel_move(struct shunt_tunnel *t, const struct shunt_endpoint *ep)
 		return false;
 
 	write_seqlock_bh(&t->endpoint_lock);
+	/* on another CPU a newer one came meanwhile, which says where it came from by itself */
+	if (seq && READ_ONCE(t->replay.top) != seq) {
+		write_sequnlock_bh(&t->endpoint_lock);
+		return false;
+	}
 	moved = !ipv6_addr_equal(&t->endpoint.addr, &ep->addr) || t->endpoint.port != ep->port;
 	t->endpoint = *ep;
 	dst_cache_reset(&t->dst_cache);

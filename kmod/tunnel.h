@@ -135,11 +135,13 @@ int shunt_tunnel_add(struct shunt_tunnel *t, int *clash);
 void shunt_tunnel_del(struct shunt_tunnel *t, u8 reason);
 void shunt_tunnel_flush(struct shunt_dev *shunt, u8 reason);
 void shunt_tunnel_reroute(struct shunt_dev *shunt);
+void shunt_tunnel_forget(struct shunt_dev *shunt);
+void shunt_tunnel_reaped(void);
 void shunt_tunnel_put(struct shunt_tunnel *t);
 struct shunt_tunnel *shunt_tunnel_by_spi(struct shunt_dev *shunt, u32 spi);
 struct shunt_tunnel *shunt_tunnel_by_addr(struct shunt_dev *shunt, const struct in6_addr *addr);
 void shunt_tunnel_endpoint(struct shunt_tunnel *t, struct shunt_endpoint *ep);
-bool shunt_tunnel_move(struct shunt_tunnel *t, const struct shunt_endpoint *ep);
+bool shunt_tunnel_move(struct shunt_tunnel *t, const struct shunt_endpoint *ep, u32 seq);
 
 int shunt_tunnel_tables_init(struct shunt_dev *shunt);
 void shunt_tunnel_tables_fini(struct shunt_dev *shunt);

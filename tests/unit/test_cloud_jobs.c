@@ -395,6 +395,40 @@ static void what_the_store_does_not_take_is_not_accepted(void **state)
 	assert_int_equal(job_row(jobs_find(k->jobs, kept))->state, JOB_QUEUED);
 }
 
+static enum job_state stored_state(struct kit *k, const char *id)
+{
+	struct sapi_job shown;
+	enum job_state state;
+
+	assert_int_equal(jobs_show(k->jobs, id, false, &shown), 0);
+	state = shown.state;
+	sapi_job_fini(&shown);
+	return state;
+}
+
+/* A job's last word is repeated until the store takes it. */
+static void what_ends_on_a_full_disk_is_told_again(void **state)
+{
+	struct kit *k = *state;
+	struct job *job = queue(k, 4);
+	char id[ID_LEN];
+
+	memcpy(id, job_row(job)->id, ID_LEN);
+	kit_settle(k->loop);
+	disk_is_full(k, true);
+	job_set_state(job, JOB_CANCELED, PATH_NONE, "canceled", "nobody wants it any more");
+	job_release(job);
+	kit_settle(k->loop);
+	assert_null(jobs_find(k->jobs, id));
+	assert_int_equal(stored_state(k, id), JOB_QUEUED);
+	disk_is_full(k, false);
+	KIT_UNTIL(k->loop, stored_state(k, id) == JOB_CANCELED);
+	KIT_UNTIL(k->loop, !in_spool(k, id));
+	down(k);
+	up(k);
+	assert_null(jobs_find(k->jobs, id));
+}
+
 static void nobody_is_told_before_it_is_stored(void **state)
 {
 	struct kit *k = *state;
@@ -522,6 +556,7 @@ int main(void)
 		TEST(small_content_survives_the_spool),
 		TEST(content_stays_until_the_end_is_stored),
 		TEST(what_the_store_does_not_take_is_not_accepted),
+		TEST(what_ends_on_a_full_disk_is_told_again),
 		TEST(nobody_is_told_before_it_is_stored),
 		TEST(lost_content_is_a_failure),
 		TEST(an_abandoned_upload_fails),

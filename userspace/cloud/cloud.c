@@ -149,9 +149,12 @@ static void on_adopted_tunnel(struct h2 *h2, const struct sapi_tunnel *tunnel, v
 static void on_connected(const char *device, void *arg)
 {
 	struct cloud *c = arg;
+	struct h2 *h2;
 
 	deliveries_connected(c->deliveries, device);
-	notices_deliver(c->notices, device, directs_session(c->directs, device));
+	h2 = directs_session(c->directs, device);
+	if (h2) /* it may have said GOAWAY before its hello was complete */
+		notices_deliver(c->notices, device, h2);
 	decider_run(c->decider); /* jobs of the device that wait for a tunnel need none */
 }
 

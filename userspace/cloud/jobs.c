@@ -361,39 +361,8 @@ static bool is_fetched(const struct store_job *row)
 	return row->kind == JOB_FETCH && row->state == JOB_COMPLETED;
 }
 
-/* The content of a job that is over; the file stays until the store knows that. */
-struct leftover {
-	struct group_wait wait;
-	struct spool *spool;
-	char id[ID_LEN];
-};
-
-static void on_over(int err, void *arg)
-{
-	struct leftover *l = arg;
-
-	/* What the store takes for unfinished goes on at the next start and needs its content. */
-	if (!err && spool_remove(l->spool, l->id))
-		log_warn("jobs: %s: content not removed from the spool", l->id);
-	free(l);
-}
-
-static void remove_later(struct jobs *jobs, const char *id)
-{
-	struct leftover *l = calloc(1, sizeof(*l));
-
-	if (!l) /* the next start sweeps it */
-		return;
-	l->wait.done = on_over;
-	l->wait.arg = l;
-	l->spool = jobs->conf.spool;
-	memcpy(l->id, id, ID_LEN);
-	group_wait(jobs->group, &l->wait);
-}
-
 void job_release(struct job *job)
 {
-	struct jobs *jobs = job->jobs;
 	struct job_watch *w;
 
 	job_remove(job);
@@ -401,9 +370,7 @@ void job_release(struct job *job)
 		job_unwatch(w);
 		w->on_end(w->arg);
 	}
-	/* What was fetched waits for whoever wanted it. */
-	if (!is_fetched(&job->row))
-		remove_later(jobs, job->row.id);
+	jobs_leave_later(job);
 	job_free(job);
 }
 
@@ -753,7 +720,7 @@ static bool forget(struct jobs *jobs, const char *id)
 {
 	if (group_begin(jobs->group) || group_did(jobs->group, store_job_del(jobs->conf.store, id)))
 		return false;
-	remove_later(jobs, id);
+	jobs_remove_later(jobs, id);
 	return true;
 }
 
@@ -832,7 +799,9 @@ void jobs_close(struct jobs *jobs)
 		}
 		job_free(job);
 	}
+	jobs->closing = true;
 	group_free(jobs->group);
+	jobs_leftovers_free(jobs);
 	loop_defer_free(jobs->work);
 	loop_timer_free(jobs->purge);
 	loop_timer_free(jobs->abandon);

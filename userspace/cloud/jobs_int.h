@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * jobs_int: what jobs.c (the jobs and their records), intake.c (their content as it arrives) and view.c
- * (how they are shown) share.
+ * jobs_int: what jobs.c (the jobs and their records), intake.c (their content as it arrives), view.c (how they
+ * are shown) and leftover.c (what remains of them) share.
  */
 #ifndef SHUNT_CLOUD_JOBS_INT_H
 #define SHUNT_CLOUD_JOBS_INT_H
@@ -47,6 +47,8 @@ struct jobs {
 	TAILQ_HEAD(, job) digesting;
 	TAILQ_HEAD(job_turns, job) ready[SAPI_PRIORITY_MAX + 1]; /* by priority, then by number */
 	uint64_t numbers; /* given so far */
+	LIST_HEAD(, leftover) leftovers; /* jobs that are over, which the store does not know yet */
+	bool closing;
 	size_t count;
 	uint64_t ended[JOB_CANCELED + 1];
 	struct loop_defer *work; /* digests, and telling that a job is queued */
@@ -60,6 +62,17 @@ void jobs_store_failed(const struct job *job, const char *what);
 
 /* Is its content the store's? */
 bool jobs_is_small(const struct job *job);
+
+/* ---- leftover.c ---- */
+
+/*
+ * A job is over, and its row says so: its content is removed as soon as the store knows that. Where
+ * the store did not take it, its disk being full, it is told once a second until it does.
+ */
+void jobs_leave_later(struct job *job);
+/* The content of a job that the store is just forgetting. */
+void jobs_remove_later(struct jobs *jobs, const char *id);
+void jobs_leftovers_free(struct jobs *jobs);
 
 /* ---- view.c ---- */
 

@@ -374,7 +374,8 @@ static void tunnel_active(struct delivery *d)
 	if (leg_sends(&d->via_direct)) {
 		if (d->move.way != WAY_SPLIT)
 			move_off_tunnel(d); /* the device was quicker */
-	} else if (d->move.awaited && d->move.suspend && d->move.hold == HOLD_NONE) {
+	} else if (d->move.awaited && d->move.suspend && !d->move.was_cut &&
+		   d->move.hold == HOLD_NONE) {
 		hold_begin(d);
 	} else if (d->move.hold == HOLD_HELD) {
 		hold_resume(d, &d->via_tunnel);
@@ -704,12 +705,15 @@ int leg_open(struct leg *leg, struct delivery *d, struct h2 *h2, enum path_kind 
 		.want = &d->asked,
 		.pull_patience = patience_ms(d),
 	};
+	bool fresh;
 
+	/* whichever way the content flows: what the device was told it is told the end of */
+	fresh = job_telling(d->job);
 	if (outward_is(d)) {
 		outward_path(d, &conf);
 	} else {
 		conf.known = kind == PATH_DIRECT && is_sending(d);
-		conf.fresh = job_telling(d->job);
+		conf.fresh = fresh;
 	}
 	leg->delivery = d;
 	leg->idx = idx;

@@ -103,7 +103,7 @@ void notices_add(struct notices *n, const char *device, const char *job)
 	if (find(n, device, job))
 		return;
 	expire_old(n);
-	if (n->count == NOTICES_MAX)
+	while (n->count >= NOTICES_MAX)
 		expire(TAILQ_FIRST(&n->list), "too many others wait to be told");
 	snprintf(row.device, sizeof(row.device), "%s", device);
 	snprintf(row.job, sizeof(row.job), "%s", job);

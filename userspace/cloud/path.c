@@ -358,6 +358,8 @@ static void activate(struct path *p)
 {
 	int ret;
 
+	if (p->failed)
+		return; /* by what went ahead of the introduction; on_failed is on its way */
 	if (p->state != PATH_OPENING) {
 		path_pump(p);
 		return;

@@ -373,6 +373,9 @@ static void on_answer(const struct h2_reply *reply, void *arg)
 	ret = problem_of_reply(reply, tun->gateway, &p);
 	if (ret) {
 		fail(tun, ret, is_fatal(p.status), p.code, p.text);
+		/* the job has a tunnel: granted to a request that was withdrawn meanwhile */
+		if (p.status == 409)
+			gateways_sweep(tun->tunnels->conf.gateways, tun->gateway);
 		return;
 	}
 	ret = sapi_tunnel_decode(reply->body, reply->len, &tun->last, &e);

@@ -104,6 +104,8 @@ static int check_log(const struct reach_conf *conf, enum role caller, const stru
 							     "is not inside gateway-networks");
 	if (caller != ROLE_CLOUD)
 		return 0;
+	if (!addr_is_unicast(addr))
+		return refuse(why, "log-not-allowed", addr, "is no address of a gateway");
 	rc = is_own(conf, addr, why);
 	if (rc)
 		return rc < 0 ? rc : 0;

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a job leaves behind when it is over: its last word, and its content. See jobs_int.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cloud/group.h"
+#include "cloud/jobs_int.h"
+#include "cloud/spool.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/store.h"
+
+#define TELL_AGAIN_MS 1000 /* the store did not take a job's last word */
+
+/* Is the content there for the terminal, now that the job has ended? */
+static bool is_fetched(const struct store_job *row)
+{
+	return row->kind == JOB_FETCH && row->state == JOB_COMPLETED;
+}
+
+/*
+ * The last word of a job that is over. Its content stays until the store knows that it is; where the
+ * store takes nothing, its disk being full, it is told again.
+ */
+struct leftover {
+	LIST_ENTRY(leftover) link;
+	struct group_wait wait;
+	struct jobs *jobs;
+	struct loop_timer *again;
+	struct store_job row;
+};
+
+static void leftover_free(struct leftover *l)
+{
+	LIST_REMOVE(l, link);
+	loop_timer_free(l->again);
+	free(l);
+}
+
+static void on_over(int err, void *arg)
+{
+	struct leftover *l = arg;
+
+	if (err && !l->jobs->closing) {
+		loop_timer_set(l->again, TELL_AGAIN_MS);
+		return;
+	}
+	/* What the store takes for unfinished goes on at the next start and needs its content; what was
+	 * fetched waits for whoever wanted it.
+	 */
+	if (!err && !is_fetched(&l->row) && spool_remove(l->jobs->conf.spool, l->row.id))
+		log_warn("jobs: %s: content not removed from the spool", l->row.id);
+	leftover_free(l);
+}
+
+static void on_tell_again(void *arg)
+{
+	struct leftover *l = arg;
+	struct jobs *jobs = l->jobs;
+	struct store *store = jobs->conf.store;
+	struct sapi_job_event ev;
+	int ret = group_begin(jobs->group);
+
+	memset(&ev, 0, sizeof(ev));
+	ev.time = l->row.finished;
+	snprintf(ev.event, sizeof(ev.event), "%s", job_state_str(l->row.state));
+	snprintf(ev.text, sizeof(ev.text), "%s", l->row.reason);
+	if (!ret)
+		ret = group_did(jobs->group, store_event_add(store, l->row.id, &ev));
+	if (!ret)
+		ret = group_did(jobs->group, store_job_update(store, &l->row));
+	if (!ret && l->row.kind != JOB_FETCH && l->row.size <= JOBS_SMALL)
+		ret = group_did(jobs->group, store_content_del(store, l->row.id));
+	if (ret == -ENOENT) /* forgotten meanwhile */
+		leftover_free(l);
+	else if (ret)
+		loop_timer_set(l->again, TELL_AGAIN_MS);
+	else
+		group_wait(jobs->group, &l->wait);
+}
+
+/* The content of a job that is no more in the store, when that is sure. */
+struct unwanted {
+	struct group_wait wait;
+	struct spool *spool;
+	char id[ID_LEN];
+};
+
+static void on_unwanted(int err, void *arg)
+{
+	struct unwanted *u = arg;
+
+	if (!err && spool_remove(u->spool, u->id))
+		log_warn("jobs: %s: content not removed from the spool", u->id);
+	free(u);
+}
+
+void jobs_remove_later(struct jobs *jobs, const char *id)
+{
+	struct unwanted *u = calloc(1, sizeof(*u));
+
+	if (!u) /* the next start sweeps it */
+		return;
+	u->wait.done = on_unwanted;
+	u->wait.arg = u;
+	u->spool = jobs->conf.spool;
+	memcpy(u->id, id, ID_LEN);
+	group_wait(jobs->group, &u->wait);
+}
+
+void jobs_leave_later(struct job *job)
+{
+	struct jobs *jobs = job->jobs;
+	struct leftover *l = calloc(1, sizeof(*l));
+
+	if (!l || loop_timer_new(jobs->conf.loop, on_tell_again, l, &l->again)) {
+		free(l); /* the next start sweeps it */
+		return;
+	}
+	l->wait.done = on_over;
+	l->wait.arg = l;
+	l->jobs = jobs;
+	l->row = job->row;
+	LIST_INSERT_HEAD(&jobs->leftovers, l, link);
+	group_wait(jobs->group, &l->wait);
+}
+
+void jobs_leftovers_free(struct jobs *jobs)
+{
+	while (!LIST_EMPTY(&jobs->leftovers))
+		leftover_free(LIST_FIRST(&jobs->leftovers));
+}
