@@ -97,7 +97,7 @@ static inline void configure(struct world *w)
 		"ca = \"%s/ca.crt\"\ncert = \"%s/device-mfp-1.crt\"\nkey = \"%s/device-mfp-1.key\"\n"
 		"listen = \"127.0.0.1:0\"\nstate = \"%s/state\"\nstore-dir = \"%s/store\"\n"
 		"print-command = \"/bin/cp %%f %s/printed\"\nclouds = {\"cloud1\", \"cloud2\"}\n"
-		"cloud-networks = {\"127.0.0.0/8\"}\n"
+		"cloud-networks = {\"127.0.0.0/8\"}\ngateway-networks = {\"127.0.0.0/8\"}\n"
 		"scan-command = \"/bin/cp %s/share/a %%f\"\nfetch-dir = \"%s/share\"\n"
 		"linger = \"1s\"\nconnect-timeout = \"2s\"\nmax-bytes = \"10M\"\n"
 		"pull-ahead = \"200K\"\n",

@@ -59,6 +59,7 @@ static const struct row rows[] = {
 	{ CL, "0.0.0.0", "", false, "address-not-allowed" },
 	{ CL, "203.0.113.10", "203.0.113.10", false, "log-not-allowed" },
 	{ CL, "203.0.113.10", "10.0.0.1", false, "log-not-allowed" },
+	{ CL, "203.0.113.10", "127.0.0.1", false, "log-not-allowed" },
 	/* the gateway is on the LAN, and has been where it sends the device */
 	{ GW, "192.168.1.20", "10.0.0.1", false, NULL },
 	{ CL, "192.168.1.20", "10.0.0.1", true, NULL },
