@@ -95,7 +95,7 @@ static int make_durable(struct job *job)
 	struct group *group = job->jobs->group;
 	int ret;
 
-	if (jobs_is_small(job) && spool_complete(job->content))
+	if (jobs_is_small(&job->row) && spool_complete(job->content))
 		ret = content_save(job);
 	else
 		ret = spool_flush(job->content);

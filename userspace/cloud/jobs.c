@@ -78,9 +78,9 @@ static void insert(struct jobs *jobs, struct job *job)
 	ready_update(job);
 }
 
-bool jobs_is_small(const struct job *job)
+bool jobs_is_small(const struct store_job *row)
 {
-	return job->row.kind != JOB_FETCH && job->row.size <= JOBS_SMALL;
+	return row->kind != JOB_FETCH && row->size <= JOBS_SMALL;
 }
 
 static void job_free(struct job *job)
@@ -119,23 +119,28 @@ static void tell_watches(struct job *job, const struct sapi_job_event *ev)
 	}
 }
 
-/* Entry and row together, so that a timeline never tells of a state that was not reached. */
+int jobs_store(struct jobs *jobs, const struct store_job *row, const struct sapi_job_event *ev)
+{
+	struct store *store = jobs->conf.store;
+	struct group *group = jobs->group;
+	int ret = group_begin(group);
+
+	if (!ret)
+		ret = group_did(group, store_event_add(store, row->id, ev));
+	if (!ret)
+		ret = group_did(group, store_job_update(store, row));
+	if (!ret && job_state_final(row->state) && jobs_is_small(row))
+		ret = group_did(group, store_content_del(store, row->id));
+	return ret;
+}
+
 static void record(struct job *job, const struct sapi_job_event *ev)
 {
-	struct store *store = job->jobs->conf.store;
 	struct group *group = job->jobs->group;
 	bool final = job_state_final(job->row.state);
-	int ret;
 
 	job->saved_at = loop_now(job->jobs->conf.loop);
-	ret = group_begin(group);
-	if (!ret)
-		ret = group_did(group, store_event_add(store, job->row.id, ev));
-	if (!ret)
-		ret = group_did(group, store_job_update(store, &job->row));
-	if (!ret && final && jobs_is_small(job))
-		ret = group_did(group, store_content_del(store, job->row.id));
-	if (ret)
+	if (jobs_store(job->jobs, &job->row, ev))
 		jobs_store_failed(job, ev->event);
 	if (final || job->watches)
 		group_tell(group);
@@ -355,8 +360,7 @@ void job_unwatch(struct job_watch *watch)
 	watch->job = NULL;
 }
 
-/* Is the content there for the terminal, now that the job has ended? */
-static bool is_fetched(const struct store_job *row)
+bool jobs_is_fetched(const struct store_job *row)
 {
 	return row->kind == JOB_FETCH && row->state == JOB_COMPLETED;
 }
@@ -499,7 +503,7 @@ static int content_new(struct job *job)
 
 	if (job->row.kind == JOB_FETCH)
 		return 0;
-	return jobs_is_small(job) ?
+	return jobs_is_small(&job->row) ?
 		       spool_file_light(spool, job->row.id, job->row.size, &job->content) :
 		       spool_file_new(spool, job->row.id, job->row.size, &job->content);
 }
@@ -624,9 +628,9 @@ static int load_content(struct job *job, const struct ranges *held)
 
 	if (job->row.size == CONTENT_SIZE_UNKNOWN)
 		return 0;
-	if (jobs_is_small(job))
+	if (jobs_is_small(&job->row))
 		ret = jobs_content_load(job);
-	if (ret == -ENOENT && jobs_is_small(job) && !held->n)
+	if (ret == -ENOENT && jobs_is_small(&job->row) && !held->n)
 		return content_new(job); /* its file may never have reached the disk */
 	return ret == -ENOENT ? spool_file_open(job->jobs->conf.spool, job->row.id, job->row.size,
 						held, &job->content) :
@@ -691,7 +695,7 @@ static bool known_id(const char *id, void *arg)
 	struct store_job row;
 
 	return jobs_find(jobs, id) ||
-	       (!store_job_get(jobs->conf.store, id, &row) && is_fetched(&row));
+	       (!store_job_get(jobs->conf.store, id, &row) && jobs_is_fetched(&row));
 }
 
 int jobs_open_fetched(struct jobs *jobs, const char *id, int *fd)
@@ -701,7 +705,7 @@ int jobs_open_fetched(struct jobs *jobs, const char *id, int *fd)
 
 	if (ret)
 		return ret;
-	return is_fetched(&row) ? spool_open_read(jobs->conf.spool, id, fd) : -EBUSY;
+	return jobs_is_fetched(&row) ? spool_open_read(jobs->conf.spool, id, fd) : -EBUSY;
 }
 
 int jobs_drop_fetched(struct jobs *jobs, const char *id)

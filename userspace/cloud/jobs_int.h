@@ -61,7 +61,11 @@ struct jobs {
 void jobs_store_failed(const struct job *job, const char *what);
 
 /* Is its content the store's? */
-bool jobs_is_small(const struct job *job);
+bool jobs_is_small(const struct store_job *row);
+/* Is the content there for the terminal, now that the job has ended? */
+bool jobs_is_fetched(const struct store_job *row);
+/* Entry and row together, so that a timeline never tells of a state that was not reached. Part of the group. */
+int jobs_store(struct jobs *jobs, const struct store_job *row, const struct sapi_job_event *ev);
 
 /* ---- leftover.c ---- */
 

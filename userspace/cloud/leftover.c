@@ -15,10 +15,10 @@
 
 #define TELL_AGAIN_MS 1000 /* the store did not take a job's last word */
 
-/* Is the content there for the terminal, now that the job has ended? */
-static bool is_fetched(const struct store_job *row)
+static void remove_content(struct jobs *jobs, const char *id)
 {
-	return row->kind == JOB_FETCH && row->state == JOB_COMPLETED;
+	if (spool_remove(jobs->conf.spool, id))
+		log_warn("jobs: %s: content not removed from the spool", id);
 }
 
 /*
@@ -51,8 +51,8 @@ static void on_over(int err, void *arg)
 	/* What the store takes for unfinished goes on at the next start and needs its content; what was
 	 * fetched waits for whoever wanted it.
 	 */
-	if (!err && !is_fetched(&l->row) && spool_remove(l->jobs->conf.spool, l->row.id))
-		log_warn("jobs: %s: content not removed from the spool", l->row.id);
+	if (!err && !jobs_is_fetched(&l->row))
+		remove_content(l->jobs, l->row.id);
 	leftover_free(l);
 }
 
@@ -60,20 +60,12 @@ static void on_tell_again(void *arg)
 {
 	struct leftover *l = arg;
 	struct jobs *jobs = l->jobs;
-	struct store *store = jobs->conf.store;
-	struct sapi_job_event ev;
-	int ret = group_begin(jobs->group);
+	struct sapi_job_event ev = { .time = l->row.finished };
+	int ret;
 
-	memset(&ev, 0, sizeof(ev));
-	ev.time = l->row.finished;
 	snprintf(ev.event, sizeof(ev.event), "%s", job_state_str(l->row.state));
 	snprintf(ev.text, sizeof(ev.text), "%s", l->row.reason);
-	if (!ret)
-		ret = group_did(jobs->group, store_event_add(store, l->row.id, &ev));
-	if (!ret)
-		ret = group_did(jobs->group, store_job_update(store, &l->row));
-	if (!ret && l->row.kind != JOB_FETCH && l->row.size <= JOBS_SMALL)
-		ret = group_did(jobs->group, store_content_del(store, l->row.id));
+	ret = jobs_store(jobs, &l->row, &ev);
 	if (ret == -ENOENT) /* forgotten meanwhile */
 		leftover_free(l);
 	else if (ret)
@@ -85,7 +77,7 @@ static void on_tell_again(void *arg)
 /* The content of a job that is no more in the store, when that is sure. */
 struct unwanted {
 	struct group_wait wait;
-	struct spool *spool;
+	struct jobs *jobs;
 	char id[ID_LEN];
 };
 
@@ -93,8 +85,8 @@ static void on_unwanted(int err, void *arg)
 {
 	struct unwanted *u = arg;
 
-	if (!err && spool_remove(u->spool, u->id))
-		log_warn("jobs: %s: content not removed from the spool", u->id);
+	if (!err)
+		remove_content(u->jobs, u->id);
 	free(u);
 }
 
@@ -106,7 +98,7 @@ void jobs_remove_later(struct jobs *jobs, const char *id)
 		return;
 	u->wait.done = on_unwanted;
 	u->wait.arg = u;
-	u->spool = jobs->conf.spool;
+	u->jobs = jobs;
 	memcpy(u->id, id, ID_LEN);
 	group_wait(jobs->group, &u->wait);
 }

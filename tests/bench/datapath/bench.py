@@ -138,8 +138,9 @@ class Xfrm(Peer):
             batch(netns, states +
                   f"xfrm policy add dir out src {near}/32 dst {far}/32 tmpl src 192.0.2.{own} dst 192.0.2.{3 - own} proto esp reqid 1 mode tunnel\n"
                   f"xfrm policy add dir in src {far}/32 dst {near}/32 tmpl src 192.0.2.{3 - own} dst 192.0.2.{own} proto esp reqid 1 mode tunnel\n")
-            subprocess.Popen(["ip", "netns", "exec", netns, "python3", HOLDER, "4500"], stdout=subprocess.DEVNULL)
-        time.sleep(1)
+            holder = subprocess.Popen(["ip", "netns", "exec", netns, "python3", "-u", HOLDER, "4500"], stdout=subprocess.PIPE, text=True)
+            if "ready" not in holder.stdout.readline():
+                sys.exit(f"{netns}: nobody holds the port of xfrm's capsules")
 
 
 class Shunt(Peer):
