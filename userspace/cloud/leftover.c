@@ -103,6 +103,15 @@ void jobs_remove_later(struct jobs *jobs, const char *id)
 	group_wait(jobs->group, &u->wait);
 }
 
+/* Whether the store has taken the last word, at least into what is being written now. */
+static bool is_told(struct jobs *jobs, const struct store_job *row)
+{
+	struct store_job known;
+	int ret = store_job_get(jobs->conf.store, row->id, &known);
+
+	return ret == -ENOENT || (!ret && known.state == row->state);
+}
+
 void jobs_leave_later(struct job *job)
 {
 	struct jobs *jobs = job->jobs;
@@ -117,7 +126,11 @@ void jobs_leave_later(struct job *job)
 	l->jobs = jobs;
 	l->row = job->row;
 	LIST_INSERT_HEAD(&jobs->leftovers, l, link);
-	group_wait(jobs->group, &l->wait);
+	/* the word may have been said some time ago, and have been lost then */
+	if (is_told(jobs, &l->row))
+		group_wait(jobs->group, &l->wait);
+	else
+		on_tell_again(l);
 }
 
 void jobs_leftovers_free(struct jobs *jobs)

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #define ICV 16
+#define AD 16 /* ESP header and IV */
 #define ROUNDS 4000
 
 static const unsigned int sizes[] = { 96, 1432 };
