@@ -439,6 +439,39 @@ static void what_ends_on_a_full_disk_is_told_again(void **state)
 	assert_null(jobs_find(k->jobs, id));
 }
 
+/* What the device may drop is known to the store, or a cloud that dies would have neither. */
+static void fetched_content_is_here_when_the_store_knows(void **state)
+{
+	static const char sha256[] =
+		"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"; /* of "abc" */
+	struct sapi_job_submit body = { .kind = JOB_FETCH, .size = CONTENT_SIZE_UNKNOWN };
+	struct job_order order = { .submit = &body, .owner = "alice", .key = "", .key_hash = "" };
+	struct kit *k = *state;
+	struct outcome checked = { 0 };
+	char id[ID_LEN];
+	struct err e = { 0 };
+	struct job *job;
+
+	strcpy(body.device, "mfp-1");
+	strcpy(body.name, "a");
+	strcpy(body.path, "a");
+	assert_int_equal(jobs_submit(k->jobs, &order, id, &e), 0);
+	job = jobs_find(k->jobs, id);
+	assert_int_equal(job_told(job, 3, sha256), 0);
+	assert_int_equal(job_fetched(job, 0, "abc", 3), 0);
+	kit_settle(k->loop);
+	disk_is_full(k, true);
+	assert_int_equal(job_check(job, on_outcome, &checked), 0);
+	kit_settle(k->loop);
+	assert_false(checked.done);
+	disk_is_full(k, false);
+	KIT_UNTIL(k->loop, checked.done);
+	assert_int_equal(checked.err, 0);
+	down(k);
+	up(k);
+	assert_true(spool_complete(job_content(jobs_find(k->jobs, id))));
+}
+
 static void nobody_is_told_before_it_is_stored(void **state)
 {
 	struct kit *k = *state;
@@ -567,6 +600,7 @@ int main(void)
 		TEST(content_stays_until_the_end_is_stored),
 		TEST(what_the_store_does_not_take_is_not_accepted),
 		TEST(what_ends_on_a_full_disk_is_told_again),
+		TEST(fetched_content_is_here_when_the_store_knows),
 		TEST(nobody_is_told_before_it_is_stored),
 		TEST(lost_content_is_a_failure),
 		TEST(an_abandoned_upload_fails),

@@ -13,6 +13,7 @@
 
 #define DIGEST_STEP ((uint64_t)4 << 20) /* bytes hashed in one pass of the loop */
 #define ABANDON_CHECK_MS 60000 /* how late an abandoned upload may be noticed */
+#define TELL_AGAIN_MS 1000 /* the store did not take that a fetched content is here */
 
 /* ---- content that the terminal uploads ---- */
 
@@ -236,7 +237,7 @@ int job_fetched(struct job *job, uint64_t offset, const void *data, size_t len)
 	char hex[SHA256_STR_LEN];
 	int ret;
 
-	if (!job->content || job->digesting)
+	if (!job->content || job->on_checked)
 		return -EALREADY;
 	ret = spool_write(job->content, offset, data, len);
 	if (!ret && spool_wants_flush(job->content)) {
@@ -258,6 +259,7 @@ int job_check(struct job *job, void (*done)(int err, void *arg), void *arg)
 		return ret;
 	job->on_checked = done;
 	job->checked_arg = arg;
+	job->check = CHECK_DIGEST;
 	digest_begin(job);
 	return 0;
 }
@@ -267,21 +269,86 @@ void job_check_cancel(struct job *job)
 	if (!job->on_checked)
 		return;
 	job->on_checked = NULL;
+	group_unwait(&job->arrived);
 	jobs_digest_end(job);
+}
+
+static void check_end(struct job *job, int err)
+{
+	void (*done)(int err, void *arg) = job->on_checked;
+
+	job_check_cancel(job);
+	done(err, job->checked_arg);
+}
+
+/* Not now: its disk is full, perhaps. The device keeps the content until then. */
+static void tell_again_later(struct job *job)
+{
+	jobs_digest_end(job);
+	job->check = CHECK_UNTOLD;
+	loop_timer_set(job->jobs->tell, TELL_AGAIN_MS);
+}
+
+static void on_told(int err, void *arg)
+{
+	struct job *job = arg;
+
+	if (err) {
+		tell_again_later(job);
+		return;
+	}
+	job->check =
+		CHECK_TOLD; /* the rest makes changes, for which this is no place: see group.h */
+	digest_begin(job);
+}
+
+/* It is what the device told. The device may drop it as soon as the store, too, knows that it is here. */
+static void tell_store(struct job *job)
+{
+	struct group *group = job->jobs->group;
+	int ret = group_begin(group);
+
+	jobs_digest_end(job);
+	if (!ret)
+		ret = group_did(group, store_ranges_put(job->jobs->conf.store, job->row.id,
+							STORE_UPLOADED, spool_held(job->content)));
+	if (ret) {
+		jobs_store_failed(job, "ranges");
+		tell_again_later(job);
+		return;
+	}
+	job->arrived.done = on_told;
+	job->arrived.arg = job;
+	group_wait(group, &job->arrived);
+}
+
+void jobs_on_tell(void *arg)
+{
+	struct jobs *jobs = arg;
+	struct job *job;
+
+	TAILQ_FOREACH(job, &jobs->all, order) {
+		if (job->on_checked && job->check == CHECK_UNTOLD)
+			tell_store(job);
+	}
 }
 
 static void check_step(struct job *job)
 {
-	void (*done)(int err, void *arg) = job->on_checked;
 	char hex[SHA256_STR_LEN];
-	int ret = spool_digest(job->content, DIGEST_STEP, hex);
+	int ret;
 
-	if (!ret)
+	if (job->check == CHECK_TOLD) {
+		check_end(job, 0);
 		return;
-	job_check_cancel(job);
-	if (ret > 0)
-		ret = strcmp(hex, job->row.sha256) ? -EBADMSG : 0;
-	done(ret, job->checked_arg);
+	}
+	ret = spool_digest(job->content, DIGEST_STEP, hex);
+	if (ret < 0)
+		check_end(job, ret);
+	else if (ret && strcmp(hex, job->row.sha256))
+		check_end(job, -EBADMSG);
+	else if (ret)
+		tell_store(job);
 }
 
 /* ---- digests ---- */

@@ -770,6 +770,8 @@ int jobs_open(const struct jobs_conf *conf, struct jobs **out, struct err *e)
 	if (!ret)
 		ret = loop_timer_new(conf->loop, jobs_on_abandon, jobs, &jobs->abandon);
 	if (!ret)
+		ret = loop_timer_new(conf->loop, jobs_on_tell, jobs, &jobs->tell);
+	if (!ret)
 		ret = load_all(jobs);
 	if (!ret)
 		ret = spool_sweep(conf->spool, known_id, jobs);
@@ -809,5 +811,6 @@ void jobs_close(struct jobs *jobs)
 	loop_defer_free(jobs->work);
 	loop_timer_free(jobs->purge);
 	loop_timer_free(jobs->abandon);
+	loop_timer_free(jobs->tell);
 	free(jobs);
 }

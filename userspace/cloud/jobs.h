@@ -130,8 +130,9 @@ int job_told(struct job *job, uint64_t size, const char *sha256);
 /* Store what was fetched; flushed now and then. -EALREADY: being checked; -ERANGE, -ENOSPC, -EIO. */
 int job_fetched(struct job *job, uint64_t offset, const void *data, size_t len);
 /*
- * All of it is here: make it durable and compare the digest; @done from the loop: 0, -EBADMSG (it is
- * not what the device told), -errno. Returns 0, -EINVAL (not all of it is here), -errno.
+ * All of it is here: make it durable and compare the digest; @done from the loop: 0 (the store knows that it is
+ * here: nobody else need keep it), -EBADMSG (it is not what the device told), -errno. Where the store takes nothing,
+ * its disk being full, @done waits until it does. Returns 0, -EINVAL (not all of it is here), -errno.
  */
 int job_check(struct job *job, void (*done)(int err, void *arg), void *arg);
 /* @done will not be called any more. */

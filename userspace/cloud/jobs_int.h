@@ -16,6 +16,13 @@ struct loop_timer;
 #define BUCKETS 4096 /* three hex digits of the id, which is random */
 #define JOBS_SMALL ((uint64_t)64 << 10) /* content up to this is durable in the store: see jobs.h */
 
+/* How far the check of a fetched content is, while there is an on_checked. */
+enum check {
+	CHECK_DIGEST, /* being made, or the store is being told */
+	CHECK_UNTOLD, /* the digest is right, and the store did not take that the content is here */
+	CHECK_TOLD,
+};
+
 struct job {
 	struct store_job row;
 	struct spool_file *content; /* NULL: a fetch job's, not told yet */
@@ -29,6 +36,7 @@ struct job {
 	bool digesting; /* in jobs->digesting */
 	void (*on_checked)(int err, void *arg); /* fetch: the digest is made for this */
 	void *checked_arg;
+	enum check check;
 	bool ready; /* in jobs->ready: queued, and nobody delivers it */
 	uint64_t number; /* by the time at which it was first; 0: was not */
 	uint64_t touched; /* loop time of the last bytes of the upload */
@@ -54,6 +62,7 @@ struct jobs {
 	struct loop_defer *work; /* digests, and telling that a job is queued */
 	struct loop_timer *purge;
 	struct loop_timer *abandon;
+	struct loop_timer *tell; /* the store, of fetched contents */
 	bool queued; /* on_queued is due */
 };
 
@@ -96,6 +105,8 @@ void jobs_digest_end(struct job *job); /* also when there is no digest under way
 void jobs_work_later(struct jobs *jobs);
 /* Digests, and telling that jobs are queued. */
 void jobs_on_work(void *arg);
+/* Fetched contents of which the store could not be told. */
+void jobs_on_tell(void *arg);
 /* Uploads that nobody goes on with. */
 void jobs_on_abandon(void *arg);
 void jobs_abandon_later(struct jobs *jobs);
