@@ -20,6 +20,7 @@ static void test_main_job(void **state)
 	assert_string_equal(kernel_find(b.spi)->spec.cookie, JOB2);
 	assert_int_equal(kernel_find(b.spi)->spec.keepalive_ms, 20000);
 	assert_int_equal(kernel_find(b.spi)->spec.idle_s, 600);
+	assert_int_equal(kernel_find(b.spi)->spec.dead_s, 300);
 
 	ask(&c, JOB3, "nas-1", 4, false);
 	settle();

@@ -50,6 +50,8 @@ const struct conf_row gateway_conf_table[] = {
 		   "packets that keep NAT mappings alive; 0 = none"),
 	CONF_RANGE(CONF_DURATION, "tunnel-idle", T, tunnel_idle, "10m", 0, MS_MAX,
 		   "end a tunnel without packets after this; 0 = never"),
+	CONF_RANGE(CONF_DURATION, "tunnel-dead", T, tunnel_dead, "5m", 0, MS_MAX,
+		   "end a tunnel whose other end is silent for so long; 0 = never"),
 	CONF_RANGE(CONF_DURATION, "cloud-idle", T, cloud_idle, "5m", 0, MS_MAX,
 		   "keep the connection to a cloud so long after its last tunnel"),
 	CONF_RANGE(CONF_DURATION, "wait-timeout", T, wait_timeout, "5m", 1000, MS_MAX,

@@ -30,6 +30,7 @@ struct gateway_conf {
 
 	uint64_t keepalive; /* ms between packets that keep NAT mappings; 0: none */
 	uint64_t tunnel_idle; /* ms without a packet until the kernel ends a tunnel; 0: never */
+	uint64_t tunnel_dead; /* ms of silence from the cloud until the kernel ends a tunnel; 0: never */
 	uint64_t cloud_idle; /* ms a connection to a cloud outlives its last tunnel */
 	uint64_t wait_timeout; /* ms a request may wait for a slot */
 	uint32_t wait_max; /* requests that may wait */

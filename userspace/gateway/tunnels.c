@@ -322,6 +322,7 @@ static void fill_spec(const struct gateway_conf *conf, const struct sapi_tunnel_
 		.priority = open->priority,
 		.keepalive_ms = (uint32_t)conf->keepalive,
 		.idle_s = (uint32_t)((conf->tunnel_idle + 999) / 1000),
+		.dead_s = (uint32_t)((conf->tunnel_dead + 999) / 1000),
 		.scope_n = open->n_scope,
 	};
 	for (i = 0; i < open->n_scope; i++) {

@@ -174,6 +174,8 @@ static void on_event(struct task *t, const struct sapi_job_event *ev)
 		t->queued = ev->time;
 	else if (!t->waited && !strcmp(ev->action, "wait"))
 		t->waited = ev->time;
+	else if (!strcmp(ev->action, "refuse"))
+		t->waited = 0;
 	else if (!strcmp(ev->action, "open"))
 		t->slot = t->placed = ev->time;
 	else if (!t->placed && (!strcmp(ev->action, "direct") ||
@@ -436,40 +438,46 @@ static unsigned int inversions(void)
 }
 
 /*
- * How often a tunnel's slot was given to a job while one of higher priority waited for one: the gateway had
- * said of that that it waits, or it had been queued for LAG_MS; and it had no slot yet, nor a connection of
- * its device instead.
+ * How often a tunnel's slot was given to a job while one of higher priority was without one, and without a connection of
+ * its device instead: though the gateway had said that it waits (@waits), or, being queued for LAG_MS, it was on its
+ * way there.
  */
 #define LAG_MS 2000
 
-static bool waited_at(const struct task *t, int64_t then)
+static bool was_without(const struct task *t, int64_t then, bool waits)
 {
-	bool known = (t->waited && t->waited < then) || t->queued + LAG_MS < then;
-
-	return known && t->placed > then;
+	return t->placed > then &&
+	       (waits ? t->waited && t->waited < then : t->queued + LAG_MS < then);
 }
 
-static unsigned int slot_inversions(unsigned int *slots)
+static unsigned int overtaken(bool waits)
 {
 	unsigned int i, k, n = 0;
 
-	*slots = 0;
 	for (i = 0; i < opt.jobs; i++) {
-		if (!tasks[i].slot)
-			continue;
-		++*slots;
-		for (k = 0; k < opt.jobs; k++)
+		for (k = 0; tasks[i].slot && k < opt.jobs; k++) {
 			if (tasks[k].priority > tasks[i].priority &&
-			    waited_at(&tasks[k], tasks[i].slot))
+			    was_without(&tasks[k], tasks[i].slot, waits)) {
+				n++;
 				break;
-		n += k < opt.jobs;
+			}
+		}
 	}
+	return n;
+}
+
+static unsigned int slots_given(void)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < opt.jobs; i++)
+		n += tasks[i].slot != 0;
 	return n;
 }
 
 static void print_waits(void)
 {
-	unsigned int p, i, n, slots;
+	unsigned int p, i, n;
 	int64_t sum;
 
 	printf(",\"queued_ms_by_priority\":[");
@@ -482,8 +490,8 @@ static void print_waits(void)
 		printf("%s%lld", p ? "," : "", n ? (long long)(sum / n) : 0);
 	}
 	printf("],\"inversions\":%u", inversions());
-	n = slot_inversions(&slots);
-	printf(",\"slots\":%u,\"slot_inversions\":%u", slots, n);
+	printf(",\"slots\":%u,\"slot_inversions\":%u,\"slot_late\":%u", slots_given(),
+	       overtaken(true), overtaken(false));
 }
 
 static void print_latency(const char *name, size_t member)
