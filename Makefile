@@ -64,11 +64,13 @@ chaos: setup-check kmod-uml userspace ## faults at every stage of a job (CASES="
 	@$(call lock,userspace) $(MAKE) -C userspace e2e
 	@CASES="$(CASES)" SEED="$(SEED)" tests/run chaos
 
-bench: setup-check ## the datapath beside WireGuard, xfrm and plain routing, in User-mode Linux (BENCH_KERNEL=6.12, BENCH="--only stream")
+bench: setup-check ## the datapath beside WireGuard, xfrm, FOU, GRE and plain routing, and relief (BENCH_KERNEL=6.12, BENCH="--only stream")
 	@$(call lock,kmod) scripts/build-kmod $(BENCH_KERNEL)
 	@$(call lock,kmod) env SOURCES=tests/bench/datapath/cipher scripts/build-kmod $(BENCH_KERNEL)
 	@$(call lock,userspace) $(MAKE) -C userspace bench
 	@$(call vm,bench) --kernel $(BENCH_KERNEL) --timeout 3600 -- tests/bench/datapath/run $(BENCH)
+	@$(call lock,kmod) scripts/build-kmod uml
+	@tests/bench/datapath/relief.py
 
 bench-jobs: setup-bench-jobs ## small jobs per second, memory, overload: one cloud on loopback, some 60 s
 	@$(call lock,userspace) $(MAKE) -C userspace bench
