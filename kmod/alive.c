@@ -7,7 +7,7 @@
 
 #include <linux/jiffies.h>
 
-#define OPEN_FIRST_MS	50
+#define OPEN_FIRST_MS	5 /* by then the far side has usually been told of the tunnel */
 #define OPEN_LAST_MS	3000
 
 /* Something sent less than this ago answers a dummy as well as a dummy would. */
