@@ -11,7 +11,7 @@
 #
 # Order and instants come from SEED, which every run prints. Scaled: contents are 3 MB at most, pauses after failures 0.5 to 2 s
 # instead of 30 s to 10 min, a device may take 3 s to connect instead of 10. Outages that the programs are not to notice last
-# 3 s; those that they must (a silent peer is asked after 15 s and given up 10 s later) last 40 s.
+# 3 s; those that they must (a silent peer is asked after 15 s and given up 10 s later) last a minute.
 
 STAGES="uploading waiting opening tunnel requested direct-opening draining direct executing unacknowledged"
 

@@ -132,11 +132,11 @@ wan_cut()
 
 fault_lan-blip() { lan_link down; sleep 3; }
 mend_lan-blip() { lan_link up; }
-fault_lan-outage() { lan_link down; sleep 40; }
+fault_lan-outage() { lan_link down; sleep 60; }
 mend_lan-outage() { lan_link up; }
 fault_wan-blip() { wan_cut; sleep 3; }
 mend_wan-blip() { drop_faults; }
-fault_wan-outage() { wan_cut; sleep 40; }
+fault_wan-outage() { wan_cut; sleep 60; }
 mend_wan-outage() { drop_faults; }
 
 # fault_table HOST CHAIN:RULE...: rules that break something; gone with drop_faults.
