@@ -339,6 +339,28 @@ static void test_adopted_moves(void **state)
 	assert_true(b.spi != 0);
 }
 
+/* A restart knows that a tunnel's job was leaving it: its record will say "moved". */
+static void test_adopted_leaving(void **state)
+{
+	struct request a, b;
+	struct err e = { 0 };
+
+	(void)state;
+	w.conf.policy.tunnels_high = w.conf.policy.tunnels_low = 1;
+	ask(&a, JOB1, "mfp-1", 4, true);
+	settle();
+	ask(&b, JOB2, "nas-1", 4, false);
+	settle();
+	assert_int_equal(n_asked, 1);
+	assert_false(tunnels_find(w.tunnels, a.spi)->leaving);
+	device_answers(0, 0, "");
+	settle();
+	stop();
+	start();
+	assert_int_equal(tunnels_adopt(w.tunnels, &e), 0);
+	assert_true(tunnels_find(w.tunnels, a.spi)->leaving);
+}
+
 /* What is left counts in the direction in which the content goes. */
 static void test_remaining(void **state)
 {
@@ -390,6 +412,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stuck, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adoption, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_adopted_moves, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_adopted_leaving, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remaining, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_always, setup, teardown),
 	};

@@ -271,7 +271,8 @@ static void on_tunnel_delete(struct h2_req *req, void *arg)
 
 	if (!t)
 		return;
-	tunnels_close(g->tunnels, t, t->move && !t->move->split ? "moved" : "closed", &last);
+	tunnels_close(g->tunnels, t,
+		      t->leaving || (t->move && !t->move->split) ? TUNNEL_MOVED : "closed", &last);
 	dial_touch(g->dial, last.cloud);
 	body_respond(req, 200, &sapi_tunnel_schema, &last);
 }

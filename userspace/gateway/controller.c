@@ -223,6 +223,7 @@ static void on_move_failed(struct move *m, const char *why, void *arg)
 	struct controller *c = arg;
 
 	if (m->tunnel) {
+		tunnels_leaving(c->deps.tunnels, m->tunnel, false);
 		m->tunnel->move = NULL;
 		m->tunnel->decided = POLICY_R_MOVE_FAILED;
 	}
@@ -240,8 +241,11 @@ static void on_move_failed(struct move *m, const char *why, void *arg)
 /* A split may be cut now. */
 static void on_move_connected(struct move *m, void *arg)
 {
-	(void)m;
-	controller_run(arg);
+	struct controller *c = arg;
+
+	if (m->tunnel && !m->split)
+		tunnels_leaving(c->deps.tunnels, m->tunnel, true);
+	controller_run(c);
 }
 
 /* Ask the tunnel's device to connect; with @split to stay beside the tunnel. */

@@ -395,11 +395,19 @@ static struct gw_tunnel *tunnel_of(const struct sapi_tunnel_open *open, const ch
 	return t;
 }
 
+/* What a restart is to know of it; why it will end, where that is clear. */
+static void put_ledger(struct tunnels *ts, const struct gw_tunnel *t)
+{
+	struct sapi_tunnel shown;
+
+	tunnels_show(t, t->leaving ? TUNNEL_MOVED : "", &shown);
+	ledger_put_tunnel(ts->deps.ledger, &shown);
+}
+
 int tunnels_open(struct tunnels *ts, const struct sapi_tunnel_open *open, const char *cloud,
 		 struct h2 *h2, struct gw_tunnel **out, struct err *e)
 {
 	struct gw_tunnel *t = tunnel_of(open, cloud);
-	struct sapi_tunnel shown;
 	char id[TUNNEL_ID_LEN], host[ADDR_STR_LEN];
 	int rc;
 
@@ -416,8 +424,7 @@ int tunnels_open(struct tunnels *ts, const struct sapi_tunnel_open *open, const 
 		goto err;
 	}
 	insert(ts, t);
-	tunnels_show(t, "", &shown);
-	ledger_put_tunnel(ts->deps.ledger, &shown);
+	put_ledger(ts, t);
 	log_info("tunnel: %s: %s: opened: job %s, device %s at %s", t->cloud,
 		 tunnel_id_print(t->spi, id), t->job, t->device, addr_print(&t->host, host));
 	*out = t;
@@ -425,6 +432,12 @@ int tunnels_open(struct tunnels *ts, const struct sapi_tunnel_open *open, const 
 err:
 	tunnel_wipe_free(t);
 	return rc;
+}
+
+void tunnels_leaving(struct tunnels *ts, struct gw_tunnel *t, bool leaving)
+{
+	t->leaving = leaving;
+	put_ledger(ts, t);
 }
 
 /* ---- what is left to carry ---- */
@@ -581,6 +594,7 @@ static void adopt_known(void *arg, const struct sapi_tunnel *known)
 	t->opened_boot = clock_boot_ms();
 	t->remaining = POLICY_REMAINING_UNKNOWN;
 	t->adopted = true;
+	t->leaving = !strcmp(known->reason, TUNNEL_MOVED);
 	t->rx = info->rx;
 	t->tx = info->tx;
 	t->carried = t->rx.bytes + t->tx.bytes;

@@ -23,6 +23,8 @@ struct record;
 struct tunnels;
 
 /* One open tunnel. Members are read by all, the last group is the controller's to change. */
+#define TUNNEL_MOVED "moved" /* the reason of a tunnel's end when its job went on elsewhere */
+
 struct gw_tunnel {
 	struct gw_tunnel *next, *prev; /* by age, oldest first */
 	struct gw_tunnel *spi_next, *job_next; /* hash chains */
@@ -40,6 +42,7 @@ struct gw_tunnel {
 	uint64_t remaining; /* content bytes when the cloud last told, */
 	uint64_t remaining_at; /* and what had been carried their way by then */
 	bool adopted; /* the cloud has not told yet what the job is like by now */
+	bool leaving; /* its device is connected, and its job moves there */
 	bool connectable;
 	struct shunt_endpoint cloud_address; /* for the device, when connectable */
 	uint16_t agent_port;
@@ -79,6 +82,9 @@ int tunnels_open(struct tunnels *ts, const struct sapi_tunnel_open *open, const 
 
 /* The cloud tells again of the job, whose tunnel was adopted, or which has changed since. */
 void tunnels_tell(struct gw_tunnel *t, const struct sapi_tunnel_job *job);
+
+/* Its job moves off it, or does not after all; a restart knows. */
+void tunnels_leaving(struct tunnels *ts, struct gw_tunnel *t, bool leaving);
 
 /*
  * Content bytes left to carry, or POLICY_REMAINING_UNKNOWN. Counted in inner packets, headers and
