@@ -32,6 +32,7 @@ DIRECT_PORT, FLOWTABLE_PORT = 5201, 5202
 TUNNELS = {CHACHA: 5, GCM: 6}  # by the last octet of their addresses
 GOALS = {"direct": 0.15, "flowtable": 0.10}
 MB = 1000000
+WINDOW = "50K"  # TCP's, less than a wire holds: the driver asks over and over where it is full, which costs time
 FREE_FD = 20  # scripts/vm has uses of its own for those below
 WAYS = {f"tunnel {CHACHA}": 150 * MB, f"tunnel {GCM}": 60 * MB, "direct": 800 * MB, "flowtable": 800 * MB}  # what each carries
 
@@ -108,8 +109,17 @@ def carry(way, octets):
         at, to, words = "cloud", f"100.64.0.{TUNNELS[way.split()[1]]}", []
     else:
         at, to, words = "device", CLOUD, ["-R", "-p", str(DIRECT_PORT if way == "direct" else FLOWTABLE_PORT)]
-    out = json.loads(run(["ip", "netns", "exec", at, "iperf3", "-J", "-c", to, "-n", str(octets), *words]))
+    out = json.loads(run(["ip", "netns", "exec", at, "iperf3", "-J", "-c", to, "-n", str(octets), "-w", WINDOW, *words]))
     return out["end"]["sum_received"]["bytes"]
+
+
+def reach(address):
+    """Until it answers: on a busy machine the other kernel may not have begun to read its wire."""
+    for _ in range(30):
+        done = subprocess.run(["ip", "netns", "exec", "device", "ping", "-c", "1", "-W", "2", address], check=False, capture_output=True)
+        if not done.returncode:
+            return
+    sys.exit(f"{address} does not answer")
 
 
 def hosts(rounds):
@@ -127,9 +137,9 @@ def hosts(rounds):
     for netns, port in ("device", DIRECT_PORT), ("cloud", DIRECT_PORT), ("cloud", FLOWTABLE_PORT):
         subprocess.Popen(["ip", "netns", "exec", netns, "iperf3", "-s", "-p", str(port)], stdout=subprocess.DEVNULL)
     told("set-up")
-    run(f"ip netns exec device ping -c 1 -W 10 {CLOUD}")
-    for n in TUNNELS.values():
-        run(f"ip netns exec cloud ping -c 1 -W 10 -I {FAR} 100.64.0.{n}")
+    reach(CLOUD)
+    for n in TUNNELS.values():  # from the device, as the far end knows no endpoint before
+        reach(f"100.65.0.{n}")
     for turn in range(rounds):
         for number, (way, octets) in enumerate(WAYS.items()):
             told(f"begin-{turn}-{number}")
@@ -153,6 +163,10 @@ class Machine:
             [f"{TOP}/scripts/vm", "--kernel", "uml", "--mem", "512", "--timeout", "900", "--results", self.results, "--append", cards, "--",
              "sh", "-c", f"/shunt/scripts/guest load && exec python3 /shunt/tests/bench/datapath/relief.py {role} --rounds {rounds}"],
             pass_fds=ends, stdout=subprocess.PIPE, text=True)
+
+    def end(self):
+        self.vm.terminate()
+        self.vm.wait()
 
     def line(self):
         text = self.vm.stdout.readline().strip()
@@ -191,30 +205,34 @@ def make_keys():
             key_file(f"{TOP}/{KEYS}/{cipher}-{way}", 36)
 
 
-def measure(rounds, results):
+def measure(rounds, results, machines):
     """{way: [(user, system) seconds a GB, ...]}"""
     make_keys()
     pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in ("lan", "wan")]
     gw = Machine("gateway", [a for a, _ in pairs], results, rounds)
+    machines.append(gw)
     if gw.line() != "ready":
         sys.exit(f"the gateway did not come up, see {gw.results}")
     ends = Machine("hosts", [b for _, b in pairs], results, rounds)
+    machines.append(ends)
     pid = gw.kernel()
     found = {way: [] for way in WAYS}
     while len(found["flowtable"]) < rounds:
         said = ends.line()
         now = processor_time(pid)
-        ends.tell(said)
         words = said.split("-")
         if words[0] == "begin":
             start = now
         elif words[0] == "end":
             found[list(WAYS)[int(words[2])]].append(tuple((b - a) / int(words[3]) * 1e9 for a, b in zip(start, now)))
+        elif said != "set-up":
+            sys.exit(f"hosts: {said}")
+        ends.tell(said)
     gw.tell("done")
     plain, quick = map(int, gw.line().split())
     if quick * 10 > plain:
         sys.exit(f"the flowtable left {quick} packets to the ruleset, which saw {plain} without it")
-    for machine in gw, ends:
+    for machine in machines:
         if machine.vm.wait():
             sys.exit(f"a machine ended with status {machine.vm.returncode}, see {machine.results}")
     return found
@@ -248,7 +266,12 @@ def main():
     elif args.role == "hosts":
         hosts(args.rounds)
     else:
-        found = measure(args.rounds, args.results)
+        machines = []
+        try:
+            found = measure(args.rounds, args.results, machines)
+        finally:
+            for machine in machines:
+                machine.end()
         with open(f"{args.results}/relief.json", "w", encoding="utf-8") as file:
             json.dump({"bench": "relief", "seconds a GB, kernel and cards": found, "ratios": report(found)}, file, indent=1)
 
