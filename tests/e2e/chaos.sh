@@ -260,7 +260,8 @@ play()
 	world_heal
 	unhold
 	wan_rate 2mbit
-	await 20 "the gateway to be connected to the manager" gateway_connected 1
+	# who was cut off again and again, as by several cases in a row, waits 30 s and a quarter before dialling again
+	await 45 "the gateway to be connected to the manager" gateway_connected 1
 	# or the next job would use it, and never see the stage's tunnel
 	await 30 "the connection of the case before to end" not connected mfp 1
 	"stage_$stage"
