@@ -14,6 +14,7 @@
 #include "device/jobs.h"
 #include "device/reach.h"
 #include "device/report.h"
+#include "lib/age.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/peer.h"
@@ -74,6 +75,13 @@ const struct conf_row device_conf_table[] = {
 	CONF_VALUE(CONF_PATH, "store-dir", ROW, store_dir, NULL, 0, "directory of stored files"),
 	CONF_WORD("store-existing", ROW, store_existing, "replace", existing_names,
 		  "what a store job does to a file of its name"),
+	CONF_RANGE(
+		CONF_SIZE, "store-quota", ROW, store_quota, "0", 0, CONTENT_SIZE_MAX,
+		"length of all files in store-dir together, with those being stored; 0: no limit"),
+	CONF_VALUE(CONF_LIST, "encrypt-to", ROW, encrypt_to, NULL, 0,
+		   "recipients (age1...) that files are encrypted to before they are stored"),
+	CONF_VALUE(CONF_PATH, "key-dir", ROW, key_dir, NULL, 0,
+		   "directory of the keys of files being stored encrypted; unset: state"),
 	CONF_VALUE(CONF_PATH, "fetch-dir", ROW, fetch_dir, NULL, 0,
 		   "exported directory: files that may be fetched"),
 	CONF_RANGE(CONF_STRING, "scan-command", ROW, scan_command, NULL, 1, 4096,
@@ -131,8 +139,31 @@ static int accept_bits(const struct device_conf *conf, uint32_t *out, struct err
 	return 0;
 }
 
+/* The recipients of encrypt-to; more of them than there is room for are an error. */
+static int recipients(const struct device_conf *conf, struct age_recipient out[AGE_RECIPIENTS_MAX],
+		      struct err *e)
+{
+	if (conf->encrypt_to.n > AGE_RECIPIENTS_MAX)
+		return err_set(e, -SHUNT_ECONF, "encrypt-to: more than %d recipients",
+			       AGE_RECIPIENTS_MAX);
+	for (size_t i = 0; i < conf->encrypt_to.n; i++) {
+		/* Somebody may have put the secret there. */
+		if (strncasecmp(conf->encrypt_to.v[i], "age-secret-key-", 15) == 0)
+			return err_set(
+				e, -SHUNT_ECONF,
+				"encrypt-to: holds an identity, which is secret; its recipient (age1...) "
+				"belongs there");
+		if (age_recipient_parse(conf->encrypt_to.v[i], &out[i]))
+			return err_set(e, -SHUNT_ECONF,
+				       "encrypt-to: \"%s\" is no recipient (age1...)",
+				       conf->encrypt_to.v[i]);
+	}
+	return 0;
+}
+
 int device_conf_check(const struct device_conf *conf, struct err *e)
 {
+	struct age_recipient to[AGE_RECIPIENTS_MAX];
 	struct argv argv = { 0 };
 	uint32_t services;
 
@@ -149,6 +180,10 @@ int device_conf_check(const struct device_conf *conf, struct err *e)
 	if (conf->state[0] != '/')
 		return err_set(e, -SHUNT_ECONF, "state: \"%s\" is not an absolute path",
 			       conf->state);
+	if (recipients(conf, to, e))
+		return -SHUNT_ECONF;
+	if (conf->encrypt_to.n && !conf->store_dir)
+		return err_set(e, -SHUNT_ECONF, "encrypt-to: needs store-dir to be set");
 	return accept_bits(conf, &services, e);
 }
 
@@ -166,11 +201,17 @@ static int load_tls(const struct device_conf *conf, struct tls_ctx **out, struct
 static int load_executor(struct loop *loop, const struct device_conf *conf, struct executor **out,
 			 struct err *e)
 {
+	struct age_recipient to[AGE_RECIPIENTS_MAX];
 	struct executor_conf ex = { .state_dir = conf->state,
-				    .store_existing = conf->store_existing };
+				    .store_existing = conf->store_existing,
+				    .store_quota = conf->store_quota,
+				    .encrypt_to = to,
+				    .n_encrypt_to = conf->encrypt_to.n };
 	uint32_t services;
 	int rc = accept_bits(conf, &services, e);
 
+	if (!rc)
+		rc = recipients(conf, to, e);
 	if (rc)
 		return rc;
 	if (services & 1u << JOB_PRINT)
@@ -197,6 +238,8 @@ int device_conf_probe(const struct device_conf *conf, struct err *e)
 		rc = load_executor(NULL, conf, &executor, e);
 	if (!rc && access(conf->state, R_OK | W_OK | X_OK) < 0)
 		rc = err_sys(e, -errno, "state %s", conf->state);
+	if (!rc && conf->key_dir && access(conf->key_dir, R_OK | W_OK | X_OK) < 0)
+		rc = err_sys(e, -errno, "key-dir %s", conf->key_dir);
 	executor_free(executor);
 	tls_ctx_free(tls);
 	return rc;
@@ -236,6 +279,7 @@ static int device_jobs(struct device *d, struct err *e)
 	const struct device_conf *conf = d->conf;
 	struct jobs_conf jobs = {
 		.state_dir = conf->state,
+		.key_dir = conf->key_dir,
 		.max_bytes = conf->max_bytes,
 		.max_jobs = conf->max_jobs,
 		.max_running = conf->max_running,

@@ -25,6 +25,9 @@ struct device_conf {
 	char *print_command;
 	char *store_dir;
 	int store_existing;
+	uint64_t store_quota;
+	struct conf_list encrypt_to;
+	char *key_dir;
 	char *fetch_dir;
 	char *scan_command;
 	uint64_t max_bytes;
