@@ -57,7 +57,7 @@ _shunt_words()
 	link:) echo show add del help ;;
 	link:add) echo dev port mtu fwmark dscp up address ;;
 	device:) echo show add set del help ;;
-	device:add | device:set) echo --gateway --address --service --connectable --priority --spec ;;
+	device:add | device:set) echo --gateway --address --service --connectable --priority --spec --recipient ;;
 	gateway:) echo show help ;;
 	job:) echo list submit show events cancel content help ;;
 	job:submit) echo --device --kind --name --media-type --priority --path --wait -o ;;
