@@ -2,6 +2,7 @@
 #include "device/device.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "device/jobs.h"
 #include "device/reach.h"
 #include "device/report.h"
+#include "device/sandbox.h"
 #include "lib/age.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -82,6 +84,9 @@ const struct conf_row device_conf_table[] = {
 		   "recipients (age1...) that files are encrypted to before they are stored"),
 	CONF_VALUE(CONF_PATH, "key-dir", ROW, key_dir, NULL, 0,
 		   "directory of the keys of files being stored encrypted; unset: state"),
+	CONF_VALUE(
+		CONF_BOOL, "sandbox", ROW, sandbox, "true", 0,
+		"give up the rest of the file system, where the kernel can and no command is set"),
 	CONF_VALUE(CONF_PATH, "fetch-dir", ROW, fetch_dir, NULL, 0,
 		   "exported directory: files that may be fetched"),
 	CONF_RANGE(CONF_STRING, "scan-command", ROW, scan_command, NULL, 1, 4096,
@@ -349,6 +354,50 @@ static int device_listen(struct device *d, struct err *e)
 	return rc ? err_prefix(e, "listen") : 0;
 }
 
+/* The directory that @file is in; @out is of PATH_MAX octets. NULL when there is no file. */
+static const char *directory(const char *file, char *out)
+{
+	char *slash;
+
+	if (!realpath(file, out))
+		return NULL;
+	slash = strrchr(out, '/');
+	slash[slash == out] = '\0';
+	return out;
+}
+
+/* Certificates may be replaced, by a rename or behind a link, so their directories have to stay readable. */
+static int enter_sandbox(const struct device_conf *conf, struct err *e)
+{
+	char ca[PATH_MAX], cert[PATH_MAX], key[PATH_MAX];
+	const struct sandbox_path paths[] = {
+		{ conf->state, true },
+		{ conf->key_dir, true },
+		{ conf->store_dir, true },
+		{ conf->fetch_dir, false },
+		{ conf->ca, false },
+		{ conf->cert, false },
+		{ conf->key, false },
+		{ directory(conf->ca, ca), false },
+		{ directory(conf->cert, cert), false },
+		{ directory(conf->key, key), false },
+		{ "/proc/sys/kernel/random/boot_id", false },
+		{ "/etc/localtime", false },
+	};
+	uint32_t services;
+	int rc = accept_bits(conf, &services, e);
+
+	if (rc || !conf->sandbox)
+		return rc;
+	if ((conf->print_command && services & 1u << JOB_PRINT) ||
+	    (conf->scan_command && services & 1u << JOB_FETCH))
+		return 0; /* commands inherit it */
+	rc = sandbox_enter(paths, sizeof(paths) / sizeof(paths[0]), e);
+	if (rc == 0)
+		log_info("agent: this kernel has no Landlock, the file system stays open");
+	return rc < 0 ? rc : 0;
+}
+
 int device_new(struct loop *loop, const struct device_conf *conf, struct device **out,
 	       struct err *e)
 {
@@ -363,6 +412,8 @@ int device_new(struct loop *loop, const struct device_conf *conf, struct device 
 	/* The key may be root's alone; the jobs' files are the user's. */
 	if (!rc)
 		rc = proc_drop(conf->user, 0, e);
+	if (!rc)
+		rc = enter_sandbox(conf, e);
 	if (!rc) {
 		snprintf(d->name, sizeof(d->name), "%s", tls_ctx_self(d->tls)->name);
 		rc = device_jobs(d, e);

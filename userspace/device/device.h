@@ -5,6 +5,7 @@
 #ifndef SHUNT_DEVICE_DEVICE_H
 #define SHUNT_DEVICE_DEVICE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/conf.h"
@@ -28,6 +29,7 @@ struct device_conf {
 	uint64_t store_quota;
 	struct conf_list encrypt_to;
 	char *key_dir;
+	bool sandbox;
 	char *fetch_dir;
 	char *scan_command;
 	uint64_t max_bytes;
