@@ -21,6 +21,7 @@
 
 #include "device/executor.h"
 #include "device/jobs.h"
+#include "lib/age.h"
 #include "lib/digest.h"
 #include "lib/loop.h"
 
@@ -32,6 +33,10 @@ struct fixture {
 	char store[96], share[96]; /* directories */
 	char print[512], scan[512]; /* commands */
 	enum store_existing existing;
+	uint64_t quota;
+	char keys[96]; /* directory of file keys */
+	struct age_recipient to; /* of stored files, when n_to is 1 */
+	size_t n_to;
 	struct loop *loop;
 	struct executor *executor;
 	struct jobs *jobs;
@@ -52,10 +57,14 @@ static inline void start(struct fixture *f)
 				    .print_command = configured(f->print),
 				    .store_dir = configured(f->store),
 				    .store_existing = f->existing,
+				    .store_quota = f->quota,
+				    .encrypt_to = &f->to,
+				    .n_encrypt_to = f->n_to,
 				    .fetch_dir = configured(f->share),
 				    .scan_command = configured(f->scan) };
 	struct err e = { 0 };
 
+	f->conf.key_dir = configured(f->keys);
 	assert_int_equal(executor_new(f->loop, &ex, &f->executor, &e), 0);
 	assert_int_equal(jobs_new(f->loop, &f->conf, f->executor, &f->jobs, &e), 0);
 }

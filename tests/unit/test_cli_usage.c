@@ -121,6 +121,14 @@ static void usage_errors(void **state)
 		  "webdav or ipp\n" },
 		{ cmd_device, "add m --service=agent:1:tls:x",
 		  "Error: --service: \"agent:1:tls:x\": " },
+		{ cmd_device,
+		  "add m --gateway g --address 192.168.1.15 --service webdav:80 --recipient age1x",
+		  "Error: --recipient \"age1x\": allowed is a recipient of age, age1...\n" },
+		/* a secret is not repeated */
+		{ cmd_device,
+		  "add m --gateway g --address 192.168.1.15 --service webdav:80 --recipient AGE-SECRET-KEY-1X",
+		  "Error: --recipient: this is an identity, which is secret; \"shunt key show\" prints "
+		  "its recipient\n" },
 		{ cmd_job, "submit", "Error: FILE is missing, try \"shunt job help\"\n" },
 		{ cmd_job, "submit f", "Error: --device is missing, try \"shunt job help\"\n" },
 		{ cmd_job, "submit f --device=d --wait=1", "Error: --wait takes no value\n" },

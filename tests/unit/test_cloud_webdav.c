@@ -155,6 +155,8 @@ struct result {
 	bool fatal;
 	char code[64], text[512];
 	uint64_t wired, progress;
+	struct webdav_ops ops;
+	bool make_fails;
 };
 
 static void on_wire(uint64_t from, uint64_t to, void *arg)
@@ -184,8 +186,6 @@ static void on_done(int err, bool fatal, const char *code, const char *text, voi
 	snprintf(r->text, sizeof(r->text), "%s", text);
 }
 
-static const struct webdav_ops ops = { on_wire, on_progress, on_done };
-
 static uint8_t byte_at(size_t i)
 {
 	return (uint8_t)(i * 13 + i / 1000);
@@ -200,6 +200,7 @@ static int setup(void **state)
 	FILE *f;
 	size_t i;
 
+	r->ops = (struct webdav_ops){ NULL, on_wire, on_progress, on_done };
 	assert_int_equal(loop_new(&r->s.loop), 0);
 	r->s.conn = -1;
 	r->s.put_answer = r->s.move_answer = "201 Created";
@@ -248,7 +249,7 @@ static struct webdav_put *start(struct result *r, const char *name)
 
 	addr_parse("127.0.0.1", &target.address);
 	addr_parse("127.0.0.1", &target.source);
-	assert_int_equal(webdav_put(r->webdav, &target, r->fd, SIZE, &ops, r, &put), 0);
+	assert_int_equal(webdav_put(r->webdav, &target, r->fd, SIZE, &r->ops, r, &put), 0);
 	return put;
 }
 
@@ -276,6 +277,39 @@ static void put_then_move(void **state)
 	assert_string_equal(r->s.log, want);
 	assert_int_equal(r->wired, SIZE);
 	assert_content(r);
+}
+
+/* Content that is made while it is sent: encrypted, say. */
+static ssize_t made(uint64_t offset, void *buf, size_t len, void *arg)
+{
+	struct result *r = arg;
+
+	if (r->make_fails && offset >= SIZE / 2)
+		return -EIO;
+	if (len > 7001)
+		len = 7001;
+	for (size_t i = 0; i < len; i++)
+		((uint8_t *)buf)[i] = byte_at(offset + i);
+	return (ssize_t)len;
+}
+
+static void put_what_is_made(void **state)
+{
+	struct result *r = *state;
+
+	r->ops.read = made;
+	start(r, "a.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_int_equal(r->err, 0);
+	assert_int_equal(r->wired, SIZE);
+	assert_content(r);
+	r->done = false;
+	r->make_fails = true;
+	r->progress = 0;
+	start(r, "a.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_true(r->err < 0 && !r->fatal);
+	assert_null(strstr(strstr(r->s.log, "MOVE") + 1, "MOVE"));
 }
 
 static void a_refusal_takes_the_file_away(void **state)
@@ -421,7 +455,7 @@ static bool put_tls(struct result *r, uint16_t port)
 
 	addr_parse("127.0.0.1", &target.address);
 	r->done = false;
-	assert_int_equal(webdav_put(r->webdav, &target, r->fd, SIZE, &ops, r, &put), 0);
+	assert_int_equal(webdav_put(r->webdav, &target, r->fd, SIZE, &r->ops, r, &put), 0);
 	KIT_UNTIL(r->s.loop, r->done);
 	assert_int_not_equal(r->err, 0);
 	return !strstr(r->text, "SSL certificate problem");
@@ -465,6 +499,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(put_then_move),
+		TEST(put_what_is_made),
 		TEST(a_refusal_takes_the_file_away),
 		TEST(a_busy_server_may_be_asked_again),
 		TEST(a_broken_connection),

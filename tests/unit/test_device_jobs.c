@@ -444,7 +444,8 @@ static void a_cancellation_stops_the_command_alone(void **state)
 		enum job_state end = JOB_EXECUTING;
 		struct execution *x;
 
-		assert_int_equal(executor_start(f->executor, &meta, "none", on_canceled, &end, &x),
+		assert_int_equal(executor_start(f->executor, &meta, "none", false, on_canceled,
+						&end, &x),
 				 0);
 		execution_cancel(x);
 		while (end == JOB_EXECUTING)

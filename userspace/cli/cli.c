@@ -28,6 +28,8 @@ static const char usage_text[] =
 	"Local files:\n"
 	"  log        records of a gateway                 show\n"
 	"  pki        the deployment's certificates        init | issue | show\n"
+	"  key        pairs of keys for stored files       new | show\n"
+	"  decrypt    a file that was stored encrypted     -i IDENTITY [ -o OUT ] [ FILE ]\n"
 	"\n"
 	"Options: -j[son] -p[retty] -s[tatistics] -d[etails] -n[etns] NAME\n"
 	"         -c FILE (default $SHUNT_CONFIG or /etc/shunt/shunt.conf)\n"
@@ -253,6 +255,8 @@ static const struct cli_command objects[] = {
 	{ "job", cmd_job },
 	{ "log", cmd_log },
 	{ "pki", cmd_pki },
+	{ "key", cmd_key },
+	{ "decrypt", cmd_decrypt },
 	{ NULL, NULL },
 };
 

@@ -86,5 +86,7 @@ int cmd_gateway(struct cli *c, struct args *a);
 int cmd_job(struct cli *c, struct args *a);
 int cmd_log(struct cli *c, struct args *a);
 int cmd_pki(struct cli *c, struct args *a);
+int cmd_key(struct cli *c, struct args *a);
+int cmd_decrypt(struct cli *c, struct args *a);
 
 #endif

@@ -10,17 +10,21 @@
 #include "cli/param.h"
 #include "cli/remote.h"
 #include "cli/reply.h"
+#include "lib/age.h"
 #include "lib/sapi.h"
 
 static const char device_usage[] =
 	"Usage: shunt device add CODE --gateway NAME --address ADDRESS --service SERVICE...\n"
 	"                             [ --connectable ] [ --priority 0..7 ] [ --spec TEXT ]\n"
+	"                             [ --recipient age1... ]\n"
 	"       shunt device set CODE ...      the same words: replaces the entry, or makes it\n"
 	"       shunt device [ show ] [ CODE ]\n"
 	"       shunt device del CODE\n"
 	"\n"
 	"SERVICE := { agent | webdav | ipp }:PORT[:tls][:/PATH]\n"
 	"connectable: the device can dial out to a cloud, so that its jobs can leave tunnels.\n"
+	"recipient: of \"shunt key new\"; the cloud encrypts to it what it stores on the device's file server. A\n"
+	"device with an agent encrypts itself: encrypt-to in its configuration.\n"
 	"Changes need a certificate of role admin.\n";
 
 static const char gateway_usage[] = "Usage: shunt gateway [ show | list ]\n"
@@ -34,7 +38,7 @@ enum {
 
 struct device_args {
 	struct sapi_device d;
-	const char *gateway, *spec;
+	const char *gateway, *spec, *recipient;
 };
 
 static int parse_service(const char *value, void *field, struct err *e)
@@ -81,6 +85,8 @@ static const struct param device_params[] = {
 	PARAM("--connectable", PARAM_FLAG, struct device_args, d.connectable, 0, 0, 0),
 	PARAM("--priority", PARAM_U8, struct device_args, d.priority, 0, SAPI_PRIORITY_MAX, 0),
 	PARAM("--spec", PARAM_STRING, struct device_args, spec, 0, SAPI_SPEC_LEN - 1, 0),
+	PARAM("--recipient", PARAM_STRING, struct device_args, recipient, 1,
+	      SAPI_RECIPIENT_LEN + 64, 0),
 	{ .word = "--service",
 	  .type = PARAM_CUSTOM,
 	  .offset = offsetof(struct device_args, d),
@@ -98,6 +104,30 @@ static int check_code(struct cli *c, const char *code)
 		return cli_usage(c, "the device's CODE is missing, try \"shunt device help\"");
 	if (!name_ok(code))
 		return cli_usage(c, "CODE \"%s\": allowed are 1 to 63 of A-Z a-z 0-9 . _ -", code);
+	return CLI_OK;
+}
+
+/* What is wrong with it is better said here than by the cloud when the first file is to be stored. */
+static int take_recipient(struct cli *c, struct device_args *args)
+{
+	struct age_recipient key;
+	struct age *age = NULL;
+	int err;
+
+	if (!args->recipient)
+		return CLI_OK;
+	if (!strncasecmp(args->recipient, "age-secret-key-", 15))
+		return cli_usage(
+			c, "--recipient: this is an identity, which is secret; \"shunt key show\" "
+			   "prints its recipient");
+	err = age_recipient_parse(args->recipient, &key);
+	if (!err)
+		err = age_new(&key, 1, &age);
+	age_free(age);
+	if (err)
+		return cli_usage(c, "--recipient \"%s\": allowed is a recipient of age, age1...",
+				 args->recipient);
+	snprintf(args->d.recipient, sizeof(args->d.recipient), "%s", args->recipient);
 	return CLI_OK;
 }
 
@@ -123,7 +153,7 @@ static int take_device(struct cli *c, struct args *a, struct device_args *args)
 	snprintf(args->d.code, sizeof(args->d.code), "%s", code);
 	snprintf(args->d.gateway, sizeof(args->d.gateway), "%s", args->gateway);
 	snprintf(args->d.spec, sizeof(args->d.spec), "%s", args->spec ? args->spec : "");
-	return CLI_OK;
+	return take_recipient(c, args);
 }
 
 /* ---- requests ---- */
@@ -202,6 +232,8 @@ static void print_device(const struct cli *c, const struct sapi_device *d)
 		if (strcmp(d->services[i].path, "/"))
 			out_str(c->out, NULL, ":%s", d->services[i].path);
 	}
+	if (d->recipient[0])
+		out_str(c->out, NULL, " recipient %s", d->recipient);
 	if (d->spec[0])
 		out_str(c->out, NULL, " spec \"%s\"", d->spec);
 	out_text(c->out, "\n");

@@ -8,6 +8,7 @@
 
 #include "cloud/cloud.h"
 #include "cloud/direct.h"
+#include "cloud/fileserver.h"
 #include "cloud/gateways.h"
 #include "cloud/jobs.h"
 #include "cloud/move.h"
@@ -109,8 +110,7 @@ static void agent_end(struct delivery *d)
 void delivery_tunnel_shut(struct delivery *d, const char *reason)
 {
 	leg_drop(&d->via_tunnel);
-	webdav_put_free(d->put);
-	d->put = NULL;
+	fileserver_end(d);
 	agent_end(d);
 	if (d->tunnel && !d->tunnel_reason[0]) {
 		snprintf(d->tunnel_reason, sizeof(d->tunnel_reason), "%s", reason);
@@ -195,88 +195,6 @@ static void agent_dial(struct delivery *d)
 				    "the agent could not be dialled");
 }
 
-/* ---- through the tunnel: a file server ---- */
-
-static void on_put_wire(uint64_t from, uint64_t to, void *arg)
-{
-	struct delivery *d = arg;
-	uint64_t again = from < d->put_high ? (to < d->put_high ? to : d->put_high) - from : 0;
-
-	d->resent += again;
-	if (to > d->put_high)
-		d->put_high = to;
-}
-
-static void on_put_progress(uint64_t bytes, void *arg)
-{
-	struct delivery *d = arg;
-
-	delivery_add_bytes(d, d->tunnel_idx, bytes);
-	d->all->totals.resent_bytes += d->resent - job_row(d->job)->resent;
-	job_progress(d->job, bytes, d->resent);
-	/*
-	 * Each PUT begins at the start; only one that gets further than those before is progress.
-	 */
-	if (bytes > d->put_best) {
-		d->put_best = bytes;
-		d->tries = 0;
-	}
-}
-
-static void on_put_done(int err, bool fatal, const char *code, const char *text, void *arg)
-{
-	struct delivery *d = arg;
-	uint64_t size = job_row(d->job)->size;
-
-	d->put = NULL; /* freed by its owner after this */
-	if (d->step == STEP_CLOSING) {
-		loop_timer_set(d->timer, 0);
-	} else if (err) {
-		delivery_try_failed(d, fatal, code, text);
-	} else {
-		on_put_progress(size, d);
-		delivery_finish(d, JOB_COMPLETED, "", "the file server has the file in its place");
-	}
-}
-
-/* What a PUT of this run or of the one before a restart had delivered was on the wire. */
-static void recall_put(struct delivery *d)
-{
-	uint64_t delivered = job_row(d->job)->delivered;
-
-	if (d->put_high < delivered)
-		d->put_high = delivered;
-	if (d->put_best < delivered)
-		d->put_best = delivered;
-}
-
-static void file_put(struct delivery *d)
-{
-	static const struct webdav_ops ops = {
-		.on_wire = on_put_wire,
-		.on_progress = on_put_progress,
-		.on_done = on_put_done,
-	};
-	const struct store_job *row = job_row(d->job);
-	struct webdav_target target = {
-		.address = *ctun_near(d->tunnel),
-		.port = d->service->port,
-		.tls = d->service->tls,
-		.base = d->service->path,
-		.name = row->path[0] ? row->path : row->name,
-		.tag = row->id,
-		.source = *tunnels_far(d->cloud->tunnels),
-	};
-
-	d->step = STEP_SENDING;
-	delivery_path_state(d, d->tunnel_idx, PATH_ACTIVE, "");
-	job_event(d->job, "path-active", PATH_TUNNEL, "", "PUT to the device's file server");
-	job_set_state(d->job, JOB_RUNNING, PATH_TUNNEL, "", "sending");
-	if (webdav_put(d->cloud->webdav, &target, spool_fd(job_content(d->job)), row->size, &ops, d,
-		       &d->put))
-		delivery_try_failed(d, true, "bad-name", "the file's name does not fit into a URL");
-}
-
 /* ---- tunnel ---- */
 
 static void on_tunnel_slot(struct ctun *tun, void *arg)
@@ -299,7 +217,7 @@ static void on_tunnel_open(struct ctun *tun, void *arg)
 	if (delivery_is_agent(d))
 		agent_dial(d);
 	else
-		file_put(d);
+		fileserver_put(d);
 }
 
 static void record_counters(struct sapi_job_path *p, const struct sapi_tunnel *last)
@@ -544,10 +462,11 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 	memcpy(d->dev.gateway, dev->gateway, sizeof(d->dev.gateway));
 	d->dev.address = dev->address;
 	d->dev.connectable = dev->connectable;
+	memcpy(d->dev.recipient, dev->recipient, sizeof(d->dev.recipient));
 	d->dev.service = *service;
 	d->service = &d->dev.service;
 	if (!delivery_is_agent(d))
-		recall_put(d);
+		fileserver_recall(d);
 	if (direct_start(d)) {
 		d->step = STEP_SENDING;
 	} else if (!d->cloud->tunnels) {
@@ -669,7 +588,7 @@ void delivery_free(struct delivery *d)
 	place_free(d->place);
 	path_free(d->via_direct.path);
 	path_free(d->via_tunnel.path);
-	webdav_put_free(d->put);
+	fileserver_end(d);
 	agent_end(d);
 	transfer_free(d->transfer);
 	loop_timer_free(d->timer);

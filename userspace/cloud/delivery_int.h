@@ -74,6 +74,7 @@ struct delivery {
 		struct shunt_addr address;
 		bool connectable;
 		struct sapi_service service;
+		char recipient[SAPI_RECIPIENT_LEN];
 	} dev;
 	const struct sapi_service *service; /* dev.service; NULL before the first answer */
 	struct sapi_device_job device_job;
@@ -88,6 +89,7 @@ struct delivery {
 	struct peer_dial *dial;
 	struct h2 *agent; /* session through the tunnel */
 	struct webdav_put *put;
+	struct wrap *wrap; /* of what is put, if it is stored encrypted */
 	uint64_t put_high; /* bytes of the file that were on the wire at least once */
 	uint64_t put_best; /* most that a PUT got acknowledged */
 	struct leg via_tunnel, via_direct;

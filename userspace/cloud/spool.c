@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -57,8 +58,32 @@ void spool_close(struct spool *s)
 	free(s);
 }
 
+#define KEY_SUFFIX ".key"
+#define KEY_NAME_LEN (ID_LEN + sizeof(KEY_SUFFIX) + sizeof(".new"))
+
+static const char *key_name(const char *id, const char *more, char out[KEY_NAME_LEN])
+{
+	snprintf(out, KEY_NAME_LEN, "%s" KEY_SUFFIX "%s", id, more);
+	return out;
+}
+
+/* The job that a file of the spool belongs to; false: it is none of ours. */
+static bool owner_of(const char *file, char id[ID_LEN])
+{
+	size_t len = strcspn(file, ".");
+
+	if (len >= ID_LEN)
+		return false;
+	memcpy(id, file, len);
+	id[len] = '\0';
+	file += len;
+	return id_ok(id) &&
+	       (!*file || !strcmp(file, KEY_SUFFIX) || !strcmp(file, KEY_SUFFIX ".new"));
+}
+
 int spool_sweep(struct spool *s, bool (*known)(const char *id, void *arg), void *arg)
 {
+	char id[ID_LEN];
 	struct dirent *d;
 	DIR *dir;
 	int fd;
@@ -72,16 +97,75 @@ int spool_sweep(struct spool *s, bool (*known)(const char *id, void *arg), void 
 		return -ENOMEM;
 	}
 	while ((d = readdir(dir)))
-		if (id_ok(d->d_name) && !known(d->d_name, arg))
-			unlinkat(s->dir, d->d_name, 0);
+		if (owner_of(d->d_name, id) && !known(id, arg))
+			spool_remove(s, id);
 	closedir(dir);
 	return 0;
+}
+
+/* Overwritten first; whether that reaches the old octets is the file system's and the disk's business. */
+static void key_remove(struct spool *s, const char *id)
+{
+	static const uint8_t zeros[SPOOL_KEY_MAX];
+	char name[KEY_NAME_LEN];
+	struct stat st;
+	int fd;
+
+	unlinkat(s->dir, key_name(id, ".new", name), 0);
+	fd = openat(s->dir, key_name(id, "", name), O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return;
+	if (!fstat(fd, &st) && st.st_size > 0 && st.st_size <= SPOOL_KEY_MAX &&
+	    !file_write(fd, zeros, (size_t)st.st_size))
+		fsync(fd);
+	close(fd);
+	unlinkat(s->dir, name, 0);
+}
+
+int spool_key_write(struct spool *s, const char *id, const void *key, size_t len)
+{
+	char name[KEY_NAME_LEN], fresh[KEY_NAME_LEN];
+	int fd, ret;
+
+	if (!id_ok(id) || len > SPOOL_KEY_MAX)
+		return -EINVAL;
+	key_name(id, "", name);
+	key_name(id, ".new", fresh);
+	fd = openat(s->dir, fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	ret = file_write(fd, key, len);
+	if (!ret && (fsync(fd) || renameat(s->dir, fresh, s->dir, name) || fsync(s->dir)))
+		ret = -errno;
+	close(fd);
+	if (ret)
+		unlinkat(s->dir, fresh, 0);
+	return ret;
+}
+
+ssize_t spool_key_read(struct spool *s, const char *id, void *key, size_t size)
+{
+	char name[KEY_NAME_LEN];
+	ssize_t n;
+	int fd;
+
+	if (!id_ok(id))
+		return -EINVAL;
+	fd = openat(s->dir, key_name(id, "", name), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	n = pread(fd, key, size, 0);
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	return n;
 }
 
 int spool_remove(struct spool *s, const char *id)
 {
 	if (!id_ok(id))
 		return -EINVAL;
+	key_remove(s, id);
 	return unlinkat(s->dir, id, 0) && errno != ENOENT ? -errno : 0;
 }
 

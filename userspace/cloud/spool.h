@@ -31,10 +31,19 @@ int spool_open(const char *dir, struct spool **out, struct err *e);
 void spool_close(struct spool *s); /* after its files; NULL is allowed */
 /* Remove files that @known does not claim: left over from a crash between file and job. */
 int spool_sweep(struct spool *s, bool (*known)(const char *id, void *arg), void *arg);
-/* Delete the content of @id. 0, also when there is none; -errno. */
+/* Delete the content of @id, and its key. 0, also when there is none; -errno. */
 int spool_remove(struct spool *s, const char *id);
 /* Open the file of @id for reading only; the descriptor is the caller's. -ENOENT, -errno. */
 int spool_open_read(struct spool *s, const char *id, int *fd);
+
+#define SPOOL_KEY_MAX 1024
+/*
+ * What is kept beside the content of @id for as long as that is there, and is secret: in place of what was kept
+ * before, durable on return. 0, -EINVAL, -errno.
+ */
+int spool_key_write(struct spool *s, const char *id, const void *key, size_t len);
+/* Octets read, at most @size; -ENOENT, -errno. */
+ssize_t spool_key_read(struct spool *s, const char *id, void *key, size_t size);
 
 /*
  * Make the file of job @id with @size bytes of reserved space; durable on return. -EEXIST, -ENOSPC,

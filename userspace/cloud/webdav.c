@@ -266,9 +266,13 @@ static size_t read_content(char *buf, size_t size, size_t n, void *arg)
 		len = left;
 	if (!len)
 		return 0;
-	do {
-		got = pread(put->fd, buf, len, (off_t)put->pos);
-	} while (got < 0 && errno == EINTR);
+	if (put->ops.read) {
+		got = put->ops.read(put->pos, buf, len, put->arg);
+	} else {
+		do {
+			got = pread(put->fd, buf, len, (off_t)put->pos);
+		} while (got < 0 && errno == EINTR);
+	}
 	if (got <= 0)
 		return CURL_READFUNC_ABORT;
 	if (put->ops.on_wire)

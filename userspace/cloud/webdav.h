@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct err;
 struct loop;
@@ -47,6 +48,11 @@ struct webdav_target {
 };
 
 struct webdav_ops {
+	/*
+	 * The octets to store: up to @len from @offset, at least one before their end; -errno ends the PUT. NULL: they are
+	 * the descriptor's.
+	 */
+	ssize_t (*read)(uint64_t offset, void *buf, size_t len, void *arg);
 	/* Bytes [from, to) of the content are being sent. May be NULL. */
 	void (*on_wire)(uint64_t from, uint64_t to, void *arg);
 	/* So many bytes have been acknowledged by the server's TCP. May be NULL. */
@@ -64,7 +70,7 @@ bool webdav_name_ok(const char *name);
 /* The URL of @target, or of its temporary file; for tests. -ENAMETOOLONG. */
 int webdav_url(const struct webdav_target *target, bool temporary, char *out, size_t size);
 
-/* Store @size bytes of @fd, which stays open. Callbacks never come from within. 0 or -errno. */
+/* Store @size bytes of @fd, which stays open, or of @ops->read. Callbacks never come from within. 0 or -errno. */
 int webdav_put(struct webdav *w, const struct webdav_target *target, int fd, uint64_t size,
 	       const struct webdav_ops *ops, void *arg, struct webdav_put **out);
 /* Stop and take the temporary file away again; on_done follows. */

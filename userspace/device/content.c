@@ -10,36 +10,36 @@
 #include <unistd.h>
 
 #include "device/journal.h"
+#include "device/seal.h"
 #include "lib/digest.h"
 #include "lib/file.h"
 
 #define HASH_CHUNK (64u << 10)
 
 struct content {
-	int dirfd; /* not owned */
-	int fd;
+	int fd; /* -1: sealed */
+	struct seal *seal; /* NULL: in clear */
 	uint64_t size;
 	struct ranges received;
+	struct ranges fresh; /* part of it that nobody has journaled yet */
 	struct sha256 *sha; /* of [0, hashed) */
 	uint64_t hashed;
 	uint8_t digest[SHA256_LEN];
 	bool digested;
-	char file[NAME_LEN + ID_LEN + 32];
 };
 
-static int content_alloc(int dirfd, const char *file, uint64_t size, struct content **out)
+static int content_alloc(uint64_t size, struct content **out)
 {
 	struct content *c = calloc(1, sizeof(*c));
 	int rc;
 
 	if (!c)
 		return -ENOMEM;
-	c->dirfd = dirfd;
 	c->fd = -1;
 	c->size = size;
 	ranges_init(&c->received);
+	ranges_init(&c->fresh);
 	c->received.max = JOB_RANGES_MAX;
-	snprintf(c->file, sizeof(c->file), "%s", file);
 	rc = sha256_new(&c->sha);
 	if (rc) {
 		content_free(c);
@@ -49,53 +49,104 @@ static int content_alloc(int dirfd, const char *file, uint64_t size, struct cont
 	return 0;
 }
 
-int content_create(int dirfd, const char *file, uint64_t size, struct content **out)
+static struct seal_place place_of(int dirfd, const char *file, const struct content_seal *seal)
 {
+	return (struct seal_place){
+		.dirfd = dirfd,
+		.file = file,
+		.keydir = seal->keydir,
+		.key = seal->key,
+		.scratchdir = seal->scratchdir,
+		.scratch = seal->scratch,
+	};
+}
+
+/* A chunk is hashed while it is at hand in clear, if all before it was. */
+static void on_plain(void *arg, uint64_t offset, const uint8_t *plain, size_t len)
+{
+	struct content *c = arg;
+
+	if (offset == c->hashed && sha256_update(c->sha, plain, len) == 0)
+		c->hashed += len;
+}
+
+static int create_clear(struct content *c, int dirfd, const char *file)
+{
+	int rc = 0;
+
+	c->fd = openat(dirfd, file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (c->fd < 0)
+		return -errno;
+	if (ftruncate(c->fd, (off_t)c->size) < 0) {
+		rc = -errno;
+		unlinkat(dirfd, file, 0);
+	}
+	return rc;
+}
+
+int content_create(int dirfd, const char *file, uint64_t size, const struct content_seal *seal,
+		   struct content **out)
+{
+	struct seal_place place;
 	struct content *c;
 	int rc;
 
-	rc = content_alloc(dirfd, file, size, &c);
+	rc = content_alloc(size, &c);
 	if (rc)
 		return rc;
-	c->fd = openat(dirfd, file, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (c->fd < 0) {
-		rc = -errno;
+	if (seal) {
+		place = place_of(dirfd, file, seal);
+		rc = seal_create(&place, seal->to, seal->n, size, &c->seal);
+	} else {
+		rc = create_clear(c, dirfd, file);
+	}
+	if (rc) {
 		content_free(c);
 		return rc;
 	}
-	if (ftruncate(c->fd, (off_t)size) < 0) {
-		rc = -errno;
-		content_remove(c);
-		return rc;
-	}
+	if (c->seal)
+		seal_on_plain(c->seal, on_plain, c);
 	*out = c;
 	return 0;
 }
 
-int content_open(int dirfd, const char *file, uint64_t size, const struct ranges *received,
-		 struct content **out)
+static int open_clear(struct content *c, int dirfd, const char *file)
 {
-	struct content *c;
 	struct stat st;
+
+	c->fd = openat(dirfd, file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (c->fd < 0 || fstat(c->fd, &st) < 0)
+		return -errno;
+	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == c->size ? 0 : -EIO;
+}
+
+int content_open(int dirfd, const char *file, uint64_t size, const struct ranges *received,
+		 const struct content_seal *seal, struct content **out)
+{
+	struct seal_place place;
+	struct content *c;
 	int rc;
 
-	rc = content_alloc(dirfd, file, size, &c);
+	rc = content_alloc(size, &c);
 	if (rc)
 		return rc;
 	/* What was acknowledged is kept, even in more pieces than would be taken now. */
 	if (received->n > c->received.max)
 		c->received.max = received->n;
-	c->fd = openat(dirfd, file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (c->fd < 0 || fstat(c->fd, &st) < 0)
-		rc = -errno;
-	else if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size)
-		rc = -EIO;
-	else
+	if (seal) {
+		place = place_of(dirfd, file, seal);
+		rc = seal_open(&place, size, &c->seal);
+	} else {
+		rc = open_clear(c, dirfd, file);
+	}
+	if (!rc)
 		rc = ranges_add_all(&c->received, received);
 	if (rc) {
 		content_free(c);
 		return rc;
 	}
+	if (c->seal)
+		seal_on_plain(c->seal, on_plain, c);
 	*out = c;
 	return 0;
 }
@@ -106,41 +157,108 @@ void content_free(struct content *c)
 		return;
 	if (c->fd >= 0)
 		close(c->fd);
+	seal_free(c->seal);
 	sha256_free(c->sha);
 	ranges_fini(&c->received);
+	ranges_fini(&c->fresh);
 	free(c);
 }
 
-void content_remove(struct content *c)
+void content_remove(int dirfd, const char *file, const struct content_seal *seal)
 {
-	if (!c)
-		return;
-	unlinkat(c->dirfd, c->file, 0);
-	content_free(c);
+	struct seal_place place;
+
+	if (seal) {
+		place = place_of(dirfd, file, seal);
+		seal_remove(&place);
+	} else {
+		unlinkat(dirfd, file, 0);
+	}
+}
+
+/* The lowest octets in [@pos, @end) that have not come. */
+static bool next_missing(const struct content *c, uint64_t pos, uint64_t end, uint64_t *from,
+			 uint64_t *to)
+{
+	uint64_t at, past;
+
+	while (ranges_next_hole(&c->received, pos, end, from, to)) {
+		if (!c->seal || !seal_gathered(c->seal, *from, *to, &at, &past))
+			return true;
+		if (at > *from) {
+			*to = at;
+			return true;
+		}
+		pos = past;
+	}
+	return false;
+}
+
+/* What is on disk now is held. */
+static int content_hold(struct content *c, const struct ranges *put)
+{
+	int rc = ranges_add_all(&c->received, put);
+
+	/* Sooner journaled twice than never. */
+	return rc ? rc : ranges_add_all(&c->fresh, put);
+}
+
+static int put_clear(struct content *c, uint64_t from, const uint8_t *data, size_t len,
+		     struct ranges *put)
+{
+	size_t n;
+	int rc = file_write_at(c->fd, from, data, len, &n);
+	int added = ranges_add(put, from, from + n, NULL);
+
+	return rc ? rc : added;
 }
 
 int content_write(struct content *c, uint64_t offset, const void *data, size_t len,
 		  uint64_t *duplicate)
 {
-	uint64_t end = offset + len, from, to, fresh = 0;
+	uint64_t end = offset + len, from, to, fresh = 0, pos;
 	const uint8_t *bytes = data;
-	size_t put;
-	int rc = 0, added;
+	struct ranges put;
+	int rc = 0, held;
 
 	if (offset > c->size || len > c->size - offset)
 		return -ERANGE;
+	ranges_init(&put);
 	/* The holes change as they are filled, hence each search starts anew. */
-	while (!rc && ranges_next_hole(&c->received, offset, end, &from, &to)) {
-		rc = file_write_at(c->fd, from, bytes + (from - offset), to - from, &put);
-		added = ranges_add(&c->received, from, from + put, NULL);
-		if (!added)
-			fresh += put;
+	for (pos = offset; !rc && next_missing(c, pos, end, &from, &to); pos = to) {
+		rc = c->seal ? seal_put(c->seal, from, bytes + (from - offset), to - from,
+					&c->received, &put) :
+			       put_clear(c, from, bytes + (from - offset), to - from, &put);
+		held = content_hold(c, &put);
+		ranges_clear(&put);
 		if (!rc)
-			rc = added;
+			rc = held;
+		if (!rc)
+			fresh += to - from;
 	}
+	ranges_fini(&put);
 	if (duplicate && !rc)
 		*duplicate += len - fresh;
 	return rc;
+}
+
+int content_settle(struct content *c)
+{
+	struct ranges put;
+	int rc, held;
+
+	if (!c->seal)
+		return 0;
+	ranges_init(&put);
+	rc = seal_flush(c->seal, &put);
+	held = content_hold(c, &put);
+	ranges_fini(&put);
+	return rc ? rc : held;
+}
+
+struct ranges *content_fresh(struct content *c)
+{
+	return &c->fresh;
 }
 
 const struct ranges *content_received(const struct content *c)
@@ -153,30 +271,37 @@ bool content_complete(const struct content *c)
 	return ranges_complete(&c->received, c->size);
 }
 
-/* End of what is held without a gap from the start. */
+/* End of what can be read back without a gap from the start: of a sealed content whole chunks. */
 static uint64_t content_front(const struct content *c)
 {
 	uint64_t from, to;
 
-	return ranges_next_hole(&c->received, 0, c->size, &from, &to) ? from : c->size;
+	if (!ranges_next_hole(&c->received, 0, c->size, &from, &to))
+		return c->size;
+	return c->seal ? from - from % AGE_CHUNK : from;
 }
 
 int content_hash(struct content *c, uint64_t budget)
 {
-	uint64_t front = content_front(c);
-	uint64_t end = budget < front - c->hashed ? c->hashed + budget : front;
+	uint64_t front = content_front(c), end;
 	uint8_t chunk[HASH_CHUNK];
 	ssize_t n;
 	int rc = 0;
 
+	end = c->hashed + budget;
+	if (c->seal && end % AGE_CHUNK) /* a chunk is read as a whole */
+		end += AGE_CHUNK - end % AGE_CHUNK;
+	if (end > front)
+		end = front;
 	while (!rc && c->hashed < end) {
 		size_t want = end - c->hashed < HASH_CHUNK ? end - c->hashed : HASH_CHUNK;
 
-		n = pread(c->fd, chunk, want, (off_t)c->hashed);
-		if (n < 0 && errno == EINTR)
+		n = c->seal ? seal_read(c->seal, c->hashed, chunk, want) :
+			      pread(c->fd, chunk, want, (off_t)c->hashed);
+		if (n < 0 && !c->seal && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
+			return n == 0 ? -EIO : c->seal ? (int)n : -errno;
 		rc = sha256_update(c->sha, chunk, (size_t)n);
 		c->hashed += (uint64_t)n;
 	}
@@ -200,5 +325,7 @@ bool content_matches(struct content *c, const char *sha256)
 
 int content_sync(struct content *c)
 {
+	if (c->seal)
+		return seal_sync(c->seal);
 	return fdatasync(c->fd) < 0 ? -errno : 0;
 }

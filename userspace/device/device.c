@@ -2,6 +2,7 @@
 #include "device/device.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #include "device/jobs.h"
 #include "device/reach.h"
 #include "device/report.h"
+#include "device/sandbox.h"
+#include "lib/age.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/peer.h"
@@ -74,6 +77,16 @@ const struct conf_row device_conf_table[] = {
 	CONF_VALUE(CONF_PATH, "store-dir", ROW, store_dir, NULL, 0, "directory of stored files"),
 	CONF_WORD("store-existing", ROW, store_existing, "replace", existing_names,
 		  "what a store job does to a file of its name"),
+	CONF_RANGE(
+		CONF_SIZE, "store-quota", ROW, store_quota, "0", 0, CONTENT_SIZE_MAX,
+		"length of all files in store-dir together, with those being stored; 0: no limit"),
+	CONF_VALUE(CONF_LIST, "encrypt-to", ROW, encrypt_to, NULL, 0,
+		   "recipients (age1...) that files are encrypted to before they are stored"),
+	CONF_VALUE(CONF_PATH, "key-dir", ROW, key_dir, NULL, 0,
+		   "directory of the keys of files being stored encrypted; unset: state"),
+	CONF_VALUE(
+		CONF_BOOL, "sandbox", ROW, sandbox, "true", 0,
+		"give up the rest of the file system, where the kernel can and no command is set"),
 	CONF_VALUE(CONF_PATH, "fetch-dir", ROW, fetch_dir, NULL, 0,
 		   "exported directory: files that may be fetched"),
 	CONF_RANGE(CONF_STRING, "scan-command", ROW, scan_command, NULL, 1, 4096,
@@ -131,8 +144,31 @@ static int accept_bits(const struct device_conf *conf, uint32_t *out, struct err
 	return 0;
 }
 
+/* The recipients of encrypt-to; more of them than there is room for are an error. */
+static int recipients(const struct device_conf *conf, struct age_recipient out[AGE_RECIPIENTS_MAX],
+		      struct err *e)
+{
+	if (conf->encrypt_to.n > AGE_RECIPIENTS_MAX)
+		return err_set(e, -SHUNT_ECONF, "encrypt-to: more than %d recipients",
+			       AGE_RECIPIENTS_MAX);
+	for (size_t i = 0; i < conf->encrypt_to.n; i++) {
+		/* Somebody may have put the secret there. */
+		if (strncasecmp(conf->encrypt_to.v[i], "age-secret-key-", 15) == 0)
+			return err_set(
+				e, -SHUNT_ECONF,
+				"encrypt-to: holds an identity, which is secret; its recipient (age1...) "
+				"belongs there");
+		if (age_recipient_parse(conf->encrypt_to.v[i], &out[i]))
+			return err_set(e, -SHUNT_ECONF,
+				       "encrypt-to: \"%s\" is no recipient (age1...)",
+				       conf->encrypt_to.v[i]);
+	}
+	return 0;
+}
+
 int device_conf_check(const struct device_conf *conf, struct err *e)
 {
+	struct age_recipient to[AGE_RECIPIENTS_MAX];
 	struct argv argv = { 0 };
 	uint32_t services;
 
@@ -149,6 +185,10 @@ int device_conf_check(const struct device_conf *conf, struct err *e)
 	if (conf->state[0] != '/')
 		return err_set(e, -SHUNT_ECONF, "state: \"%s\" is not an absolute path",
 			       conf->state);
+	if (recipients(conf, to, e))
+		return -SHUNT_ECONF;
+	if (conf->encrypt_to.n && !conf->store_dir)
+		return err_set(e, -SHUNT_ECONF, "encrypt-to: needs store-dir to be set");
 	return accept_bits(conf, &services, e);
 }
 
@@ -166,11 +206,17 @@ static int load_tls(const struct device_conf *conf, struct tls_ctx **out, struct
 static int load_executor(struct loop *loop, const struct device_conf *conf, struct executor **out,
 			 struct err *e)
 {
+	struct age_recipient to[AGE_RECIPIENTS_MAX];
 	struct executor_conf ex = { .state_dir = conf->state,
-				    .store_existing = conf->store_existing };
+				    .store_existing = conf->store_existing,
+				    .store_quota = conf->store_quota,
+				    .encrypt_to = to,
+				    .n_encrypt_to = conf->encrypt_to.n };
 	uint32_t services;
 	int rc = accept_bits(conf, &services, e);
 
+	if (!rc)
+		rc = recipients(conf, to, e);
 	if (rc)
 		return rc;
 	if (services & 1u << JOB_PRINT)
@@ -197,6 +243,8 @@ int device_conf_probe(const struct device_conf *conf, struct err *e)
 		rc = load_executor(NULL, conf, &executor, e);
 	if (!rc && access(conf->state, R_OK | W_OK | X_OK) < 0)
 		rc = err_sys(e, -errno, "state %s", conf->state);
+	if (!rc && conf->key_dir && access(conf->key_dir, R_OK | W_OK | X_OK) < 0)
+		rc = err_sys(e, -errno, "key-dir %s", conf->key_dir);
 	executor_free(executor);
 	tls_ctx_free(tls);
 	return rc;
@@ -236,6 +284,7 @@ static int device_jobs(struct device *d, struct err *e)
 	const struct device_conf *conf = d->conf;
 	struct jobs_conf jobs = {
 		.state_dir = conf->state,
+		.key_dir = conf->key_dir,
 		.max_bytes = conf->max_bytes,
 		.max_jobs = conf->max_jobs,
 		.max_running = conf->max_running,
@@ -305,6 +354,50 @@ static int device_listen(struct device *d, struct err *e)
 	return rc ? err_prefix(e, "listen") : 0;
 }
 
+/* The directory that @file is in; @out is of PATH_MAX octets. NULL when there is no file. */
+static const char *directory(const char *file, char *out)
+{
+	char *slash;
+
+	if (!realpath(file, out))
+		return NULL;
+	slash = strrchr(out, '/');
+	slash[slash == out] = '\0';
+	return out;
+}
+
+/* Certificates may be replaced, by a rename or behind a link, so their directories have to stay readable. */
+static int enter_sandbox(const struct device_conf *conf, struct err *e)
+{
+	char ca[PATH_MAX], cert[PATH_MAX], key[PATH_MAX];
+	const struct sandbox_path paths[] = {
+		{ conf->state, true },
+		{ conf->key_dir, true },
+		{ conf->store_dir, true },
+		{ conf->fetch_dir, false },
+		{ conf->ca, false },
+		{ conf->cert, false },
+		{ conf->key, false },
+		{ directory(conf->ca, ca), false },
+		{ directory(conf->cert, cert), false },
+		{ directory(conf->key, key), false },
+		{ "/proc/sys/kernel/random/boot_id", false },
+		{ "/etc/localtime", false },
+	};
+	uint32_t services;
+	int rc = accept_bits(conf, &services, e);
+
+	if (rc || !conf->sandbox)
+		return rc;
+	if ((conf->print_command && services & 1u << JOB_PRINT) ||
+	    (conf->scan_command && services & 1u << JOB_FETCH))
+		return 0; /* commands inherit it */
+	rc = sandbox_enter(paths, sizeof(paths) / sizeof(paths[0]), e);
+	if (rc == 0)
+		log_info("agent: this kernel has no Landlock, the file system stays open");
+	return rc < 0 ? rc : 0;
+}
+
 int device_new(struct loop *loop, const struct device_conf *conf, struct device **out,
 	       struct err *e)
 {
@@ -319,6 +412,8 @@ int device_new(struct loop *loop, const struct device_conf *conf, struct device 
 	/* The key may be root's alone; the jobs' files are the user's. */
 	if (!rc)
 		rc = proc_drop(conf->user, 0, e);
+	if (!rc)
+		rc = enter_sandbox(conf, e);
 	if (!rc) {
 		snprintf(d->name, sizeof(d->name), "%s", tls_ctx_self(d->tls)->name);
 		rc = device_jobs(d, e);

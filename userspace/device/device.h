@@ -5,6 +5,7 @@
 #ifndef SHUNT_DEVICE_DEVICE_H
 #define SHUNT_DEVICE_DEVICE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/conf.h"
@@ -25,6 +26,10 @@ struct device_conf {
 	char *print_command;
 	char *store_dir;
 	int store_existing;
+	uint64_t store_quota;
+	struct conf_list encrypt_to;
+	char *key_dir;
+	bool sandbox;
 	char *fetch_dir;
 	char *scan_command;
 	uint64_t max_bytes;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 #include "device/argv.h"
 #include "device/export.h"
 #include "device/filename.h"
+#include "device/quota.h"
+#include "lib/age.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 
@@ -30,6 +33,9 @@ struct executor {
 	int store_fd; /* -1: no storing */
 	int fetch_fd; /* -1: no files to fetch */
 	enum store_existing store_existing;
+	struct quota *quota; /* NULL: no storing */
+	struct age_recipient encrypt_to[AGE_RECIPIENTS_MAX];
+	size_t n_encrypt_to;
 };
 
 struct execution {
@@ -75,6 +81,26 @@ static int open_store(struct executor *ex, const char *dir, struct err *e)
 	return 0;
 }
 
+/* Would a content for them be readable for somebody? A key of no use is to be found now, not with the first job. */
+static int set_recipients(struct executor *ex, const struct executor_conf *conf, struct err *e)
+{
+	struct age *age = NULL;
+	int rc;
+
+	if (conf->n_encrypt_to > AGE_RECIPIENTS_MAX)
+		return err_set(e, -SHUNT_ECONF, "encrypt-to: more than %d recipients",
+			       AGE_RECIPIENTS_MAX);
+	ex->n_encrypt_to = conf->n_encrypt_to;
+	for (size_t i = 0; i < conf->n_encrypt_to; i++)
+		ex->encrypt_to[i] = conf->encrypt_to[i];
+	rc = ex->n_encrypt_to ? age_new(ex->encrypt_to, ex->n_encrypt_to, &age) : 0;
+	age_free(age);
+	return rc == -EINVAL ?
+		       err_set(e, -SHUNT_ECONF, "encrypt-to: a recipient is no usable key") :
+	       rc ? err_sys(e, rc, "encrypt-to") :
+		    0;
+}
+
 static int open_fetch(struct executor *ex, const char *dir, struct err *e)
 {
 	ex->fetch_fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -113,6 +139,10 @@ int executor_new(struct loop *loop, const struct executor_conf *conf, struct exe
 		rc = split_command(conf->scan_command, "scan-command", &ex->scan, e);
 	if (!rc && conf->store_dir)
 		rc = open_store(ex, conf->store_dir, e);
+	if (!rc && conf->store_dir && quota_new(ex->store_fd, conf->store_quota, &ex->quota))
+		rc = err_set(e, -ENOMEM, "out of memory");
+	if (!rc)
+		rc = set_recipients(ex, conf, e);
 	if (!rc && conf->fetch_dir)
 		rc = open_fetch(ex, conf->fetch_dir, e);
 	if (rc)
@@ -128,6 +158,7 @@ void executor_free(struct executor *ex)
 		return;
 	argv_fini(&ex->print);
 	argv_fini(&ex->scan);
+	quota_free(ex->quota);
 	if (ex->store_fd >= 0)
 		close(ex->store_fd);
 	if (ex->fetch_fd >= 0)
@@ -153,8 +184,17 @@ static const char *fetch_refusal(const struct executor *ex, const char *path)
 	return filename_fault(scan); /* a command tends to make something of it */
 }
 
+/* The name under which a content is stored; filename_fault() has left room for the suffix. */
+static const char *stored_name(const char *name, bool sealed, char out[NAME_MAX + 1])
+{
+	snprintf(out, NAME_MAX + 1, "%.*s%s", NAME_MAX - (int)strlen(STORE_SEALED_SUFFIX), name,
+		 sealed ? STORE_SEALED_SUFFIX : "");
+	return out;
+}
+
 const char *executor_refusal(const struct executor *ex, const struct sapi_device_job *job)
 {
+	char name[NAME_MAX + 1];
 	struct stat st;
 
 	if (!executor_does(ex, job->kind))
@@ -166,7 +206,8 @@ const char *executor_refusal(const struct executor *ex, const struct sapi_device
 	if (filename_fault(job->name))
 		return filename_fault(job->name);
 	if (ex->store_existing == STORE_REFUSE &&
-	    fstatat(ex->store_fd, job->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+	    fstatat(ex->store_fd, stored_name(job->name, ex->n_encrypt_to > 0, name), &st,
+		    AT_SYMLINK_NOFOLLOW) == 0)
 		return "a file of that name exists";
 	return NULL;
 }
@@ -179,6 +220,18 @@ int executor_open(const struct executor *ex, const struct sapi_device_job *job)
 int executor_content_dir(const struct executor *ex, enum job_kind kind, int state_dirfd)
 {
 	return kind == JOB_STORE ? ex->store_fd : state_dirfd;
+}
+
+const struct age_recipient *executor_recipients(const struct executor *ex, enum job_kind kind,
+						size_t *n)
+{
+	*n = kind == JOB_STORE ? ex->n_encrypt_to : 0;
+	return ex->encrypt_to;
+}
+
+struct quota *executor_quota(const struct executor *ex)
+{
+	return ex->quota;
 }
 
 /* ---- end of an execution ---- */
@@ -227,11 +280,17 @@ static int store(struct executor *ex, const char *file, const char *name)
 	return fsync(ex->store_fd) < 0 ? -errno : 0;
 }
 
-static void start_store(struct execution *x, const struct job_meta *meta, const char *file)
+static void start_store(struct execution *x, const struct job_meta *meta, const char *file,
+			bool sealed)
 {
-	int rc = store(x->ex, file, meta->job.name);
+	char name[NAME_MAX + 1];
+	int rc = store(x->ex, file, stored_name(meta->job.name, sealed, name));
 
 	x->state = rc ? JOB_FAILED : JOB_COMPLETED;
+	if (!rc)
+		quota_stored(x->ex->quota, meta->job.size);
+	if (!rc && sealed)
+		snprintf(x->reason, sizeof(x->reason), "stored encrypted, as %s", name);
 	if (rc == -EEXIST)
 		snprintf(x->reason, sizeof(x->reason), "a file of that name exists");
 	else if (rc)
@@ -473,7 +532,7 @@ static int start_command(struct execution *x, const struct job_meta *meta, const
 
 /* ---- execution ---- */
 
-int executor_start(struct executor *ex, const struct job_meta *meta, const char *file,
+int executor_start(struct executor *ex, const struct job_meta *meta, const char *file, bool sealed,
 		   void (*on_done)(enum job_state state, const char *reason, void *arg), void *arg,
 		   struct execution **out)
 {
@@ -488,7 +547,7 @@ int executor_start(struct executor *ex, const struct job_meta *meta, const char 
 	x->out_fd = -1;
 	rc = loop_defer_new(ex->loop, on_deferred, x, &x->defer);
 	if (!rc && meta->job.kind == JOB_STORE)
-		start_store(x, meta, file);
+		start_store(x, meta, file, sealed);
 	else if (!rc)
 		rc = start_command(x, meta, file);
 	if (rc)

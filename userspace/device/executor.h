@@ -16,9 +16,13 @@
 #include "lib/err.h"
 #include "lib/types.h"
 
+struct age_recipient;
 struct execution;
 struct executor;
 struct loop;
+struct quota;
+
+#define STORE_SEALED_SUFFIX ".age" /* of the names of encrypted files */
 
 enum store_existing {
 	STORE_REPLACE, /* as a WebDAV PUT does */
@@ -30,6 +34,9 @@ struct executor_conf {
 	const char *print_command; /* argv template, see argv.h; NULL: no printing */
 	const char *store_dir; /* NULL: no storing */
 	enum store_existing store_existing;
+	uint64_t store_quota; /* octets of files in store_dir; 0: no limit */
+	const struct age_recipient *encrypt_to; /* stored files are encrypted to these */
+	size_t n_encrypt_to; /* 0: stored as they are */
 	const char *fetch_dir; /* exported for reading; NULL: no files */
 	const char *scan_command; /* argv template; NULL: no scans */
 };
@@ -51,14 +58,20 @@ const char *executor_refusal(const struct executor *ex, const struct sapi_device
  */
 int executor_content_dir(const struct executor *ex, enum job_kind kind, int state_dirfd);
 
+/* For whom content of @kind is to be sealed (seal.h); *@n is 0: for nobody, it is kept in clear. */
+const struct age_recipient *executor_recipients(const struct executor *ex, enum job_kind kind,
+						size_t *n);
+/* Of the store directory; NULL when there is none. */
+struct quota *executor_quota(const struct executor *ex);
+
 /* A fetch job's file, open for reading. -EINVAL for a scan; else as export_open(). */
 int executor_open(const struct executor *ex, const struct sapi_device_job *job);
 
-/* Start; of a fetch job the scan, which is to make @file. @file is the content's name in its directory. @on_done is called exactly once, from the
- * loop: @state is completed, failed or canceled, @reason a sentence ("" when completed without
+/* Start; of a fetch job the scan, which is to make @file. @file is the content's name in its directory; @sealed: it is stored
+ * as NAME.age. @on_done is called exactly once, from the loop: @state is completed, failed or canceled, @reason a sentence ("" when completed without
  * comment). Returns 0, or -errno when it could not be started at all; then nothing has been done.
  */
-int executor_start(struct executor *ex, const struct job_meta *meta, const char *file,
+int executor_start(struct executor *ex, const struct job_meta *meta, const char *file, bool sealed,
 		   void (*on_done)(enum job_state state, const char *reason, void *arg), void *arg,
 		   struct execution **out);
 /* End a running command (SIGTERM, and SIGKILL after 5 s); on_done follows with state canceled. */

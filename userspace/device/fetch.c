@@ -66,7 +66,7 @@ static int copy_start(struct job *job)
 	fd = executor_open(jobs->executor, &job->meta.job);
 	if (fd < 0)
 		return fd;
-	jobs_content_name(&job->meta, file);
+	jobs_content_name(job, file);
 	unlinkat(jobs->dirfd, file, 0); /* of a copy that was not finished */
 	rc = offer_copy(jobs->dirfd, file, fd, own_room(job), &job->offer);
 	if (!rc)
@@ -108,7 +108,7 @@ bool fetch_work(struct job *job)
 		return rc == 0;
 	}
 	if (job->state == JOB_RECEIVING && is_scan(job) && jobs->running < jobs->conf.max_running) {
-		jobs_content_name(&job->meta, file);
+		jobs_content_name(job, file);
 		unlinkat(jobs->dirfd, file, 0);
 		job_execute(job);
 	}
@@ -121,7 +121,7 @@ void fetch_scanned(struct job *job)
 	char file[JOBS_FILE_LEN];
 	int rc;
 
-	jobs_content_name(&job->meta, file);
+	jobs_content_name(job, file);
 	rc = offer_take(jobs->dirfd, file, own_room(job), &job->offer);
 	if (rc) {
 		fetch_failed(job, rc);
@@ -144,7 +144,7 @@ int fetch_recover(struct job *job)
 	}
 	if (meta->size == CONTENT_SIZE_UNKNOWN)
 		return -ENODATA;
-	jobs_content_name(&job->meta, file);
+	jobs_content_name(job, file);
 	return offer_open(job->jobs->dirfd, file, meta->size, meta->sha256, &job->offer);
 }
 

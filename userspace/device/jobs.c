@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "device/content.h"
@@ -17,37 +17,12 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 
-#define SYNC_OCTETS (4u << 20)
-#define SYNC_MS 1000
-#define JOURNAL_OCTETS (1u << 20) /* a long request's ranges are journaled this often */
 #define HASH_SLICE (4u << 20) /* hashed in one pass of the loop */
 #define JOURNAL_SUFFIX ".journal"
-
-struct upload {
-	struct job *job;
-	uint64_t pos; /* next octet */
-	uint64_t to;
-	uint64_t journaled; /* [start, journaled) is in the journal */
-	uint64_t duplicate;
-};
 
 static void journal_name(const struct job_meta *meta, char out[JOBS_FILE_LEN])
 {
 	snprintf(out, JOBS_FILE_LEN, "%s.%s" JOURNAL_SUFFIX, meta->id, meta->cloud);
-}
-
-/* In the store directory the content must look like nobody's file until it is renamed. */
-void jobs_content_name(const struct job_meta *meta, char out[JOBS_FILE_LEN])
-{
-	if (meta->job.kind == JOB_STORE)
-		snprintf(out, JOBS_FILE_LEN, EXPORT_RESERVED "%s.%s.part", meta->id, meta->cloud);
-	else
-		snprintf(out, JOBS_FILE_LEN, "%s.%s.content", meta->id, meta->cloud);
-}
-
-static int content_dir(const struct job *job)
-{
-	return executor_content_dir(job->jobs->executor, job->meta.job.kind, job->jobs->dirfd);
 }
 
 /* ---- states ---- */
@@ -107,17 +82,13 @@ static void list_insert(struct job_list *list, struct job *job)
 static void job_finish(struct job *job)
 {
 	struct jobs *jobs = job->jobs;
-	char file[JOBS_FILE_LEN];
 
 	journal_close(job->journal);
 	job->journal = NULL;
-	content_free(job->content);
-	job->content = NULL;
 	offer_free(job->offer);
 	job->offer = NULL;
-	/* After a store the name is gone already. */
-	jobs_content_name(&job->meta, file);
-	unlinkat(content_dir(job), file, 0);
+	/* After a store the name is gone already; a sealed content's key is not. */
+	receive_remove(job);
 	TAILQ_REMOVE(&jobs->open, job, link);
 	jobs->open_count--;
 	list_insert(&jobs->finished, job);
@@ -153,30 +124,6 @@ int job_enter(struct job *job, enum job_state state, const char *reason)
 
 /* ---- durability ---- */
 
-static int job_sync(struct job *job)
-{
-	struct journal_replay now;
-	int rc;
-
-	if (job->unsynced == 0)
-		return 0;
-	rc = content_sync(job->content);
-	if (!rc)
-		rc = journal_sync(job->journal);
-	if (rc)
-		return rc;
-	job->unsynced = 0;
-	if (journal_bloated(job->journal)) {
-		now = (struct journal_replay){ .meta = job->meta,
-					       .received = *content_received(job->content),
-					       .state = job->state,
-					       .changed = job->changed };
-		memcpy(now.reason, job->reason, sizeof(now.reason));
-		rc = journal_compact(job->journal, &now);
-	}
-	return rc;
-}
-
 static void on_sync_timer(void *arg)
 {
 	struct jobs *jobs = arg;
@@ -184,7 +131,7 @@ static void on_sync_timer(void *arg)
 	int rc;
 
 	TAILQ_FOREACH(job, &jobs->open, link) {
-		rc = job->content ? job_sync(job) : 0;
+		rc = job_sync(job);
 		if (rc)
 			log_limited("sync", LOG_LVL_ERR, "job: %s: cannot sync: %s", job->meta.id,
 				    shunt_strerror(rc));
@@ -220,7 +167,7 @@ void job_execute(struct job *job)
 	char file[JOBS_FILE_LEN];
 	int rc;
 
-	rc = job->content ? job_sync(job) : 0;
+	rc = job_sync(job);
 	if (!rc)
 		rc = job_enter(job, JOB_EXECUTING, "");
 	if (rc) {
@@ -229,8 +176,9 @@ void job_execute(struct job *job)
 	}
 	content_free(job->content);
 	job->content = NULL;
-	jobs_content_name(&job->meta, file);
-	rc = executor_start(jobs->executor, &job->meta, file, on_executed, job, &job->execution);
+	jobs_content_name(job, file);
+	rc = executor_start(jobs->executor, &job->meta, file, job->sealed, on_executed, job,
+			    &job->execution);
 	if (rc)
 		job_fail(job, "cannot be started", rc);
 	else
@@ -303,25 +251,6 @@ static void job_open(struct job *job)
 	job->jobs->open_count++;
 }
 
-/* The content of a job that was not finished. */
-static int recover_content(struct job *job, const struct journal_replay *replay)
-{
-	char file[JOBS_FILE_LEN];
-	int rc;
-
-	jobs_content_name(&job->meta, file);
-	rc = content_open(content_dir(job), file, job->meta.job.size, &replay->received,
-			  &job->content);
-	/* The journal comes first when a job is created; nothing is lost with an empty file. */
-	if (rc == -ENOENT && replay->received.n == 0)
-		rc = content_create(content_dir(job), file, job->meta.job.size, &job->content);
-	if (rc == -EIO && replay->received.n == 0) {
-		unlinkat(content_dir(job), file, 0);
-		rc = content_create(content_dir(job), file, job->meta.job.size, &job->content);
-	}
-	return rc;
-}
-
 /* A job that was being executed when the agent went down. Moving a file is atomic and can be
  * finished; what a print command has done nobody knows, and it is not repeated.
  */
@@ -334,15 +263,15 @@ static void recover_executing(struct job *job)
 		job_enter(job, JOB_RUNNING, "");
 		return;
 	}
-	jobs_content_name(&job->meta, file);
+	jobs_content_name(job, file);
 	if (job->meta.job.kind == JOB_STORE) {
 		done = executor_store_done(job->jobs->executor, file);
 		if (done == 1) {
 			job_enter(job, JOB_COMPLETED, "");
 			return;
 		}
-		if (done == 0 && executor_start(job->jobs->executor, &job->meta, file, on_executed,
-						job, &job->execution) == 0) {
+		if (done == 0 && executor_start(job->jobs->executor, &job->meta, file, job->sealed,
+						on_executed, job, &job->execution) == 0) {
 			job->jobs->running++;
 			return;
 		}
@@ -359,6 +288,7 @@ static void recover_job(struct job *job, const struct journal_replay *replay)
 	job->changed = replay->changed;
 	memcpy(job->reason, replay->reason, sizeof(job->reason));
 	job_open(job);
+	receive_look(job);
 	if (job_state_final(job->state)) {
 		job_finish(job);
 	} else if (!executor_does(job->jobs->executor, job->meta.job.kind) ||
@@ -370,7 +300,7 @@ static void recover_job(struct job *job, const struct journal_replay *replay)
 		recover_executing(job);
 	} else {
 		rc = job->meta.job.kind == JOB_FETCH ? fetch_recover(job) :
-						       recover_content(job, replay);
+						       receive_recover(job, replay);
 		if (!rc)
 			return;
 		job_fail(job, "the content received is lost", rc);
@@ -463,6 +393,25 @@ static int open_state(struct jobs *jobs, const char *dir, struct err *e)
 	return 0;
 }
 
+/* Where file keys lie; nobody else may look. */
+static int open_keys(struct jobs *jobs, const char *dir, struct err *e)
+{
+	struct stat st;
+
+	if (!dir)
+		dir = jobs->conf.state_dir;
+	jobs->keydirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (jobs->keydirfd < 0 || fstat(jobs->keydirfd, &st) < 0)
+		return err_sys(e, -errno, "key-dir %s", dir);
+	if (faccessat(jobs->keydirfd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+		return err_sys(e, -errno, "key-dir %s: cannot write", dir);
+	if (jobs->conf.key_dir && (st.st_mode & 077))
+		return err_set(e, -SHUNT_ESECRETFILE,
+			       "key-dir %s: mode %04o lets others in; run chmod 700 on it", dir,
+			       st.st_mode & 07777);
+	return 0;
+}
+
 int jobs_new(struct loop *loop, const struct jobs_conf *conf, struct executor *executor,
 	     struct jobs **out, struct err *e)
 {
@@ -475,10 +424,13 @@ int jobs_new(struct loop *loop, const struct jobs_conf *conf, struct executor *e
 	jobs->executor = executor;
 	jobs->conf = *conf;
 	jobs->dirfd = -1;
+	jobs->keydirfd = -1;
 	jobs->lock_fd = -1;
 	TAILQ_INIT(&jobs->open);
 	TAILQ_INIT(&jobs->finished);
 	rc = open_state(jobs, conf->state_dir, e);
+	if (!rc)
+		rc = open_keys(jobs, conf->key_dir, e);
 	if (!rc && (loop_defer_new(loop, on_work, jobs, &jobs->work) ||
 		    loop_timer_new(loop, on_sync_timer, jobs, &jobs->sync_timer)))
 		rc = err_set(e, -ENOMEM, "out of memory");
@@ -497,8 +449,7 @@ int jobs_new(struct loop *loop, const struct jobs_conf *conf, struct executor *e
 static void job_free(struct job *job)
 {
 	execution_abandon(job->execution);
-	if (job->content)
-		job_sync(job);
+	job_sync(job);
 	journal_close(job->journal);
 	content_free(job->content);
 	offer_free(job->offer);
@@ -523,6 +474,8 @@ void jobs_free(struct jobs *jobs)
 	loop_timer_free(jobs->sync_timer);
 	if (jobs->lock_fd >= 0)
 		close(jobs->lock_fd);
+	if (jobs->keydirfd >= 0)
+		close(jobs->keydirfd);
 	if (jobs->dirfd >= 0)
 		close(jobs->dirfd);
 	free(jobs);
@@ -567,70 +520,6 @@ static bool job_same(const struct job *job, const struct job_meta *meta)
 	return a->size == b->size && strcmp(a->sha256, b->sha256) == 0;
 }
 
-uint64_t jobs_room(const struct jobs *jobs)
-{
-	uint64_t held = 0;
-	struct job *job;
-
-	TAILQ_FOREACH(job, &jobs->open, link)
-		held += job->roomless ? 0 : job->claim;
-	return held < jobs->conf.max_bytes ? jobs->conf.max_bytes - held : 0;
-}
-
-/* Room for the content of @meta, counting what the unfinished jobs that have room still lack? */
-static int check_room(struct jobs *jobs, const struct job_meta *meta, struct err *e)
-{
-	int dirfd = executor_content_dir(jobs->executor, meta->job.kind, jobs->dirfd);
-	uint64_t size = meta->job.kind == JOB_FETCH ? 0 :
-						      meta->job.size; /* fetch.c sees to its own */
-	uint64_t missing = 0, room;
-	struct statvfs fs;
-	struct job *job;
-
-	TAILQ_FOREACH(job, &jobs->open, link) {
-		if (job->roomless)
-			continue;
-		if (job->content && content_dir(job) == dirfd)
-			missing +=
-				job->meta.job.size - ranges_total(content_received(job->content));
-	}
-	room = jobs_room(jobs);
-	if (size > room)
-		return err_set(e, -EDQUOT,
-			       "%llu octets beside the %llu of unfinished jobs pass max-bytes",
-			       (unsigned long long)size,
-			       (unsigned long long)(jobs->conf.max_bytes - room));
-	if (fstatvfs(dirfd, &fs) < 0)
-		return err_sys(e, -errno, "statvfs");
-	room = (uint64_t)fs.f_bavail * fs.f_frsize;
-	if (room < missing || room - missing < size)
-		return err_set(e, -ENOSPC, "the disk has no room for %llu octets",
-			       (unsigned long long)size);
-	return 0;
-}
-
-int job_room(struct job *job)
-{
-	struct err e = { 0 };
-	int rc = job->roomless ? check_room(job->jobs, &job->meta, &e) : 0;
-
-	if (job->roomless)
-		snprintf(job->reason, sizeof(job->reason), "%s", rc ? err_text(&e) : "");
-	job->roomless = rc;
-	return rc;
-}
-
-/* May a job like this be created, or go on in the way that @meta says? */
-static int check_admission(struct jobs *jobs, const struct job_meta *meta, bool *roomless,
-			   struct err *e)
-{
-	int rc = check_room(jobs, meta, e);
-
-	/* One that can never have room is not worth waiting for. */
-	*roomless = rc && meta->job.pull && meta->job.size <= jobs->conf.max_bytes;
-	return *roomless ? 0 : rc;
-}
-
 /* Journal first: a journal without content is an empty job, content without journal would be
  * litter.
  */
@@ -647,16 +536,11 @@ static int job_files(struct job *job, struct err *e)
 		rc = fetch_begin(job, e);
 		goto out;
 	}
-	jobs_content_name(&job->meta, file);
-	rc = content_create(content_dir(job), file, job->meta.job.size, &job->content);
-	if (!rc && fsync(content_dir(job)) < 0)
-		rc = -errno;
+	rc = receive_create(job);
 	if (rc)
 		err_sys(e, rc, "content");
 out:
 	if (rc) {
-		content_remove(job->content);
-		job->content = NULL;
 		journal_name(&job->meta, file);
 		unlinkat(job->jobs->dirfd, file, 0);
 		journal_close(job->journal);
@@ -676,7 +560,7 @@ int jobs_create(struct jobs *jobs, const struct job_meta *meta, struct job **out
 		*out = job;
 		if (!job_same(job, meta))
 			return err_set(e, -EEXIST, "the job exists and is another one");
-		rc = job->roomless ? check_admission(jobs, meta, &roomless, e) : 0;
+		rc = job->roomless ? room_admission(jobs, meta, &roomless, e) : 0;
 		if (rc)
 			return rc;
 		job->meta.job.pull = meta->job.pull; /* says how, not what */
@@ -691,7 +575,7 @@ int jobs_create(struct jobs *jobs, const struct job_meta *meta, struct job **out
 	if (jobs->open_count >= jobs->conf.max_jobs)
 		return err_set(e, -EDQUOT, "%u jobs are unfinished, max-jobs allows no more",
 			       jobs->open_count);
-	rc = check_admission(jobs, meta, &roomless, e);
+	rc = room_admission(jobs, meta, &roomless, e);
 	if (rc)
 		return rc;
 	job = job_alloc(jobs, meta);
@@ -743,36 +627,6 @@ int64_t job_changed(const struct job *job)
 	return job->changed;
 }
 
-int job_received(const struct job *job, struct ranges *out)
-{
-	if (job->content)
-		return ranges_copy(out, content_received(job->content));
-	ranges_clear(out);
-	if (job->meta.job.kind == JOB_FETCH)
-		return 0;
-	if (job->state == JOB_EXECUTING || job->state == JOB_COMPLETED ||
-	    job->state == JOB_INTERRUPTED)
-		return ranges_add(out, 0, job->meta.job.size, NULL);
-	return 0;
-}
-
-bool job_missing(const struct job *job, uint64_t most, uint64_t *from, uint64_t *to)
-{
-	uint64_t size = job->meta.job.size, pos, hole, end;
-	const struct ranges *held;
-
-	if (job->state != JOB_RECEIVING || !job->content)
-		return false;
-	held = content_received(job->content);
-	if (!ranges_next_hole(held, 0, size, from, to))
-		return false;
-	for (pos = *from; most && ranges_next_hole(held, pos, size, &hole, &end); pos = end) {
-		*to = end - hole < most ? end : hole + most;
-		most -= *to - hole;
-	}
-	return true;
-}
-
 int job_suspend(struct job *job)
 {
 	if (job_state_final(job->state))
@@ -804,97 +658,4 @@ int job_cancel(struct job *job)
 		return 0;
 	}
 	return job_enter(job, JOB_CANCELED, "canceled by its cloud");
-}
-
-/* ---- content ---- */
-
-int upload_begin(struct job *job, uint64_t from, uint64_t to, struct upload **out)
-{
-	struct upload *u;
-
-	if (from > to || to > job->meta.job.size || job->meta.job.kind == JOB_FETCH)
-		return -ERANGE;
-	if (job->state == JOB_SUSPENDED)
-		return -EBUSY;
-	if (job->roomless)
-		return -EDQUOT;
-	if (job_state_final(job->state) && job->state != JOB_COMPLETED)
-		return -EALREADY;
-	u = calloc(1, sizeof(*u));
-	if (!u)
-		return -ENOMEM;
-	u->job = job;
-	u->pos = from;
-	u->journaled = from;
-	u->to = to;
-	job->uploads++;
-	*out = u;
-	return 0;
-}
-
-/* Tell the journal what has come since the last time. */
-static int upload_journal(struct upload *u)
-{
-	struct job *job = u->job;
-	int rc;
-
-	if (u->journaled == u->pos || !job->content)
-		return 0;
-	rc = journal_range(job->journal, u->journaled, u->pos);
-	if (rc)
-		return rc;
-	u->journaled = u->pos;
-	if (job->unsynced >= SYNC_OCTETS)
-		rc = job_sync(job);
-	else if (job->unsynced && !loop_timer_armed(job->jobs->sync_timer))
-		loop_timer_set(job->jobs->sync_timer, SYNC_MS);
-	return rc;
-}
-
-int upload_data(struct upload *u, const void *data, size_t len)
-{
-	struct job *job = u->job;
-	int rc;
-
-	if (len > u->to - u->pos)
-		return -ERANGE;
-	if (!job->content) {
-		if (job->state != JOB_EXECUTING && job->state != JOB_COMPLETED)
-			return -EALREADY;
-		u->duplicate += len;
-		u->pos += len;
-		return 0;
-	}
-	rc = content_write(job->content, u->pos, data, len, &u->duplicate);
-	if (rc)
-		return rc;
-	u->pos += len;
-	job->unsynced += len;
-	/* Keeps up with content that comes in order, and catches up with what came out of it. */
-	if (!job->verified && content_hash(job->content, 2 * (uint64_t)len) < 0)
-		return -EIO;
-	if (u->pos - u->journaled >= JOURNAL_OCTETS)
-		rc = upload_journal(u);
-	if (!rc && content_complete(job->content))
-		loop_defer_call(job->jobs->work);
-	return rc;
-}
-
-uint64_t upload_left(const struct upload *u)
-{
-	return u->to - u->pos;
-}
-
-int upload_end(struct upload *u, uint64_t *duplicate)
-{
-	struct job *job = u->job;
-	int rc = upload_journal(u);
-
-	if (duplicate)
-		*duplicate = u->duplicate;
-	if (!rc && job_state_final(job->state) && job->state != JOB_COMPLETED)
-		rc = -EALREADY;
-	job->uploads--;
-	free(u);
-	return rc;
 }

@@ -23,7 +23,8 @@
  * Durability: an octet is acknowledged when it is in the content file and its range in the journal
  * file, which survives the death of this program. Both are synced every 4 MiB and after one
  * second, and before a job is executed; the journal makes sure that after a power failure only
- * synced ranges count (see journal.h), so the sender is told what to send again.
+ * synced ranges count (see journal.h), so the sender is told what to send again. Of a sealed content
+ * (seal.h) the octets of a request are held when it ends, or as soon as their chunk is whole.
  */
 #ifndef SHUNT_DEVICE_JOBS_H
 #define SHUNT_DEVICE_JOBS_H
@@ -44,6 +45,7 @@ struct upload;
 
 struct jobs_conf {
 	const char *state_dir; /* exists; locked against a second agent */
+	const char *key_dir; /* keys of contents that are being sealed (seal.h); NULL: state_dir */
 	uint64_t max_bytes; /* content of unfinished jobs together */
 	uint32_t max_jobs; /* unfinished ones */
 	uint32_t max_running; /* executions at once */

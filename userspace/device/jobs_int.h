@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * jobs_int: what jobs.c (all jobs, and those whose content comes) and fetch.c (those whose content
- * goes) share.
+ * jobs_int: what jobs.c (all jobs), receive.c (those whose content comes), fetch.c (those whose content goes)
+ * and room.c share.
  */
 #ifndef SHUNT_DEVICE_JOBS_INT_H
 #define SHUNT_DEVICE_JOBS_INT_H
@@ -34,6 +34,7 @@ struct job {
 	unsigned int uploads; /* in progress */
 	bool verified;
 	bool roomless; /* its content has no reserved place yet */
+	bool sealed; /* store: its content is encrypted as it comes */
 };
 
 TAILQ_HEAD(job_list, job);
@@ -43,6 +44,7 @@ struct jobs {
 	struct executor *executor;
 	struct jobs_conf conf; /* state_dir not used after start */
 	int dirfd;
+	int keydirfd;
 	int lock_fd;
 	struct job_list open; /* unfinished, oldest first */
 	struct job_list finished; /* oldest first */
@@ -54,10 +56,9 @@ struct jobs {
 	struct loop_timer *sync_timer;
 };
 
-/* Name of a job's content in its directory. */
-void jobs_content_name(const struct job_meta *meta, char out[JOBS_FILE_LEN]);
-/* Octets that another job may claim. */
-uint64_t jobs_room(const struct jobs *jobs);
+/* A job's content: its directory, and its name there. */
+int jobs_content_dir(const struct job *job);
+void jobs_content_name(const struct job *job, char out[JOBS_FILE_LEN]);
 
 /* Enter @state: journal first, then the world. When the journal cannot take it, an end is still an
  * end (a restart will find the state before), anything else is refused.
@@ -66,6 +67,27 @@ int job_enter(struct job *job, enum job_state state, const char *reason);
 void job_fail(struct job *job, const char *what, int code);
 /* Enter executing and start it; on failure the job has failed. */
 void job_execute(struct job *job);
+
+/* Put content and journal on stable storage. 0 or -errno. */
+int job_sync(struct job *job);
+
+/* ---- receive.c ---- */
+
+/* Make the files of the content of a new job. 0, -EEXIST, -errno; then there is none. */
+int receive_create(struct job *job);
+/* Delete what there is of them, keys first. */
+void receive_remove(struct job *job);
+/* After a restart: see whether the job's content is sealed. */
+void receive_look(struct job *job);
+/* After a restart, of a job that had not been executed: open its content. 0 or why it is lost. */
+int receive_recover(struct job *job, const struct journal_replay *replay);
+
+/* ---- room.c ---- */
+
+/* Octets that another job may claim. */
+uint64_t jobs_room(const struct jobs *jobs);
+/* May a job like this be created, or go on in the way that @meta says? As jobs_create(). */
+int room_admission(struct jobs *jobs, const struct job_meta *meta, bool *roomless, struct err *e);
 
 /* ---- fetch.c ---- */
 

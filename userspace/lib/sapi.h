@@ -39,6 +39,7 @@
 #define SAPI_FILE_NAME_LEN 256 /* "name" of content: UTF-8, no control characters */
 #define SAPI_PATH_LEN 1024
 #define SAPI_SERVICE_PATH_LEN 256
+#define SAPI_RECIPIENT_LEN 63 /* AGE_RECIPIENT_STR_LEN */
 #define SAPI_SPEC_LEN 1024
 #define SAPI_REASON_LEN 64
 #define SAPI_TEXT_LEN 512
@@ -101,6 +102,8 @@ struct sapi_device {
 	struct sapi_service services[SAPI_SERVICES_MAX];
 	size_t n_services; /* at least 1 */
 	char spec[SAPI_SPEC_LEN];
+	/* "age1..." (age.h) that the cloud encrypts to what it stores on a file server; "": stored as it is */
+	char recipient[SAPI_RECIPIENT_LEN];
 };
 SAPI_BODY(device)
 

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/bech32.h"
+
 #define SIZEOF(st, m) sizeof(((struct st *)0)->m)
 
 /* One row: JSON name, C member, type, flags, then named extras. */
@@ -78,6 +80,7 @@ PART(service, sapi_service, NULL);
 static int device_check(const void *x, struct err *e)
 {
 	const struct sapi_device *d = x;
+	uint8_t key[32];
 
 	if (!addr_is_unicast(&d->address))
 		return err_set(e, -SHUNT_EFIELD, "address: must be a host's unicast address");
@@ -86,6 +89,8 @@ static int device_check(const void *x, struct err *e)
 			return err_set(e, -SHUNT_EFIELD, "services[%zu].kind: %s is there twice", i,
 				       service_kind_str(d->services[i].kind));
 	}
+	if (d->recipient[0] && bech32_decode("age", d->recipient, key, sizeof(key)))
+		return err_set(e, -SHUNT_EFIELD, "recipient: must be a recipient of age (age1...)");
 	return 0;
 }
 
@@ -99,6 +104,7 @@ static const struct field device_fields[] = {
 	ITEMS("services", sapi_device, services, n_services, F_ARRAY, 1, SAPI_SERVICES_MAX,
 	      service_schema),
 	ROW("spec", sapi_device, spec, F_STR, F_OPT | F_EMPTY | F_OMIT),
+	ROW("recipient", sapi_device, recipient, F_STR, F_OPT | F_EMPTY | F_OMIT),
 	END,
 };
 SCHEMA(device, SAPI_MAX, device_check);

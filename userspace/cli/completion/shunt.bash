@@ -42,7 +42,7 @@ _shunt_words()
 {
 	local setting="endpoint allow priority cookie keepalive idle dead"
 	case $1:$2 in
-	:) echo tunnel load threshold monitor link device gateway job log pki help ;;
+	:) echo tunnel load threshold monitor link device gateway job log pki key decrypt help ;;
 	tunnel:) echo show add set del flush help ;;
 	tunnel:add) echo dev side spi-in spi-out cipher key-in key-out near far host alias seq-limit "$setting" ;;
 	tunnel:set) echo dev id spi-in "$setting" ;;
@@ -57,7 +57,7 @@ _shunt_words()
 	link:) echo show add del help ;;
 	link:add) echo dev port mtu fwmark dscp up address ;;
 	device:) echo show add set del help ;;
-	device:add | device:set) echo --gateway --address --service --connectable --priority --spec ;;
+	device:add | device:set) echo --gateway --address --service --connectable --priority --spec --recipient ;;
 	gateway:) echo show help ;;
 	job:) echo list submit show events cancel content help ;;
 	job:submit) echo --device --kind --name --media-type --priority --path --wait -o ;;
@@ -66,6 +66,8 @@ _shunt_words()
 	log:) echo show help ;;
 	log:show) echo --record --job ;;
 	pki:) echo init issue show help ;;
+	key:) echo new show help ;;
+	decrypt:*) echo -i -o --range help ;;
 	pki:issue) echo --role --name --days --out --key ;;
 	esac
 }
@@ -90,7 +92,7 @@ _shunt()
 		esac
 	done
 	case $object:$command:$prev in
-	*:-c | *:--config | *:--ca | *:--cert | *:--key | job:*:-o | job:*:--output | job:submit:submit | log:show:show | pki:*:--out | pki:*:show | pki:*:init | pki:issue:issue)
+	*:-c | *:--config | *:--ca | *:--cert | *:--key | job:*:-o | job:*:--output | job:submit:submit | log:show:show | pki:*:--out | pki:*:show | pki:*:init | pki:issue:issue | key:*:new | key:*:show | decrypt:*:-i | decrypt:*:-o)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cloud/fileserver.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "cloud/cloud.h"
+#include "cloud/delivery_int.h"
+#include "cloud/jobs.h"
+#include "cloud/spool.h"
+#include "cloud/tunnels.h"
+#include "cloud/webdav.h"
+#include "cloud/wrap.h"
+#include "lib/err.h"
+#include "lib/loop.h"
+
+/* Octets of the content in the first @octets that the file server gets. */
+static uint64_t content_in(const struct delivery *d, uint64_t octets)
+{
+	return d->wrap ? wrap_content(d->wrap, octets) : octets;
+}
+
+static ssize_t on_put_read(uint64_t offset, void *buf, size_t len, void *arg)
+{
+	struct delivery *d = arg;
+
+	return wrap_read(d->wrap, offset, buf, len);
+}
+
+static void on_put_wire(uint64_t first, uint64_t end, void *arg)
+{
+	struct delivery *d = arg;
+	uint64_t from = content_in(d, first), to = content_in(d, end);
+	uint64_t again = from < d->put_high ? (to < d->put_high ? to : d->put_high) - from : 0;
+
+	d->resent += again;
+	if (to > d->put_high)
+		d->put_high = to;
+}
+
+static void progress(struct delivery *d, uint64_t bytes)
+{
+	delivery_add_bytes(d, d->tunnel_idx, bytes);
+	d->all->totals.resent_bytes += d->resent - job_row(d->job)->resent;
+	job_progress(d->job, bytes, d->resent);
+	/*
+	 * Each PUT begins at the start; only one that gets further than those before is progress.
+	 */
+	if (bytes > d->put_best) {
+		d->put_best = bytes;
+		d->tries = 0;
+	}
+}
+
+static void on_put_progress(uint64_t octets, void *arg)
+{
+	progress(arg, content_in(arg, octets));
+}
+
+static void on_put_done(int err, bool fatal, const char *code, const char *text, void *arg)
+{
+	struct delivery *d = arg;
+	bool wrapped = d->wrap;
+
+	d->put = NULL; /* freed by its owner after this */
+	fileserver_end(d);
+	if (d->step == STEP_CLOSING) {
+		loop_timer_set(d->timer, 0);
+	} else if (err) {
+		delivery_try_failed(d, fatal, code, text);
+	} else {
+		progress(d, job_row(d->job)->size);
+		delivery_finish(d, JOB_COMPLETED, "",
+				wrapped ?
+					"the file server has the file in its place, encrypted, its "
+					"name followed by " WRAP_SUFFIX :
+					"the file server has the file in its place");
+	}
+}
+
+void fileserver_recall(struct delivery *d)
+{
+	uint64_t delivered = job_row(d->job)->delivered;
+
+	if (d->put_high < delivered)
+		d->put_high = delivered;
+	if (d->put_best < delivered)
+		d->put_best = delivered;
+}
+
+/* Have the content encrypted while it is put. False: the try has failed. */
+static bool wrap(struct delivery *d)
+{
+	const struct store_job *row = job_row(d->job);
+	char text[256];
+	int ret;
+
+	ret = wrap_open(d->cloud->spool, row->id, d->dev.recipient, spool_fd(job_content(d->job)),
+			row->size, &d->wrap);
+	if (ret == -EINVAL)
+		delivery_try_failed(d, true, "bad-recipient",
+				    "the device's recipient in the registry is no usable key");
+	else if (ret) {
+		snprintf(text, sizeof(text), "the content cannot be encrypted: %s",
+			 shunt_strerror(ret));
+		delivery_try_failed(d, false, "spool-failed", text);
+	}
+	return !ret;
+}
+
+void fileserver_put(struct delivery *d)
+{
+	struct webdav_ops ops = {
+		.on_wire = on_put_wire,
+		.on_progress = on_put_progress,
+		.on_done = on_put_done,
+	};
+	const struct store_job *row = job_row(d->job);
+	const char *name = row->path[0] ? row->path : row->name;
+	char wrapped[PATH_MAX];
+	struct webdav_target target = {
+		.address = *ctun_near(d->tunnel),
+		.port = d->service->port,
+		.tls = d->service->tls,
+		.base = d->service->path,
+		.name = name,
+		.tag = row->id,
+		.source = *tunnels_far(d->cloud->tunnels),
+	};
+	uint64_t size = row->size;
+
+	d->step = STEP_SENDING;
+	delivery_path_state(d, d->tunnel_idx, PATH_ACTIVE, "");
+	if (d->dev.recipient[0]) {
+		if (!wrap(d))
+			return;
+		ops.read = on_put_read;
+		size = wrap_size(d->wrap);
+		snprintf(wrapped, sizeof(wrapped), "%s" WRAP_SUFFIX, name);
+		target.name = wrapped;
+	}
+	job_event(d->job, "path-active", PATH_TUNNEL, "", "%sPUT to the device's file server",
+		  d->wrap ? "encrypted " : "");
+	job_set_state(d->job, JOB_RUNNING, PATH_TUNNEL, "", "sending");
+	if (webdav_put(d->cloud->webdav, &target, spool_fd(job_content(d->job)), size, &ops, d,
+		       &d->put))
+		delivery_try_failed(d, true, "bad-name", "the file's name does not fit into a URL");
+}
+
+void fileserver_end(struct delivery *d)
+{
+	webdav_put_free(d->put);
+	d->put = NULL;
+	wrap_free(d->wrap);
+	d->wrap = NULL;
+}
