@@ -43,6 +43,13 @@ content()
 	head -c "$2" /dev/urandom >"$WORLD/content/$1"
 }
 
+# document NAME SIZE: the same, which a printer takes for a PDF by its beginning.
+document()
+{
+	content "$1" "$2"
+	printf '%%PDF-1.7\n' | dd of="$WORLD/content/$1" conv=notrunc status=none
+}
+
 # submit FILE KIND DEVICE [OPTION...]: prints the job's id once the cloud has taken all of it.
 submit()
 {
@@ -228,6 +235,25 @@ printed()
 printed_never()
 {
 	[ "$(find "$WORLD/$1/printed" -type f -name "*.$2" | wc -l)" = 0 ]
+}
+
+# pages HOST FILE...: a printer without agent printed exactly these, each once, in this order.
+pages()
+{
+	local host=$1 n=0 file
+
+	shift
+	[ "$(find "$WORLD/$host/pages" -type f | wc -l)" = $# ] || return
+	for file; do
+		cmp "$WORLD/content/$file" "$WORLD/$host/pages/$n" || return
+		n=$((n + 1))
+	done
+}
+
+# ticket HOST WORD: the printer got it with one of its jobs.
+ticket()
+{
+	grep -qF -- "$2" "$WORLD/$1/tickets"
 }
 
 stored()

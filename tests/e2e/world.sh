@@ -12,11 +12,13 @@
 #                               │ br-lan 192.168.1.1
 #         mfp 192.168.1.10 ─────┤ shunt-device, with a printer
 #       (mfp2 192.168.1.11)─────┤ ...
-#         nas 192.168.1.15 ─────┘ lighttpd with WebDAV, no agent
+#         nas 192.168.1.15 ─────┤ lighttpd with WebDAV, no agent
+#    (printer 192.168.1.20)─────┤ CUPS's ippeveprinter, no agent
+#   (printer2 192.168.1.21)─────┘ cupsd, a print server, with a queue
 #
 #             (198.51.102.2 ── gw2: another home with the same 192.168.1.0/24, and devices of its own)
 #
-# What exists is listed in CLOUDS, GATEWAYS, MFPS and NASES, by numbers; "3@2" is a device numbered 3 behind gateway 2. A
+# What exists is listed in CLOUDS, GATEWAYS, MFPS, NASES and PRINTERS, by numbers; "3@2" is a device numbered 3 behind gateway 2. A
 # host is named by its kind and number, 1 left out: gw, gw2, mfp, mfp3. A program's INSTANCE likewise: shuntd, shuntd2,
 # shunt-device3; its configuration, log and pid are $WORLD/{etc,log,pid}/INSTANCE*. Names in Shunt are cloud1, gw1, mfp-1.
 #
@@ -34,6 +36,7 @@ CLOUDS=${CLOUDS:-1}
 GATEWAYS=${GATEWAYS:-1}
 MFPS=${MFPS:-1}
 NASES=${NASES:-1}
+PRINTERS=${PRINTERS:-}
 MANAGER_HOST=${MANAGER_HOST:-manager}	# or cloud: both on one machine
 MANAGER=203.0.113.20:8443
 GATEWAY_HOST=''			# or mfp: shuntd1 runs on the device, and gw is an ordinary router
@@ -252,6 +255,11 @@ nas_address()
 	echo "192.168.1.$((14 + ${1%@*}))"
 }
 
+printer_address()
+{
+	echo "192.168.1.$((19 + ${1%@*}))"
+}
+
 # Whatever of the lists is not there yet.
 world_network()
 {
@@ -271,6 +279,9 @@ world_network()
 	done
 	for n in $NASES; do
 		lan_host "$(nth nas "$n")" "$(nas_address "$n")" "$(home "$n")"
+	done
+	for n in $PRINTERS; do
+		lan_host "$(nth printer "$n")" "$(printer_address "$n")" "$(home "$n")"
 	done
 }
 
@@ -576,6 +587,11 @@ world_daemons()
 	world_each await
 }
 
+printer_kind()
+{
+	[ "$1" = 2 ] && echo cupsd || echo ippeveprinter
+}
+
 # The LAN's own servers, which know nothing of Shunt and stay for all scenarios.
 world_servers()
 {
@@ -592,6 +608,12 @@ world_servers()
 		[ -f "$WORLD/$host/pid" ] ||
 			"$TOP/tests/e2e/hosts/nas.sh" start "$host" "$WORLD/$host" >"$WORLD/log/lighttpd" 2>&1 ||
 			die "the file server did not start"
+	done
+	for n in $PRINTERS; do
+		host=$(nth printer "$n")
+		[ -f "$WORLD/$host/pid" ] ||
+			KIND=$(printer_kind "$n") ADDRESS=$(printer_address "$n") "$TOP/tests/e2e/hosts/printer.sh" start "$host" "$WORLD/$host" >"$WORLD/log/$host" 2>&1 ||
+			die "the printer did not start"
 	done
 }
 
@@ -622,7 +644,7 @@ register()
 # All of them at the same time: each waits for the manager more than it works.
 world_devices()
 {
-	local n pid pids=()
+	local n pid path pids=()
 
 	for n in $MFPS; do
 		register "mfp-${n%@*}" "$n" "$(mfp_address "$n")" --connectable --service agent:8632:tls &
@@ -630,6 +652,12 @@ world_devices()
 	done
 	for n in $NASES; do
 		register "nas-${n%@*}" "$n" "$(nas_address "$n")" --service webdav:80:/ &
+		pids+=($!)
+	done
+	for n in $PRINTERS; do
+		path=/ipp/print
+		[ "$(printer_kind "$n")" = cupsd ] && path=/printers/q
+		register "printer-${n%@*}" "$n" "$(printer_address "$n")" --service "ipp:631:$path" &
 		pids+=($!)
 	done
 	for pid in "${pids[@]}"; do
@@ -697,6 +725,7 @@ world_fresh()
 
 	stop_all KILL
 	rm -rf "${WORLD:?}"/{etc,log,state} "$WORLD"/mfp*/{printed,hold} "$WORLD"/nas*/files/*
+	rm -f "$WORLD"/printer*/{hold,tickets,pages/*}
 	mkdir -p "$WORLD/log"
 	world_network
 	world_heal

@@ -180,7 +180,9 @@ static void submissions(void **state)
 	c->bob = session(c->w, c->bob_tls);
 	c->root = session(c->w, c->root_tls);
 	assert_int_equal(
-		ask(c, c->alice, "POST", "/v1/jobs", NULL, ORDER("print", "mfp-1", "1"), &a), 422);
+		ask(c, c->alice, "POST", "/v1/jobs", NULL, ORDER("print", "mfp-1", "1"), &a), 201);
+	assert_int_equal(
+		ask(c, c->alice, "POST", "/v1/jobs", NULL, ORDER("store", "mfp-1", "1"), &a), 422);
 	assert_code(&a, "unsupported-kind");
 }
 

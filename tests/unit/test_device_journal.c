@@ -328,6 +328,25 @@ static void want_of_memory_cuts_nothing(void **state)
 	assert_int_equal(after.st_size, before.st_size);
 }
 
+static void how_it_is_to_be_printed_is_remembered(void **state)
+{
+	struct fixture *f = *state;
+	struct job_meta print = meta;
+	struct journal_replay r;
+	struct journal *j;
+	struct err e = { 0 };
+
+	print.job.print =
+		(struct sapi_print){ SAPI_COPIES_MAX, "", SIDES_SHORT_EDGE, COLOR_MONOCHROME };
+	memset(print.job.print.media, 'm', SAPI_MEDIA_LEN - 1);
+	assert_int_equal(journal_create(f->fd, FILE_NAME, &print, &j), 0);
+	journal_close(j);
+	assert_int_equal(journal_open(f->fd, FILE_NAME, &r, &j, &e), 0);
+	assert_memory_equal(&r.meta, &print, sizeof(print));
+	journal_replay_fini(&r);
+	journal_close(j);
+}
+
 /* A fetch job's path goes with it; its size and digest come later. */
 static void a_content_to_offer_is_remembered(void **state)
 {
@@ -378,6 +397,7 @@ int main(void)
 		TEST(want_of_memory_cuts_nothing),
 		TEST(compaction_keeps_what_counts),
 		TEST(a_content_to_offer_is_remembered),
+		TEST(how_it_is_to_be_printed_is_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,9 @@ static const struct sample samples[] = {
 			   "\"priority\":0,\"path\":\"x/y\"}"),
 	SAMPLE(job_submit, "{\"kind\":\"print\",\"device\":\"mfp\",\"name\":\"a\","
 			   "\"media_type\":\"a/b\",\"size\":9007199254740991}"),
+	SAMPLE(job_submit, "{\"kind\":\"print\",\"device\":\"mfp\",\"name\":\"a\","
+			   "\"media_type\":\"a/b\",\"size\":1,\"copies\":2,\"media\":\"a4\","
+			   "\"sides\":\"two-sided-long-edge\",\"color\":\"auto\"}"),
 	SAMPLE(job_submit, "{\"kind\":\"fetch\",\"device\":\"mfp\",\"path\":\"scan:flatbed\"}"),
 	SAMPLE(job_submit, "{\"kind\":\"fetch\",\"device\":\"nas\",\"name\":\"a.bin\","
 			   "\"media_type\":\"a/b\",\"priority\":1,\"path\":\"in/a.bin\"}"),
@@ -381,6 +384,13 @@ static void test_refused(void **state)
 	       "name: is missing");
 	refuse(&sapi_job_submit_schema, "{\"kind\":\"fetch\",\"device\":\"m\"}",
 	       "path: is missing");
+	refuse(&sapi_job_submit_schema,
+	       "{\"kind\":\"fetch\",\"device\":\"m\",\"path\":\"a\",\"copies\":1}",
+	       "copies, media, sides, color: only print jobs have them");
+	refuse(&sapi_job_submit_schema,
+	       "{\"kind\":\"print\",\"device\":\"m\",\"name\":\"a\",\"media_type\":\"a/b\","
+	       "\"size\":1,\"copies\":0}",
+	       "copies: must be 1..9999");
 	refuse(&sapi_job_submit_schema,
 	       "{\"kind\":\"fetch\",\"device\":\"m\",\"path\":\"a\",\"size\":1}",
 	       "size: only the device knows what a fetch job's is");

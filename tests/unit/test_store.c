@@ -153,9 +153,14 @@ static void test_jobs(void **state)
 	(void)state;
 	snprintf(j.path, sizeof(j.path), "x/y");
 	snprintf(j.idem_hash, sizeof(j.idem_hash), "%064d", 7);
+	j.print = (struct sapi_print){ 2, "na_letter_8.5x11in", SIDES_LONG_EDGE, COLOR_COLOR };
 	assert_int_equal(store_job_add(s, &j), 0);
 	assert_int_equal(store_job_get(s, ID1, &got), 0);
 	assert_memory_equal(&got, &j, sizeof(j));
+	assert_int_equal(store_job_printer_put(s, ID1, INT32_MAX), 0);
+	assert_int_equal(store_job_get(s, ID1, &got), 0);
+	assert_int_equal(got.printer_job, INT32_MAX);
+	assert_int_equal(store_job_printer_put(s, ID2, 1), -ENOENT);
 	assert_int_equal(store_job_add(s, &j), -EEXIST);
 	j = job(ID2, "alice", "k1"); /* the same key of the same owner */
 	assert_int_equal(store_job_add(s, &j), -EEXIST);

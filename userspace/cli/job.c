@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "cli/jobcontent.h"
+#include "cli/jobsend.h"
 #include "cli/jobshow.h"
 #include "cli/param.h"
-#include "cli/progress.h"
 #include "cli/remote.h"
 #include "cli/reply.h"
 #include "lib/sapi.h"
@@ -22,16 +22,22 @@
 static const char usage_text[] =
 	"Usage: shunt job submit FILE --device CODE [ --kind { print | store } ] [ --name NAME ]\n"
 	"                        [ --media-type TYPE/SUBTYPE ] [ --priority 0..7 ]\n"
-	"                        [ --path PATH ] [ --wait ]\n"
+	"                        [ --copies N ] [ --media NAME ] [ --sides SIDES ]\n"
+	"                        [ --color { auto | color | monochrome } ]\n"
+	"                        [ --path PATH ] [ --idempotency-key KEY ] [ --wait ]\n"
 	"       shunt job submit --kind fetch --path { PATH | scan:NAME } --device CODE\n"
 	"                        [ --name NAME ] [ --media-type TYPE/SUBTYPE ] [ --priority 0..7 ]\n"
-	"                        [ --wait ] [ -o FILE ]\n"
+	"                        [ --idempotency-key KEY ] [ --wait ] [ -o FILE ]\n"
 	"       shunt job content ID [ -o FILE ]\n"
 	"       shunt job [ list ] [ --state STATE ]\n"
 	"       shunt job show ID\n"
 	"       shunt job events ID          past ones, then live until the job has ended\n"
 	"       shunt job cancel ID\n"
 	"\n"
+	"SIDES := { one-sided | two-sided-long-edge | two-sided-short-edge }\n"
+	"--media is a name such as a4 or letter, or the printer's own word for what is in its trays.\n"
+	"A command that is given again with the same --idempotency-key makes no second job, and sends\n"
+	"of its content what the cloud does not have yet.\n"
 	"--wait ends when the job has ended, with exit status 0 only if it was completed.\n"
 	"--path is the destination on the device, for --kind store, or what to fetch from it.\n"
 	"-o waits for what is fetched and takes it into FILE; without, job content writes it to\n"
@@ -46,11 +52,15 @@ enum {
 	HAS_PRIORITY = 1 << 2,
 };
 
+#define KEY_MAX 127 /* octets of an Idempotency-Key that the cloud takes */
+
 struct submit_args {
 	const char *device, *name, *type, *path, *output;
 	enum job_kind kind;
 	uint8_t priority;
 	bool wait;
+	const char *key, *media;
+	struct sapi_print print;
 };
 
 static const struct param submit_params[] = {
@@ -62,6 +72,11 @@ static const struct param submit_params[] = {
 	PARAM("--priority", PARAM_U8, struct submit_args, priority, 0, SAPI_PRIORITY_MAX,
 	      HAS_PRIORITY),
 	PARAM("--path", PARAM_STRING, struct submit_args, path, 1, SAPI_PATH_LEN - 1, 0),
+	PARAM("--copies", PARAM_U32, struct submit_args, print.copies, 1, SAPI_COPIES_MAX, 0),
+	PARAM("--media", PARAM_STRING, struct submit_args, media, 1, SAPI_MEDIA_LEN - 1, 0),
+	PARAM_WORDS("--sides", struct submit_args, print.sides, print_sides_names + 1, 0),
+	PARAM_WORDS("--color", struct submit_args, print.color, print_color_names + 1, 0),
+	PARAM("--idempotency-key", PARAM_STRING, struct submit_args, key, 1, KEY_MAX, 0),
 	PARAM("--wait", PARAM_FLAG, struct submit_args, wait, 0, 0, 0),
 	PARAM("-o", PARAM_STRING, struct submit_args, output, 1, PATH_MAX - 1, 0),
 	PARAM("--output", PARAM_STRING, struct submit_args, output, 1, PATH_MAX - 1, 0),
@@ -146,6 +161,8 @@ static int fill_submit(struct cli *c, const struct submit_args *args, uint32_t s
 	if (args->path && args->kind != JOB_STORE)
 		return cli_usage(c, "--path is for --kind store and fetch only");
 	snprintf(out->path, sizeof(out->path), "%s", args->path ? args->path : "");
+	out->print = args->print;
+	snprintf(out->print.media, sizeof(out->print.media), "%s", args->media ? args->media : "");
 	out->kind = args->kind;
 	out->size = size;
 	out->priority = seen & HAS_PRIORITY ? args->priority : SAPI_PRIORITY_UNSET;
@@ -167,6 +184,10 @@ static int take_submit(struct cli *c, struct args *a, struct submit_args *args, 
 				 *file);
 	if (args->kind == JOB_FETCH && !args->path)
 		return cli_usage(c, "--path is missing: what is to be fetched?");
+	args->print.media[0] = args->media ? args->media[0] : '\0';
+	if (args->kind != JOB_PRINT && sapi_print_is_set(&args->print))
+		return cli_usage(
+			c, "--copies, --media, --sides and --color are for --kind print only");
 	if (args->kind != JOB_FETCH && args->output)
 		return cli_usage(c, "-o is for --kind fetch only");
 	if (args->kind != JOB_FETCH && !*file)
@@ -179,115 +200,59 @@ static int take_submit(struct cli *c, struct args *a, struct submit_args *args, 
 	return CLI_OK;
 }
 
-/* POST the job; @job gets the cloud's view of it. */
-static int announce(struct remote *cloud, const struct sapi_job_submit *submit,
-		    struct sapi_job *job, struct err *e)
-{
-	struct buf body = BUF_INIT, reply = BUF_INIT;
-	char key[ID_LEN];
-	struct remote_request request = {
-		.method = "POST",
-		.path = "/v1/jobs",
-		.idempotency_key = key,
-	};
-	int err;
-
-	err = id_random(key);
-	if (!err)
-		err = sapi_job_submit_encode(submit, &body);
-	if (err) {
-		err_sys(e, err, "job");
-	} else {
-		request.body = body.data;
-		request.len = body.len;
-		err = remote_call(cloud, &request, &reply, e);
-	}
-	if (!err)
-		err = sapi_job_decode(reply.data, reply.len, job, e);
-	buf_fini(&body);
-	buf_fini(&reply);
-	return err;
-}
-
-static void on_sent(void *arg, uint64_t sent)
-{
-	progress_set(arg, sent, clock_mono_ms());
-}
-
-static int upload(struct cli *c, struct remote *cloud, const struct sapi_job *job, int fd,
-		  struct buf *reply, struct err *e)
-{
-	bool terminal = isatty(fileno(c->errors));
-	char path[64];
-	struct progress p;
-	struct remote_request request = {
-		.method = "PUT",
-		.path = path,
-		.content = true,
-		.fd = fd,
-		.size = job->size,
-		.on_sent = on_sent,
-		.arg = &p,
-	};
-	int err;
-
-	snprintf(path, sizeof(path), "/v1/jobs/%s/content", job->id);
-	progress_init(&p, c->json && !terminal ? NULL : c->errors, terminal, job->name, job->size);
-	err = remote_call(cloud, &request, reply, e);
-	progress_end(&p);
-	if (err)
-		err_prefix(e, "job %s: content", job->id);
-	return err;
-}
-
 /* ---- one job ---- */
 
-static int fetch(struct remote *cloud, const char *method, const char *id, struct buf *reply,
-		 struct err *e)
-{
-	char path[64];
-	struct remote_request request = { .method = method, .path = path };
-
-	snprintf(path, sizeof(path), "/v1/jobs/%s", id);
-	buf_reset(reply);
-	return remote_call(cloud, &request, reply, e);
-}
+/* Events as they come; after a broken connection the past ones come again. */
+struct following {
+	struct cli *c;
+	bool print;
+	uint64_t seen, skip;
+};
 
 static int on_event_line(void *arg, const char *line, size_t len)
 {
+	struct following *f = arg;
 	struct sapi_job_event event;
-	const struct cli *c = arg;
 	struct err e = { 0 };
 	int err;
 
+	if (f->skip) {
+		f->skip--;
+		return 0;
+	}
+	f->seen++;
+	if (!f->print)
+		return 0;
 	err = sapi_job_event_decode(line, len, &event, &e);
 	if (err)
 		return err;
-	if (c->json) {
-		out_json(c->out, line, len);
+	if (f->c->json) {
+		out_json(f->c->out, line, len);
 	} else {
-		jobshow_event(c, &event);
-		out_flush(c->out);
+		jobshow_event(f->c, &event);
+		out_flush(f->c->out);
 	}
 	sapi_job_event_fini(&event);
 	return 0;
 }
 
-static int ignore_line(void *arg, const char *line, size_t len)
+/* Until the job has ended. *@cloud may be another connection then, or NULL. */
+static int follow(struct cli *c, struct remote **cloud, const char *id, bool print, struct err *e)
 {
-	(void)arg;
-	(void)line;
-	(void)len;
-	return 0;
-}
-
-static int follow(struct cli *c, struct remote *cloud, const char *id, bool print, struct err *e)
-{
+	struct following f = { .c = c, .print = print };
+	unsigned int tries = 0;
+	uint64_t before;
 	char path[64];
 	int err;
 
 	snprintf(path, sizeof(path), "/v1/jobs/%s/events", id);
-	err = remote_lines(cloud, path, print ? on_event_line : ignore_line, c, e);
+	do {
+		before = f.seen;
+		f.skip = f.seen;
+		err = remote_lines(*cloud, path, on_event_line, &f, e);
+		if (f.seen > before)
+			tries = 0;
+	} while (err && !remote_again(cloud, c, ROLE_CLOUD, &tries, err, e));
 	if (err && !e->code)
 		err_sys(e, err, "job %s: events", id);
 	return err;
@@ -314,7 +279,7 @@ static int show_reply(struct cli *c, const struct buf *reply, bool full, enum jo
 }
 
 /* Until the job has ended; @reply gets its last state. */
-static int await_job(struct cli *c, struct remote *cloud, const char *id, struct buf *reply,
+static int await_job(struct cli *c, struct remote **cloud, const char *id, struct buf *reply,
 		     struct err *e)
 {
 	int err;
@@ -324,7 +289,7 @@ static int await_job(struct cli *c, struct remote *cloud, const char *id, struct
 		out_str(c->out, NULL, "job %s\n", id);
 	out_flush(c->out);
 	err = follow(c, cloud, id, !c->json, e);
-	return err ? err : fetch(cloud, "GET", id, reply, e);
+	return err ? err : jobsend_ask(*cloud, "GET", id, reply, e);
 }
 
 /* The content of the job that @reply shows, if it was completed. */
@@ -342,7 +307,7 @@ static int take_content(struct cli *c, struct remote *cloud, const struct buf *r
 	return err;
 }
 
-static int submit_to(struct cli *c, struct remote *cloud, const struct sapi_job_submit *submit,
+static int submit_to(struct cli *c, struct remote **cloud, const struct sapi_job_submit *submit,
 		     int fd, const struct submit_args *args, enum job_state *state, struct err *e)
 {
 	bool wait = args->wait || args->output;
@@ -350,17 +315,17 @@ static int submit_to(struct cli *c, struct remote *cloud, const struct sapi_job_
 	struct sapi_job job;
 	int err;
 
-	err = announce(cloud, submit, &job, e);
+	err = jobsend_announce(c, cloud, submit, args->key ? args->key : "", &job, e);
 	if (err)
 		return err;
 	if (submit->kind == JOB_FETCH)
-		err = wait ? 0 : fetch(cloud, "GET", job.id, &reply, e);
+		err = wait ? 0 : jobsend_ask(*cloud, "GET", job.id, &reply, e);
 	else
-		err = upload(c, cloud, &job, fd, &reply, e);
+		err = jobsend_content(c, cloud, &job, fd, &reply, e);
 	if (!err && wait)
 		err = await_job(c, cloud, job.id, &reply, e);
 	if (!err && args->output)
-		err = take_content(c, cloud, &reply, args->output, e);
+		err = take_content(c, *cloud, &reply, args->output, e);
 	if (!err)
 		err = show_reply(c, &reply, false, state, e);
 	sapi_job_fini(&job);
@@ -388,7 +353,7 @@ static int job_submit(struct cli *c, struct args *a)
 	if (status)
 		goto out;
 	if (remote_open(&cloud, c, ROLE_CLOUD, &e) ||
-	    submit_to(c, cloud, &submit, fd, &args, &state, &e))
+	    submit_to(c, &cloud, &submit, fd, &args, &state, &e))
 		status = cli_refused(c, &e);
 	else if ((args.wait || args.output) && state != JOB_COMPLETED)
 		status = CLI_REFUSED;
@@ -491,7 +456,7 @@ static int one_job(struct cli *c, struct args *a, const char *method, bool full)
 		return status;
 	err = remote_open(&cloud, c, ROLE_CLOUD, &e);
 	if (!err)
-		err = fetch(cloud, method, id, &reply, &e);
+		err = jobsend_ask(cloud, method, id, &reply, &e);
 	if (!err)
 		err = show_reply(c, &reply, full, &state, &e);
 	if (err)
@@ -523,7 +488,7 @@ static int job_events(struct cli *c, struct args *a)
 		return status;
 	err = remote_open(&cloud, c, ROLE_CLOUD, &e);
 	if (!err)
-		err = follow(c, cloud, id, true, &e);
+		err = follow(c, &cloud, id, true, &e);
 	if (err)
 		status = cli_refused(c, &e);
 	remote_close(cloud);
@@ -555,7 +520,7 @@ static int job_content(struct cli *c, struct args *a)
 		return status;
 	err = remote_open(&cloud, c, ROLE_CLOUD, &e);
 	if (!err)
-		err = fetch(cloud, "GET", id, &reply, &e);
+		err = jobsend_ask(cloud, "GET", id, &reply, &e);
 	if (!err)
 		err = sapi_job_decode(reply.data, reply.len, &job, &e);
 	if (!err) {

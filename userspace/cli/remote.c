@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/conf.h"
@@ -18,6 +19,7 @@
 #define REPLY_MS 30000 /* for an answer to a request without content */
 #define STEP_MS 200 /* how often progress is looked at */
 #define LINE_MAX_LEN SAPI_MAX
+#define AGAIN_MS 250 /* before the first further try; each pause is twice the one before */
 
 struct settings {
 	char *cloud, *manager, *ca, *cert, *key;
@@ -158,6 +160,41 @@ out:
 	return err;
 }
 
+/* What another connection may mend. */
+static bool is_lost(int err)
+{
+	return err != -SHUNT_EREMOTE && err != -SHUNT_ECONF && err != -SHUNT_EPARSE &&
+	       err != -SHUNT_EFIELD && err != -SHUNT_EPEER && err != -SHUNT_ETLS &&
+	       err != -ENOMEM && err != -EINVAL;
+}
+
+/* Until the pause before the next try is over. */
+static void pause_ms(uint64_t ms)
+{
+	struct timespec left = { (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 };
+
+	while (nanosleep(&left, &left) && errno == EINTR)
+		;
+}
+
+int remote_again(struct remote **r, const struct cli *c, enum role server, unsigned int *tries,
+		 int err, struct err *e)
+{
+	char why[ERR_TEXT_MAX];
+
+	while (is_lost(err) && *tries < REMOTE_TRIES) {
+		snprintf(why, sizeof(why), "%s", err_text(e));
+		fprintf(c->errors, "%s; trying again\n", why);
+		pause_ms((uint64_t)AGAIN_MS << (*tries)++);
+		remote_close(*r);
+		*r = NULL;
+		err = remote_open(r, c, server, e);
+		if (!err)
+			return 0;
+	}
+	return err;
+}
+
 void remote_close(struct remote *r)
 {
 	if (!r)
@@ -289,11 +326,13 @@ static int perform(struct remote *r, const struct h2_request *h,
 int remote_call(struct remote *r, const struct remote_request *request, struct buf *reply,
 		struct err *e)
 {
-	struct h2_header key = { "idempotency-key", request->idempotency_key };
+	struct h2_header headers[2] = { { "idempotency-key", request->idempotency_key } };
+	struct content_range rest = { request->from, request->size, request->size };
+	char range[CONTENT_RANGE_STR_LEN];
 	struct h2_request h = {
 		.method = request->method,
 		.path = request->path,
-		.headers = &key,
+		.headers = headers,
 		.header_count = request->idempotency_key ? 1 : 0,
 		.type = request->content ? "application/octet-stream" :
 			request->body	 ? "application/json" :
@@ -305,14 +344,19 @@ int remote_call(struct remote *r, const struct remote_request *request, struct b
 	struct answer a = { 0 };
 	int err = 0;
 
+	if (request->from) {
+		content_range_print(&rest, range);
+		headers[h.header_count++] = (struct h2_header){ "content-range", range };
+	}
 	if (request->content && request->size)
-		err = h2_source_fd(&h.source, request->fd, 0, request->size);
+		err = h2_source_fd(&h.source, request->fd, request->from,
+				   request->size - request->from);
 	if (err)
 		return err_sys(e, err, "content");
 	buf_init_max(&a.body, SAPI_LIST_MAX);
 	err = perform(r, &h, request, &a, e);
 	if (!err && request->on_sent)
-		request->on_sent(request->arg, request->size);
+		request->on_sent(request->arg, request->size - request->from);
 	if (!err && reply && buf_put(reply, a.body.data, a.body.len))
 		err = err_sys(e, reply->error, "%s", r->name);
 	buf_fini(&a.body);

@@ -26,18 +26,26 @@ struct remote;
 int remote_open(struct remote **out, const struct cli *c, enum role server, struct err *e);
 void remote_close(struct remote *r); /* NULL is allowed */
 
+#define REMOTE_TRIES 7 /* pauses of half a minute in all */
+/*
+ * A call on *@r failed with @err: if that is for want of a connection, make another after a pause, longer
+ * for each of @tries. 0: *@r is another; else @err, or why there is none, and *@r may be NULL.
+ */
+int remote_again(struct remote **r, const struct cli *c, enum role server, unsigned int *tries,
+		 int err, struct err *e);
+
 struct remote_request {
 	const char *method, *path;
 	const void *body; /* JSON; NULL: none */
 	size_t len;
 	const char *idempotency_key; /* NULL: none */
 	/*
-	 * Content instead of a body: @size octets of @fd from its start, with @on_sent (may be
-	 * NULL) as they go.
+	 * Content instead of a body: the @size octets of @fd, those before @from left out, with @on_sent
+	 * (may be NULL) as they go.
 	 */
 	bool content;
 	int fd;
-	uint64_t size;
+	uint64_t from, size;
 	void (*on_sent)(void *arg, uint64_t sent);
 	void *arg;
 };

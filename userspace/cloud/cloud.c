@@ -12,6 +12,7 @@
 #include "cloud/delivery.h"
 #include "cloud/direct.h"
 #include "cloud/gateways.h"
+#include "cloud/http.h"
 #include "cloud/jobs.h"
 #include "cloud/notice.h"
 #include "cloud/registry.h"
@@ -279,6 +280,8 @@ static int start_peers(struct cloud *c, struct err *e)
 	if (!ret)
 		ret = webdav_new(c->loop, c->conf->ca, &c->webdav, e);
 	if (!ret)
+		ret = http_new(c->loop, c->conf->ca, &c->http, e);
+	if (!ret)
 		ret = start_tunnels(c, e);
 	return ret ? ret : start_decider(c, e);
 }
@@ -383,7 +386,7 @@ void cloud_reload(struct cloud *c)
 		log_err("cloud: -: credentials not reloaded: %s", err_text(&e));
 		return;
 	}
-	if (webdav_set_ca(c->webdav, c->conf->ca, &e)) {
+	if (webdav_set_ca(c->webdav, c->conf->ca, &e) || http_set_ca(c->http, c->conf->ca, &e)) {
 		log_err("cloud: -: credentials not reloaded: %s", err_text(&e));
 		tls_ctx_free(tls);
 		return;
@@ -408,6 +411,7 @@ void cloud_fini(struct cloud *c)
 	gateways_free(c->gateways);
 	registry_free(c->registry);
 	webdav_free(c->webdav);
+	http_free(c->http);
 	tokens_free(c->tokens);
 	spool_close(c->spool);
 	store_close(c->store);
@@ -421,6 +425,7 @@ void cloud_fini(struct cloud *c)
 	c->gateways = NULL;
 	c->registry = NULL;
 	c->webdav = NULL;
+	c->http = NULL;
 	c->tokens = NULL;
 	c->spool = NULL;
 	c->store = NULL;

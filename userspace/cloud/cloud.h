@@ -28,6 +28,7 @@ struct store;
 struct tls_ctx;
 struct tokens;
 struct tunnels;
+struct http;
 struct webdav;
 
 struct cloud_conf {
@@ -66,6 +67,7 @@ struct cloud {
 	struct tunnels *tunnels; /* NULL when conf->tunnels is off */
 	struct directs *directs;
 	struct webdav *webdav;
+	struct http *http; /* to printers without agent */
 	struct jobs *jobs;
 	struct notices *notices;
 	struct decider *decider; /* NULL unless this cloud decides about moves */

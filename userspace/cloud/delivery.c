@@ -15,6 +15,7 @@
 #include "cloud/notice.h"
 #include "cloud/outward.h"
 #include "cloud/path.h"
+#include "cloud/printing.h"
 #include "cloud/registry.h"
 #include "cloud/token.h"
 #include "cloud/transfer.h"
@@ -35,6 +36,8 @@ const struct sapi_service *delivery_service(const struct sapi_device *dev, enum 
 
 	if (!service && kind == JOB_STORE)
 		service = sapi_device_service(dev, SERVICE_WEBDAV);
+	if (!service && kind == JOB_PRINT)
+		service = sapi_device_service(dev, SERVICE_IPP);
 	return service;
 }
 
@@ -111,6 +114,7 @@ void delivery_tunnel_shut(struct delivery *d, const char *reason)
 {
 	leg_drop(&d->via_tunnel);
 	fileserver_end(d);
+	printing_shut(d);
 	agent_end(d);
 	if (d->tunnel && !d->tunnel_reason[0]) {
 		snprintf(d->tunnel_reason, sizeof(d->tunnel_reason), "%s", reason);
@@ -195,6 +199,34 @@ static void agent_dial(struct delivery *d)
 				    "the agent could not be dialled");
 }
 
+/* ---- through the tunnel: a content that is sent as a whole ---- */
+
+void delivery_put_wire(uint64_t from, uint64_t to, void *arg)
+{
+	struct delivery *d = arg;
+	uint64_t again = from < d->put_high ? (to < d->put_high ? to : d->put_high) - from : 0;
+
+	d->resent += again;
+	if (to > d->put_high)
+		d->put_high = to;
+}
+
+void delivery_put_progress(uint64_t bytes, void *arg)
+{
+	struct delivery *d = arg;
+
+	delivery_add_bytes(d, d->tunnel_idx, bytes);
+	d->all->totals.resent_bytes += d->resent - job_row(d->job)->resent;
+	job_progress(d->job, bytes, d->resent);
+	/*
+	 * Each PUT begins at the start; only one that gets further than those before is progress.
+	 */
+	if (bytes > d->put_best) {
+		d->put_best = bytes;
+		d->tries = 0;
+	}
+}
+
 /* ---- tunnel ---- */
 
 static void on_tunnel_slot(struct ctun *tun, void *arg)
@@ -216,6 +248,8 @@ static void on_tunnel_open(struct ctun *tun, void *arg)
 		  tunnel_id_print(ctun_id(tun), id), ctun_gateway(tun));
 	if (delivery_is_agent(d))
 		agent_dial(d);
+	else if (printing_is(d))
+		printing_start(d);
 	else
 		fileserver_put(d);
 }
@@ -561,6 +595,18 @@ void delivery_try_failed(struct delivery *d, bool fatal, const char *code, const
 	loop_timer_set(d->timer, ms);
 }
 
+void delivery_rest(struct delivery *d, uint64_t ms, const char *code, const char *text)
+{
+	char why[SAPI_TEXT_LEN];
+
+	snprintf(why, sizeof(why), "%s", text);
+	d->step = STEP_PAUSE;
+	delivery_park(d, true);
+	d->busy = false;
+	stop_all(d, code, why);
+	loop_timer_set(d->timer, ms);
+}
+
 static void on_timer(void *arg)
 {
 	struct delivery *d = arg;
@@ -589,6 +635,7 @@ void delivery_free(struct delivery *d)
 	path_free(d->via_direct.path);
 	path_free(d->via_tunnel.path);
 	fileserver_end(d);
+	printing_shut(d);
 	agent_end(d);
 	transfer_free(d->transfer);
 	loop_timer_free(d->timer);
@@ -606,7 +653,7 @@ static void release_if_closed(struct delivery *d)
 
 	bool returning = d->returning;
 
-	if (d->tunnel || d->put || loop_timer_armed(d->timer))
+	if (d->tunnel || d->put || d->printer || loop_timer_armed(d->timer))
 		return;
 	delivery_free(d);
 	ds->vacant += returning;
@@ -617,7 +664,7 @@ static void release_if_closed(struct delivery *d)
 
 bool delivery_only_waits(const struct delivery *d)
 {
-	if (d->tries || d->move.way != WAY_NONE || d->via_direct.path ||
+	if (d->tries || d->withdraw || d->move.way != WAY_NONE || d->via_direct.path ||
 	    d->outward != OUTWARD_COMING)
 		return false;
 	switch (d->step) {
@@ -690,6 +737,7 @@ static int prepare(struct delivery *d)
 	snprintf(dj->media_type, sizeof(dj->media_type), "%s", row->media_type);
 	dj->size = row->size;
 	memcpy(dj->sha256, row->sha256, sizeof(dj->sha256));
+	dj->print = row->print;
 	dj->pull = d->cloud->conf->policy.delivery == DELIVERY_PULL;
 	d->resent = row->resent;
 	if (row->kind == JOB_FETCH) {
@@ -762,7 +810,7 @@ void delivery_cancel(struct delivery *d)
 		path_cancel_job(leg->path, on_cancelled, d);
 	} else if (d->put) {
 		webdav_put_abort(d->put);
-	} else {
+	} else if (!printing_cancel(d)) {
 		/* At once: a tunnel or an agent that answers now would bring the job back. */
 		stop_all(d, "canceled", "");
 		loop_timer_set(d->timer, 0);

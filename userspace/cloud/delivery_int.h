@@ -11,6 +11,7 @@
 
 #include "cloud/decider.h"
 #include "cloud/delivery.h"
+#include "cloud/group.h"
 #include "cloud/path.h"
 
 enum step {
@@ -90,6 +91,9 @@ struct delivery {
 	struct h2 *agent; /* session through the tunnel */
 	struct webdav_put *put;
 	struct wrap *wrap; /* of what is put, if it is stored encrypted */
+	struct printer *printer; /* of printing.c, as are the two below */
+	struct group_wait kept;
+	bool withdraw; /* the job is over, and the printer to hear of it */
 	uint64_t put_high; /* bytes of the file that were on the wire at least once */
 	uint64_t put_best; /* most that a PUT got acknowledged */
 	struct leg via_tunnel, via_direct;
@@ -158,6 +162,14 @@ void delivery_hurry(struct delivery *d);
 void delivery_event(struct delivery *d, const struct sapi_gateway_event *ev);
 /* The device is connected: open the direct path, unless the delivery is between two tries. */
 void delivery_join(struct delivery *d);
+
+/* ---- delivery.c to fileserver.c and printing.c ---- */
+
+/* Bytes [from, to) of a content that is sent as a whole are on the wire; so many have arrived. @arg: the delivery. */
+void delivery_put_wire(uint64_t from, uint64_t to, void *arg);
+void delivery_put_progress(uint64_t bytes, void *arg);
+/* Give everything up that is open and begin again after @ms, which is no failure; the state stays. */
+void delivery_rest(struct delivery *d, uint64_t ms, const char *code, const char *text);
 
 /* ---- delivery.c to move.c ---- */
 

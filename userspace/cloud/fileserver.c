@@ -31,31 +31,13 @@ static ssize_t on_put_read(uint64_t offset, void *buf, size_t len, void *arg)
 static void on_put_wire(uint64_t first, uint64_t end, void *arg)
 {
 	struct delivery *d = arg;
-	uint64_t from = content_in(d, first), to = content_in(d, end);
-	uint64_t again = from < d->put_high ? (to < d->put_high ? to : d->put_high) - from : 0;
 
-	d->resent += again;
-	if (to > d->put_high)
-		d->put_high = to;
-}
-
-static void progress(struct delivery *d, uint64_t bytes)
-{
-	delivery_add_bytes(d, d->tunnel_idx, bytes);
-	d->all->totals.resent_bytes += d->resent - job_row(d->job)->resent;
-	job_progress(d->job, bytes, d->resent);
-	/*
-	 * Each PUT begins at the start; only one that gets further than those before is progress.
-	 */
-	if (bytes > d->put_best) {
-		d->put_best = bytes;
-		d->tries = 0;
-	}
+	delivery_put_wire(content_in(d, first), content_in(d, end), d);
 }
 
 static void on_put_progress(uint64_t octets, void *arg)
 {
-	progress(arg, content_in(arg, octets));
+	delivery_put_progress(content_in(arg, octets), arg);
 }
 
 static void on_put_done(int err, bool fatal, const char *code, const char *text, void *arg)
@@ -70,7 +52,7 @@ static void on_put_done(int err, bool fatal, const char *code, const char *text,
 	} else if (err) {
 		delivery_try_failed(d, fatal, code, text);
 	} else {
-		progress(d, job_row(d->job)->size);
+		delivery_put_progress(job_row(d->job)->size, d);
 		delivery_finish(d, JOB_COMPLETED, "",
 				wrapped ?
 					"the file server has the file in its place, encrypted, its "

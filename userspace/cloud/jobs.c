@@ -291,6 +291,21 @@ bool job_telling(struct job *job)
 	return true;
 }
 
+int job_printer_is(struct job *job, uint32_t number)
+{
+	struct group *group = job->jobs->group;
+	int ret;
+
+	job->row.printer_job = number;
+	ret = group_begin(group);
+	if (!ret)
+		ret = group_did(group,
+				store_job_printer_put(job->jobs->conf.store, job->row.id, number));
+	if (ret)
+		jobs_store_failed(job, "printer's number");
+	return ret;
+}
+
 /* ---- paths ---- */
 
 static int path_append(struct job *job, const struct sapi_job_path *p)
@@ -420,6 +435,7 @@ static int make_row(const struct job_order *order, struct store_job *row)
 	snprintf(row->idem_key, sizeof(row->idem_key), "%s", order->key);
 	if (order->key[0])
 		snprintf(row->idem_hash, sizeof(row->idem_hash), "%s", order->key_hash);
+	row->print = s->print;
 	row->state = JOB_RECEIVING;
 	return id_random(row->id);
 }

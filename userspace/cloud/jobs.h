@@ -160,6 +160,11 @@ void job_set_moved(struct job *job);
  * nothing leaves until the store knows that it is told now.
  */
 bool job_telling(struct job *job);
+/*
+ * A printer without agent has the job under @number, or (0) none of it any more; jobs_wait() says when
+ * that is durable. 0 or a negative code: it will not be.
+ */
+int job_printer_is(struct job *job, uint32_t number);
 
 /* Paths are numbered as they are opened. The number, or -ENOMEM. */
 int job_path_open(struct job *job, enum path_kind kind, const char *gateway);

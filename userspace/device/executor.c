@@ -420,8 +420,54 @@ static void child_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+#define ENV_MAX 6
+
+/* Variables for a print command. Made before fork(), as memory cannot be had after it. */
+struct environment {
+	char words[ENV_MAX][SAPI_MEDIA_LEN + 32];
+	size_t n;
+	char **all; /* with those of the agent; owned, the strings are not */
+};
+
+static void env_add(struct environment *env, const char *name, const char *value)
+{
+	if (value[0])
+		snprintf(env->words[env->n++], sizeof(env->words[0]), "%s=%s", name, value);
+}
+
+/*
+ * Those that commands of CUPS's ippeveprinter(1) get, so that they serve here as well; what was not asked
+ * for is not there.
+ */
+static int env_make(struct environment *env, const struct sapi_device_job *job)
+{
+	const struct sapi_print *p = &job->print;
+	char copies[12] = "";
+	size_t n = 0, i;
+
+	memset(env, 0, sizeof(*env));
+	if (job->kind == JOB_PRINT) {
+		if (p->copies)
+			snprintf(copies, sizeof(copies), "%u", p->copies);
+		env_add(env, "CONTENT_TYPE", job->media_type);
+		env_add(env, "IPP_COPIES", copies);
+		env_add(env, "IPP_MEDIA", p->media);
+		env_add(env, "IPP_SIDES", print_sides_str(p->sides));
+		env_add(env, "IPP_PRINT_COLOR_MODE", print_color_str(p->color));
+	}
+	while (environ[n])
+		n++;
+	env->all = calloc(n + env->n + 1, sizeof(*env->all));
+	if (!env->all)
+		return -ENOMEM;
+	for (i = 0; i < env->n; i++)
+		env->all[i] = env->words[i];
+	memcpy(env->all + env->n, environ, n * sizeof(*environ));
+	return 0;
+}
+
 /* In the child, with all signals blocked: only async-signal-safe calls. */
-static void child_exec(char **argv, int out_fd, pid_t parent)
+static void child_exec(char **argv, char **env, int out_fd, pid_t parent)
 {
 	int null = open("/dev/null", O_RDWR);
 
@@ -438,13 +484,13 @@ static void child_exec(char **argv, int out_fd, pid_t parent)
 		_exit(127);
 	close_range(STDERR_FILENO + 1, ~0U, 0);
 	umask(077);
-	execvp(argv[0], argv);
+	execvpe(argv[0], argv, env);
 	dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
 }
 
 /* Start the command in a process group of its own. Returns its pid or -errno. */
-static pid_t command_fork(char **argv, int out_fd)
+static pid_t command_fork(char **argv, char **env, int out_fd)
 {
 	pid_t parent = getpid(), pid;
 	sigset_t all, before;
@@ -454,7 +500,7 @@ static pid_t command_fork(char **argv, int out_fd)
 	sigprocmask(SIG_SETMASK, &all, &before);
 	pid = fork();
 	if (pid == 0)
-		child_exec(argv, out_fd, parent);
+		child_exec(argv, env, out_fd, parent);
 	rc = pid < 0 ? -errno : pid;
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (rc > 0)
@@ -475,7 +521,7 @@ static int command_watch(struct execution *x)
 	return rc;
 }
 
-static int command_spawn(struct execution *x, char **argv, const char *job)
+static int command_spawn(struct execution *x, char **argv, char **env, const char *job)
 {
 	int fds[2], rc;
 	pid_t pid;
@@ -486,7 +532,7 @@ static int command_spawn(struct execution *x, char **argv, const char *job)
 	x->out_fd = fds[0];
 	rc = command_watch(x);
 	if (!rc) {
-		pid = command_fork(argv, fds[1]);
+		pid = command_fork(argv, env, fds[1]);
 		if (pid < 0)
 			rc = pid;
 		else
@@ -513,6 +559,7 @@ static int start_command(struct execution *x, const struct job_meta *meta, const
 		.name = print ? meta->job.name : export_scan(meta->job.path),
 		.job = meta->id,
 	};
+	struct environment env = { .n = 0 };
 	struct argv argv = { 0 };
 	char *path = NULL;
 	int rc = 0;
@@ -524,7 +571,10 @@ static int start_command(struct execution *x, const struct job_meta *meta, const
 	x->scan = !print;
 	rc = argv_expand(print ? &x->ex->print : &x->ex->scan, &values, &argv);
 	if (!rc)
-		rc = command_spawn(x, argv.v, meta->id);
+		rc = env_make(&env, &meta->job);
+	if (!rc)
+		rc = command_spawn(x, argv.v, env.all, meta->id);
+	free(env.all);
 	argv_fini(&argv);
 	free(path);
 	return rc;

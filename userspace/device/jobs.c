@@ -513,7 +513,7 @@ static bool job_same(const struct job *job, const struct job_meta *meta)
 	const struct sapi_device_job *a = &job->meta.job, *b = &meta->job;
 
 	if (a->kind != b->kind || strcmp(a->name, b->name) != 0 ||
-	    strcmp(a->media_type, b->media_type) != 0)
+	    strcmp(a->media_type, b->media_type) != 0 || !sapi_print_equal(&a->print, &b->print))
 		return false;
 	if (a->kind == JOB_FETCH) /* its size and digest are ours to tell */
 		return strcmp(a->path, b->path) == 0;

@@ -90,6 +90,17 @@ static ssize_t record_end(struct wire *w, uint8_t *bytes)
 	return (ssize_t)n;
 }
 
+/* Absent where nobody asked for anything, as in the journals of versions that knew none of it. */
+static void put_print(struct wire *w, const struct sapi_print *p)
+{
+	if (!sapi_print_is_set(p))
+		return;
+	wire_put_be32(w, p->copies);
+	put_str(w, p->media);
+	wire_put_u8(w, (uint8_t)p->sides);
+	wire_put_u8(w, (uint8_t)p->color);
+}
+
 static ssize_t encode_meta(uint8_t *bytes, size_t size, const struct job_meta *meta,
 			   int64_t wall_ms)
 {
@@ -106,6 +117,8 @@ static ssize_t encode_meta(uint8_t *bytes, size_t size, const struct job_meta *m
 	wire_put_be64(&w, (uint64_t)wall_ms);
 	if (meta->job.kind == JOB_FETCH)
 		put_str(&w, meta->job.path);
+	else
+		put_print(&w, &meta->job.print);
 	return record_end(&w, bytes);
 }
 
@@ -192,6 +205,19 @@ static bool content_ok(uint64_t size, const char *sha256)
 	return size <= CONTENT_SIZE_MAX && sha256_str_ok(sha256);
 }
 
+static void get_print(struct wire *w, struct sapi_print *p)
+{
+	if (!wire_left(w))
+		return;
+	p->copies = wire_get_be32(w);
+	get_str(w, p->media, sizeof(p->media));
+	p->sides = wire_get_u8(w);
+	p->color = wire_get_u8(w);
+	if (p->copies > SAPI_COPIES_MAX || p->sides > SIDES_SHORT_EDGE ||
+	    p->color > COLOR_MONOCHROME || !utf8_ok(p->media, strlen(p->media)))
+		wire_fail(w, -SHUNT_EPARSE);
+}
+
 static int decode_meta(struct wire *w, struct journal_replay *out)
 {
 	struct job_meta *m = &out->meta;
@@ -206,6 +232,8 @@ static int decode_meta(struct wire *w, struct journal_replay *out)
 	out->changed = (int64_t)wire_get_be64(w);
 	if (m->job.kind == JOB_FETCH)
 		get_str(w, m->job.path, sizeof(m->job.path));
+	else
+		get_print(w, &m->job.print);
 	if (decoded(w) || !id_ok(m->id) || !name_ok(m->cloud))
 		return -SHUNT_EPARSE;
 	if (m->job.kind == JOB_FETCH && m->job.size == CONTENT_SIZE_UNKNOWN && !m->job.sha256[0])

@@ -307,6 +307,21 @@ struct sapi_record_decision {
 };
 SAPI_BODY(record_decision)
 
+/* ---- how a document is to be printed ---- */
+
+#define SAPI_COPIES_MAX 9999
+#define SAPI_MEDIA_LEN 128
+/* Its members stand among those of print jobs; what is unset is the printer's choice. */
+struct sapi_print {
+	uint32_t copies; /* 1..SAPI_COPIES_MAX; 0: unset */
+	char media[SAPI_MEDIA_LEN]; /* IPP keyword or a common name; "": unset */
+	enum print_sides sides;
+	enum print_color color;
+};
+SAPI_BODY(print)
+bool sapi_print_is_set(const struct sapi_print *p);
+bool sapi_print_equal(const struct sapi_print *a, const struct sapi_print *b);
+
 /* ---- device ---- */
 
 #define SAPI_TOKENS_MAX 256
@@ -334,6 +349,7 @@ struct sapi_device_job {
 	char sha256[SHA256_STR_LEN];
 	bool pull; /* the device asks for the content (FIG. 18-19); optional, default false */
 	char path[SAPI_PATH_LEN]; /* fetch only: what to fetch, a relative path or scan:NAME */
+	struct sapi_print print; /* print only */
 };
 SAPI_BODY(device_job)
 
@@ -386,6 +402,7 @@ struct sapi_job_submit {
 	int priority; /* 0..7 or SAPI_PRIORITY_UNSET */
 	/* store: destination, "" = by name; fetch: what to fetch, never "" */
 	char path[SAPI_PATH_LEN];
+	struct sapi_print print; /* print only */
 };
 SAPI_BODY(job_submit)
 
@@ -424,6 +441,7 @@ struct sapi_job { /* list */
 	char owner[NAME_LEN];
 	enum job_state state;
 	char reason[SAPI_TEXT_LEN];
+	struct sapi_print print; /* print only */
 	uint64_t uploaded; /* bytes of content that are at the cloud */
 	uint64_t delivered; /* bytes that have crossed, from or to the device */
 	uint64_t resent;

@@ -403,6 +403,35 @@ static const struct field record_decision_fields[] = {
 };
 SCHEMA(record_decision, SAPI_MAX, NULL);
 
+/* ---- how a document is to be printed ---- */
+
+bool sapi_print_is_set(const struct sapi_print *p)
+{
+	return p->copies || p->media[0] || p->sides != SIDES_UNSET || p->color != COLOR_UNSET;
+}
+
+bool sapi_print_equal(const struct sapi_print *a, const struct sapi_print *b)
+{
+	return a->copies == b->copies && !strcmp(a->media, b->media) && a->sides == b->sides &&
+	       a->color == b->color;
+}
+
+static const struct field print_fields[] = {
+	ROW("copies", sapi_print, copies, F_INT, F_OPT | F_OMIT, .min = 1, .max = SAPI_COPIES_MAX),
+	ROW("media", sapi_print, media, F_STR, F_OPT | F_EMPTY | F_OMIT),
+	ROW("sides", sapi_print, sides, F_ENUM, F_OPT | F_OMIT, .names = print_sides_names),
+	ROW("color", sapi_print, color, F_ENUM, F_OPT | F_OMIT, .names = print_color_names),
+	END,
+};
+SCHEMA(print, SAPI_MAX, NULL);
+
+static int print_only(enum job_kind kind, const struct sapi_print *p, struct err *e)
+{
+	if (kind == JOB_PRINT || !sapi_print_is_set(p))
+		return 0;
+	return err_set(e, -SHUNT_EFIELD, "copies, media, sides, color: only print jobs have them");
+}
+
 /* ---- device ---- */
 
 static const struct field token_fields[] = {
@@ -421,6 +450,13 @@ static const struct field hello_fields[] = {
 };
 SCHEMA(hello, SAPI_MAX, NULL);
 
+static int device_job_check(const void *x, struct err *e)
+{
+	const struct sapi_device_job *job = x;
+
+	return print_only(job->kind, &job->print, e);
+}
+
 static const struct field device_job_fields[] = {
 	WORD("kind", sapi_device_job, kind, job_kind_names),
 	ROW("name", sapi_device_job, name, F_STR, 0, .min = 1),
@@ -433,9 +469,10 @@ static const struct field device_job_fields[] = {
 	    FOR_KIND(sapi_device_job, OUTWARD)),
 	ROW("pull", sapi_device_job, pull, F_BOOL, F_OPT | F_OMIT),
 	ROW("path", sapi_device_job, path, F_STR, 0, .min = 1, FOR_KIND(sapi_device_job, OUTWARD)),
+	FLAT(sapi_device_job, print, sapi_print_schema),
 	END,
 };
-SCHEMA(device_job, SAPI_MAX, NULL);
+SCHEMA(device_job, SAPI_MAX, device_job_check);
 
 static const struct enum_name device_state_names[] = {
 	{ JOB_RECEIVING, "receiving" },
@@ -511,7 +548,7 @@ static int job_submit_check(const void *x, struct err *e)
 	if (s->kind == JOB_FETCH && s->size != CONTENT_SIZE_UNKNOWN)
 		return err_set(e, -SHUNT_EFIELD,
 			       "size: only the device knows what a fetch job's is");
-	return 0;
+	return print_only(s->kind, &s->print, e);
 }
 
 static const struct field job_submit_fields[] = {
@@ -532,6 +569,7 @@ static const struct field job_submit_fields[] = {
 	ROW("path", sapi_job_submit, path, F_STR, F_OPT | F_EMPTY | F_OMIT,
 	    FOR_KIND(sapi_job_submit, INWARD)),
 	ROW("path", sapi_job_submit, path, F_STR, 0, .min = 1, FOR_KIND(sapi_job_submit, OUTWARD)),
+	FLAT(sapi_job_submit, print, sapi_print_schema),
 	END,
 };
 SCHEMA(job_submit, SAPI_MAX, job_submit_check);
@@ -573,6 +611,7 @@ static const struct field job_brief_fields[] = {
 	ROW("sha256", sapi_job, sha256, F_SHA256, F_OPT | F_EMPTY | F_OMIT),
 	INT("priority", sapi_job, priority, 0, SAPI_PRIORITY_MAX),
 	ROW("owner", sapi_job, owner, F_NAME, 0),
+	FLAT(sapi_job, print, sapi_print_schema),
 	WORD("state", sapi_job, state, job_state_names),
 	ROW("reason", sapi_job, reason, F_TEXT, F_OPT),
 	BYTES("uploaded", sapi_job, uploaded),

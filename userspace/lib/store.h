@@ -73,6 +73,7 @@ struct store_job {
 	int64_t created; /* wall ms */
 	char idem_key[STORE_IDEM_LEN]; /* Idempotency-Key or ""; unique per owner */
 	char idem_hash[SHA256_STR_LEN]; /* of the request body it came with, or "" */
+	struct sapi_print print;
 
 	/* Written by store_job_update(). */
 	enum job_state state;
@@ -82,12 +83,17 @@ struct store_job {
 	bool moved;
 	uint32_t attempts;
 	int64_t finished; /* wall ms, 0 = not yet */
+
+	/* Written by store_job_printer_put(). */
+	uint32_t printer_job; /* the job's number at a printer without agent; 0: none */
 };
 
 int store_job_add(struct store *s, const struct store_job *j); /* -EEXIST: id or key */
 int store_job_update(struct store *s, const struct store_job *j); /* -ENOENT */
 /* The size of a fetch job's content, once it is known. -ENOENT. */
 int store_job_size_put(struct store *s, const char *id, uint64_t size);
+/* The number under which a printer has the job. -ENOENT. */
+int store_job_printer_put(struct store *s, const char *id, uint32_t printer_job);
 int store_job_get(struct store *s, const char *id, struct store_job *out); /* -ENOENT */
 /* The job that @owner submitted with @key. -ENOENT. */
 int store_job_find_key(struct store *s, const char *owner, const char *key, struct store_job *out);

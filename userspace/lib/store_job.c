@@ -25,14 +25,35 @@ static int64_t size_to_sql(uint64_t size)
 	return size == CONTENT_SIZE_UNKNOWN ? INT64_MAX : (int64_t)size;
 }
 
+static int print_encode(struct store *s, const struct store_job *j, struct buf *out)
+{
+	int ret = sapi_print_is_set(&j->print) ? sapi_print_encode(&j->print, out) : 0;
+
+	return ret ? err_set(&s->err, ret, "job %s: print attributes: %s", j->id,
+			     shunt_strerror(ret)) :
+		     0;
+}
+
 int store_job_add(struct store *s, const struct store_job *j)
 {
-	return store_run(s, ST_JOB_ADD, "tttttiittintttt" /* to sha256 */ "iiiii", j->id,
-			 job_kind_str(j->kind), j->device, j->name, j->media_type,
-			 size_to_sql(j->size), (int64_t)j->priority, j->owner, j->path, j->created,
-			 j->idem_key, j->idem_hash, job_state_str(j->state), j->reason, j->sha256,
-			 (int64_t)j->delivered, (int64_t)j->resent, (int64_t)j->moved,
-			 (int64_t)j->attempts, j->finished);
+	struct buf print = BUF_INIT;
+	int ret = print_encode(s, j, &print);
+
+	if (!ret)
+		ret = store_run(s, ST_JOB_ADD, "tttttiittintttt" /* to sha256 */ "iiiiiti", j->id,
+				job_kind_str(j->kind), j->device, j->name, j->media_type,
+				size_to_sql(j->size), (int64_t)j->priority, j->owner, j->path,
+				j->created, j->idem_key, j->idem_hash, job_state_str(j->state),
+				j->reason, j->sha256, (int64_t)j->delivered, (int64_t)j->resent,
+				(int64_t)j->moved, (int64_t)j->attempts, j->finished,
+				buf_str(&print), (int64_t)j->printer_job);
+	buf_fini(&print);
+	return ret;
+}
+
+int store_job_printer_put(struct store *s, const char *id, uint32_t printer_job)
+{
+	return met(s, store_run(s, ST_JOB_PRINTER_PUT, "ti", id, (int64_t)printer_job), id);
 }
 
 int store_job_update(struct store *s, const struct store_job *j)
@@ -59,6 +80,18 @@ static int word(struct store *s, sqlite3_stmt *st, int col, const struct enum_na
 	return 0;
 }
 
+static int print_read(struct store *s, sqlite3_stmt *st, int col, struct sapi_print *out)
+{
+	const char *text = (const char *)sqlite3_column_text(st, col);
+	size_t len = (size_t)sqlite3_column_bytes(st, col);
+
+	if (!len)
+		return 0;
+	return sapi_print_decode(text, len, out, NULL) ?
+		       store_damaged(s, sqlite3_column_name(st, col)) :
+		       0;
+}
+
 static int job_read(struct store *s, sqlite3_stmt *st, struct store_job *j)
 {
 	int kind, state;
@@ -74,7 +107,7 @@ static int job_read(struct store *s, sqlite3_stmt *st, struct store_job *j)
 	    store_text(s, st, 11, j->idem_hash, sizeof(j->idem_hash)) ||
 	    word(s, st, 12, job_state_names, &state) ||
 	    store_text(s, st, 13, j->reason, sizeof(j->reason)) ||
-	    store_text(s, st, 14, j->sha256, sizeof(j->sha256)))
+	    store_text(s, st, 14, j->sha256, sizeof(j->sha256)) || print_read(s, st, 20, &j->print))
 		return s->err.code;
 	j->kind = (enum job_kind)kind;
 	j->size = (uint64_t)sqlite3_column_int64(st, 5);
@@ -88,6 +121,7 @@ static int job_read(struct store *s, sqlite3_stmt *st, struct store_job *j)
 	j->moved = sqlite3_column_int(st, 17);
 	j->attempts = (uint32_t)sqlite3_column_int64(st, 18);
 	j->finished = sqlite3_column_int64(st, 19);
+	j->printer_job = (uint32_t)sqlite3_column_int64(st, 21);
 	return 0;
 }
 
@@ -412,6 +446,7 @@ static void job_copy(struct sapi_job *to, const struct store_job *from)
 {
 	*to = (struct sapi_job){
 		.kind = from->kind,
+		.print = from->print,
 		.size = from->size,
 		.priority = from->priority,
 		.state = from->state,

@@ -102,6 +102,24 @@ bool job_state_final(enum job_state s)
 	return s == JOB_COMPLETED || s == JOB_FAILED || s == JOB_INTERRUPTED || s == JOB_CANCELED;
 }
 
+const struct enum_name print_sides_names[] = {
+	{ SIDES_UNSET, "" },
+	{ SIDES_ONE, "one-sided" },
+	{ SIDES_LONG_EDGE, "two-sided-long-edge" },
+	{ SIDES_SHORT_EDGE, "two-sided-short-edge" },
+	{ 0, NULL },
+};
+ENUM_WORDS(print_sides, print_sides)
+
+const struct enum_name print_color_names[] = {
+	{ COLOR_UNSET, "" },
+	{ COLOR_AUTO, "auto" },
+	{ COLOR_COLOR, "color" },
+	{ COLOR_MONOCHROME, "monochrome" },
+	{ 0, NULL },
+};
+ENUM_WORDS(print_color, print_color)
+
 const struct enum_name path_kind_names[] = {
 	{ PATH_NONE, "" },
 	{ PATH_TUNNEL, "tunnel" },

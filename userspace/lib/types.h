@@ -58,6 +58,17 @@ const char *job_state_str(enum job_state s);
 int job_state_parse(const char *s, enum job_state *out);
 bool job_state_final(enum job_state s); /* completed, failed, interrupted, canceled */
 
+/* How both sides of the paper are used, and colour: the words are IPP's `sides` and `print-color-mode`. */
+enum print_sides { SIDES_UNSET, SIDES_ONE, SIDES_LONG_EDGE, SIDES_SHORT_EDGE };
+extern const struct enum_name print_sides_names[]; /* "", one-sided, two-sided-long-edge, ... */
+const char *print_sides_str(enum print_sides s);
+int print_sides_parse(const char *s, enum print_sides *out);
+
+enum print_color { COLOR_UNSET, COLOR_AUTO, COLOR_COLOR, COLOR_MONOCHROME };
+extern const struct enum_name print_color_names[]; /* "", auto, color, monochrome */
+const char *print_color_str(enum print_color c);
+int print_color_parse(const char *s, enum print_color *out);
+
 enum path_kind { PATH_NONE, PATH_TUNNEL, PATH_DIRECT }; /* "", "tunnel", "direct" */
 extern const struct enum_name path_kind_names[];
 const char *path_kind_str(enum path_kind k);

@@ -30,6 +30,9 @@ _shunt_values()
 	--kind) echo print store fetch ;;
 	--state) echo receiving queued waiting running suspended executing completed failed interrupted canceled ;;
 	--record) echo 7J 7K decision ;;
+	--sides) echo one-sided two-sided-long-edge two-sided-short-edge ;;
+	--color) echo auto color monochrome ;;
+	--media) echo a3 a4 a5 letter legal ;;
 	--service) echo agent: webdav: ipp: ;;
 	--role) echo terminal admin cloud manager gateway device ;;
 	-n | -netns | --netns) ls /run/netns 2>/dev/null ;;
@@ -60,7 +63,9 @@ _shunt_words()
 	device:add | device:set) echo --gateway --address --service --connectable --priority --spec --recipient ;;
 	gateway:) echo show help ;;
 	job:) echo list submit show events cancel content help ;;
-	job:submit) echo --device --kind --name --media-type --priority --path --wait -o ;;
+	job:submit)
+		echo --device --kind --name --media-type --priority --copies --media --sides --color --path --idempotency-key --wait -o
+		;;
 	job:content) echo -o ;;
 	job:list) echo --state ;;
 	log:) echo show help ;;

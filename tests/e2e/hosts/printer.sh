@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# A printer without agent in a network namespace, on port 631: CUPS's ippeveprinter (path /ipp/print), or a print server,
+# cupsd, with a queue (path /printers/q). Both print into DIR/pages; see hosts/page and hosts/queue.
+#
+# Usage: ADDRESS=IP printer.sh start NETNS DIR	returns when the printer answers IPP; log in DIR/log
+#        printer.sh stop NETNS DIR
+#
+# KIND is ippeveprinter or cupsd.
+set -u
+
+# shellcheck source=tests/e2e/hosts/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+KIND=${KIND:-ippeveprinter}
+ADDRESS=${ADDRESS:-127.0.0.1}	# where it listens
+HERE=$(cd "$(dirname "$0")" && pwd)
+
+host_begin()
+{
+	local path=/ipp/print
+
+	[ "$KIND" = cupsd ] && path=/printers/q
+	mkdir -p "$2/spool" "$2/pages"
+	chmod 777 "$2" "$2/pages"
+	host_start "$1" "$2" "the printer to answer" ipptool -q "ipp://$ADDRESS:631$path" "$HERE/answers.test"
+}
+
+# It insists on DNS-SD, hence a D-Bus and an Avahi of this host's own.
+run_ippeveprinter()
+{
+	mkdir -p /run/dbus /run/avahi-daemon
+	mount -t tmpfs none /run/dbus
+	mount -t tmpfs none /run/avahi-daemon
+	chmod 755 /run/dbus /run/avahi-daemon
+	dbus-daemon --system --nofork --nopidfile &
+	await 60 "D-Bus" test -S /run/dbus/system_bus_socket || return 1
+	avahi-daemon --no-drop-root --no-rlimits --no-chroot &
+	await 60 "Avahi" test -S /run/avahi-daemon/socket || return 1
+	# and listens where its name leads, in both families
+	ip address add fd00::20/128 dev lo
+	printf '%s printer\nfd00::20 printer\n' "$ADDRESS" >"$1/hosts"
+	mount --bind "$1/hosts" /etc/hosts
+	exec ippeveprinter -2 -n printer -p 631 -r off -k -d "$1/spool" \
+		-f application/pdf,image/jpeg,image/pwg-raster -c "$HERE/page" "Shunt test printer"
+}
+
+# A queue without a driver hands on what it gets, as one in front of an office printer does.
+run_cupsd()
+{
+	mkdir -p "$1"/{etc,run,cache,tmp}
+	install -m 700 "$HERE/queue" /usr/lib/cups/backend/queue
+	cat >"$1/etc/cups-files.conf" <<-EOF_FILES
+		ServerRoot $1/etc
+		RequestRoot $1/spool
+		CacheDir $1/cache
+		StateDir $1/run
+		TempDir $1/tmp
+		AccessLog $1/access.log
+		ErrorLog $1/error.log
+		PageLog $1/page.log
+		SystemGroup root
+		User lp
+		Group lp
+	EOF_FILES
+	cat >"$1/etc/cupsd.conf" <<-EOF_CONF
+		Listen *:631
+		ServerAlias *
+		Browsing Off
+		LogLevel info
+		MaxJobs 0
+		PreserveJobHistory Yes
+		PreserveJobFiles No
+		<Location />
+			Order allow,deny
+			Allow all
+		</Location>
+		<Policy default>
+			JobPrivateAccess all
+			JobPrivateValues none
+			<Limit All>
+				Order allow,deny
+				Allow all
+			</Limit>
+		</Policy>
+	EOF_CONF
+	cat >"$1/etc/printers.conf" <<-EOF_QUEUE
+		<DefaultPrinter q>
+		DeviceURI queue:$1
+		State Idle
+		Accepting Yes
+		Shared Yes
+		ErrorPolicy abort-job
+		</DefaultPrinter>
+	EOF_QUEUE
+	exec cupsd -f -c "$1/etc/cupsd.conf" -s "$1/etc/cups-files.conf"
+}
+
+host_run()
+{
+	"run_$KIND" "$1"
+}
+
+host_main "$@"

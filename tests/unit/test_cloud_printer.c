@@ -1,0 +1,575 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A job's life at a printer, against one that does what the test wants: nothing is ever printed twice. */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "ippkit.h"
+
+#include "cloud/http.h"
+#include "cloud/printer.h"
+
+#define SIZE (3u << 20)
+
+struct world {
+	struct loop *loop;
+	struct http *http;
+	struct ippkit kit;
+	struct printer *printer;
+	struct printer_conf conf;
+	struct sapi_print print;
+	int fd;
+	bool done, waited, accepted;
+	enum printer_end end;
+	char code[64], text[512], state[512];
+	uint32_t number, numbers; /* last told, how often */
+	uint64_t progress, wired;
+	bool forget; /* do not keep numbers: the test does */
+};
+
+static void on_wire(uint64_t from, uint64_t to, void *arg)
+{
+	struct world *w = arg;
+
+	assert_true(from < to && to <= SIZE);
+	w->wired += to - from;
+}
+
+static void on_progress(uint64_t bytes, void *arg)
+{
+	struct world *w = arg;
+
+	assert_true(bytes <= SIZE);
+	w->progress = bytes;
+}
+
+static void on_number(uint32_t number, void *arg)
+{
+	struct world *w = arg;
+
+	/* Nothing may be sent before it is on disk. */
+	assert_int_equal(w->kit.fault.silent, 0);
+	w->number = number;
+	w->numbers++;
+	if (!w->forget)
+		printer_kept(w->printer, 0);
+}
+
+static void on_accepted(void *arg)
+{
+	struct world *w = arg;
+
+	w->accepted = true;
+}
+
+static void on_state(bool waits, const char *text, void *arg)
+{
+	struct world *w = arg;
+
+	w->waited = w->waited || waits;
+	snprintf(w->state, sizeof(w->state), "%s", text);
+}
+
+static void on_done(enum printer_end end, const char *code, const char *text, void *arg)
+{
+	struct world *w = arg;
+
+	w->done = true;
+	w->end = end;
+	w->printer = NULL;
+	snprintf(w->code, sizeof(w->code), "%s", code);
+	snprintf(w->text, sizeof(w->text), "%s", text);
+}
+
+static const struct printer_ops ops = {
+	.on_wire = on_wire,
+	.on_progress = on_progress,
+	.on_number = on_number,
+	.on_accepted = on_accepted,
+	.on_state = on_state,
+	.on_done = on_done,
+};
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	FILE *f = tmpfile();
+	struct err e = { 0 };
+	size_t i;
+
+	assert_int_equal(loop_new(&w->loop), 0);
+	assert_int_equal(http_new(w->loop, NULL, &w->http, &e), 0);
+	ippkit_start(&w->kit, w->loop);
+	fputs("%PDF-1.7\n", f);
+	for (i = 9; i < SIZE; i++)
+		fputc((int)(i * 31 % 251), f);
+	fflush(f);
+	w->fd = dup(fileno(f));
+	fclose(f);
+	w->conf = (struct printer_conf){
+		.loop = w->loop,
+		.http = w->http,
+		.port = w->kit.port,
+		.path = "/ipp/print",
+		.job = "0123456789abcdef0123456789abcdef",
+		.name = "report.pdf",
+		.type = "application/pdf",
+		.owner = "alice",
+		.print = &w->print,
+		.fd = w->fd,
+		.size = SIZE,
+	};
+	addr_parse("127.0.0.1", &w->conf.address);
+	addr_parse("127.0.0.1", &w->conf.source);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	printer_free(w->printer);
+	ippkit_stop(&w->kit);
+	http_free(w->http);
+	loop_free(w->loop);
+	close(w->fd);
+	free(w);
+	return 0;
+}
+
+static void begin(struct world *w)
+{
+	w->done = false;
+	assert_int_equal(printer_new(&w->conf, &ops, w, &w->printer), 0);
+}
+
+static void run(struct world *w)
+{
+	begin(w);
+	kit_until(w->loop, &w->done);
+}
+
+static void assert_printed(const struct world *w)
+{
+	uint8_t *want = malloc(SIZE);
+
+	assert_int_equal(w->kit.printed, 1);
+	assert_int_equal(w->kit.page_len, SIZE);
+	assert_int_equal(pread(w->fd, want, SIZE, 0), SIZE);
+	assert_memory_equal(w->kit.page, want, SIZE);
+	free(want);
+}
+
+static void assert_completed(const struct world *w)
+{
+	assert_int_equal(w->end, PRINTER_COMPLETED);
+	assert_int_equal(w->progress, SIZE);
+	assert_printed(w);
+}
+
+/* ---- as it should be ---- */
+
+static void prints(void **state)
+{
+	struct world *w = *state;
+
+	w->print = (struct sapi_print){ 2, "A4", SIDES_LONG_EDGE, COLOR_MONOCHROME };
+	run(w);
+	assert_completed(w);
+	assert_string_equal(w->code, "");
+	assert_string_equal(w->text, "job 1 at the printer: completed: job-completed-successfully");
+	assert_string_equal(w->kit.ops, "PCSJ");
+	assert_string_equal(w->kit.name, "report.pdf [0123456789abcdef]");
+	assert_string_equal(w->kit.copies, "2");
+	assert_string_equal(w->kit.media, "iso_a4_210x297mm");
+	assert_string_equal(w->kit.sides, "two-sided-long-edge");
+	assert_string_equal(w->kit.color, "monochrome");
+	assert_int_equal(w->number, 1);
+	assert_int_equal(w->wired, SIZE);
+}
+
+static void leaves_to_the_printer_what_nobody_asked_for(void **state)
+{
+	struct world *w = *state;
+
+	run(w);
+	assert_completed(w);
+	assert_string_equal(w->kit.copies, "");
+	assert_string_equal(w->kit.media, "");
+}
+
+static void sends_nothing_before_the_number_is_kept(void **state)
+{
+	struct world *w = *state;
+	int i;
+
+	w->forget = true;
+	begin(w);
+	KIT_UNTIL(w->loop, w->number);
+	for (i = 0; i < 20; i++)
+		loop_step(w->loop, 10);
+	assert_string_equal(w->kit.ops, "PC");
+	printer_kept(w->printer, 0);
+	kit_until(w->loop, &w->done);
+	assert_completed(w);
+}
+
+static void sends_nothing_when_the_number_cannot_be_kept(void **state)
+{
+	struct world *w = *state;
+
+	w->forget = true;
+	begin(w);
+	KIT_UNTIL(w->loop, w->number);
+	printer_kept(w->printer, -ENOSPC);
+	kit_until(w->loop, &w->done);
+	assert_int_equal(w->end, PRINTER_LOST);
+	assert_string_equal(w->code, "not-stored");
+	assert_string_equal(w->kit.ops, "PC");
+}
+
+static void waits_for_paper(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.hold = true;
+	w->kit.printer_reason = "media-empty-error";
+	begin(w);
+	KIT_UNTIL(w->loop, w->waited);
+	assert_true(w->accepted);
+	assert_string_equal(w->state, "processing: job-printing; printer: media-empty-error");
+	w->kit.hold = false;
+	w->kit.printer_reason = NULL;
+	KIT_UNTIL(w->loop, strcmp(w->state, "processing: job-printing") == 0);
+	w->kit.state = IPP_JSTATE_COMPLETED;
+	kit_until(w->loop, &w->done);
+	assert_completed(w);
+}
+
+static void lets_go_of_the_tunnel_and_comes_back(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.hold = true;
+	w->kit.printer_reason = "media-empty";
+	w->conf.patience = 300;
+	run(w);
+	assert_int_equal(w->end, PRINTER_WAITS);
+	assert_true(w->accepted);
+	w->kit.state = IPP_JSTATE_COMPLETED;
+	w->conf.number = w->number;
+	w->conf.accepted = true;
+	run(w);
+	assert_completed(w);
+	assert_int_equal(w->kit.created, 1);
+}
+
+static void waits_for_a_busy_printer(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.busy = 2;
+	run(w);
+	assert_completed(w);
+	assert_true(w->waited);
+	assert_string_equal(w->kit.ops, "PCCCSJ");
+}
+
+static void tells_what_became_of_it_at_the_printer(void **state)
+{
+	static const struct {
+		ipp_jstate_t state;
+		enum printer_end end;
+	} ends[] = {
+		{ IPP_JSTATE_CANCELED, PRINTER_CANCELED },
+		{ IPP_JSTATE_ABORTED, PRINTER_ABORTED },
+		{ IPP_JSTATE_COMPLETED, PRINTER_COMPLETED },
+	};
+	struct world *w = *state;
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		w->kit.hold = true;
+		w->accepted = false;
+		begin(w);
+		KIT_UNTIL(w->loop, w->accepted);
+		w->kit.state = ends[i].state;
+		w->kit.job_reason = "because-of-this";
+		kit_until(w->loop, &w->done);
+		assert_int_equal(w->end, ends[i].end);
+		assert_non_null(strstr(w->text, "because-of-this"));
+	}
+}
+
+static void cancels(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.hold = true;
+	begin(w);
+	KIT_UNTIL(w->loop, w->accepted);
+	printer_cancel(w->printer);
+	kit_until(w->loop, &w->done);
+	assert_int_equal(w->end, PRINTER_WITHDRAWN);
+	assert_int_equal(w->kit.canceled, 1);
+	assert_int_equal(w->kit.state, IPP_JSTATE_CANCELED);
+}
+
+static void cancels_what_is_being_created(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	KIT_UNTIL(w->loop, strchr(w->kit.ops, 'C') || w->numbers);
+	if (w->printer)
+		printer_cancel(w->printer);
+	kit_until(w->loop, &w->done);
+	assert_int_equal(w->end, PRINTER_WITHDRAWN);
+	assert_int_equal(w->kit.canceled, 1);
+	assert_int_equal(w->kit.printed, 0);
+}
+
+/* ---- broken connections ---- */
+
+/* The printer has a part of it and has printed nothing: it is canceled, and sent again. */
+static void sends_again_what_broke_off(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.cut_at = SIZE / 2;
+	run(w);
+	assert_completed(w);
+	assert_int_equal(w->kit.created, 2);
+	assert_int_equal(w->kit.canceled, 1);
+	assert_int_equal(w->number, 2);
+	assert_int_equal(w->numbers, 3); /* 1, none, 2 */
+}
+
+static void sends_again_what_the_printer_aborted(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.cut_at = SIZE / 2;
+	w->kit.fault.partial_aborts = true;
+	run(w);
+	assert_completed(w);
+	assert_int_equal(w->kit.canceled, 0);
+}
+
+static void does_not_send_again_what_was_printed_in_part(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.cut_at = SIZE / 2;
+	w->kit.fault.partial_aborts = w->kit.fault.impressions = true;
+	run(w);
+	assert_int_equal(w->end, PRINTER_UNSURE);
+	assert_string_equal(w->code, "maybe-printed");
+	assert_int_equal(w->kit.created, 1);
+}
+
+static void does_not_take_a_part_for_all_of_it(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.cut_at = SIZE / 2;
+	w->kit.fault.partial_prints = true;
+	run(w);
+	assert_int_equal(w->end, PRINTER_UNSURE);
+	assert_int_equal(w->kit.created, 1);
+}
+
+static void follows_when_only_the_answer_was_lost(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.cut_answer = true;
+	run(w);
+	assert_completed(w);
+	assert_string_equal(w->kit.ops, "PCSJ");
+}
+
+static void adopts_the_job_whose_number_was_lost(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.cut_created = true;
+	run(w);
+	assert_completed(w);
+	assert_int_equal(w->kit.created, 1);
+	assert_string_equal(w->kit.ops, "PCASJ");
+}
+
+static void asks_after_a_restart(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.hold = true;
+	begin(w);
+	KIT_UNTIL(w->loop, w->kit.documents);
+	printer_free(w->printer);
+	w->kit.state = IPP_JSTATE_COMPLETED;
+	w->conf.number = w->number;
+	w->conf.told = true;
+	run(w);
+	assert_completed(w);
+	assert_int_equal(w->kit.created, 1);
+}
+
+/* It was switched off, and its numbers begin anew. */
+static void does_not_take_anothers_job_for_its_own(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.id = 1;
+	snprintf(w->kit.name, sizeof(w->kit.name), "invoice.pdf");
+	w->kit.state = IPP_JSTATE_COMPLETED;
+	w->conf.number = 1;
+	run(w);
+	assert_int_equal(w->end, PRINTER_UNSURE);
+	assert_non_null(strstr(w->text, "does not know the job any more"));
+	assert_int_equal(w->kit.created, 0);
+}
+
+static void believes_a_printer_that_forgets_what_it_took(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.forgets = true;
+	run(w);
+	assert_int_equal(w->end, PRINTER_COMPLETED);
+	assert_string_equal(w->code, "printer-forgot");
+	assert_printed(w);
+}
+
+static void gives_up_after_some_documents(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.refuse_document = IPP_STATUS_ERROR_INTERNAL;
+	run(w);
+	assert_int_equal(w->end, PRINTER_REFUSED);
+	assert_string_equal(w->code, "document-refused");
+	assert_int_equal(w->kit.printed, 0);
+	assert_int_equal(w->kit.canceled, 1);
+}
+
+/* ---- bad printers: a clear error, soon ---- */
+
+static void refused(struct world *w, const char *code, const char *text)
+{
+	run(w);
+	assert_int_equal(w->end, PRINTER_REFUSED);
+	assert_string_equal(w->code, code);
+	if (!strstr(w->text, text))
+		fail_msg("\"%s\" is not in \"%s\"", text, w->text);
+	assert_int_equal(w->kit.created, 0);
+}
+
+static void refuses_what_it_cannot_take(void **state)
+{
+	struct world *w = *state;
+
+	w->conf.type = "image/tiff";
+	refused(w, "unsupported-format",
+		"does not take image/tiff; it takes application/pdf, image/jpeg, image/pwg-raster");
+	w->conf.type = "application/pdf";
+	w->print.sides = SIDES_SHORT_EDGE;
+	refused(w, "unsupported-sides", "it takes one-sided, two-sided-long-edge");
+}
+
+static void refuses_a_printer_that_cannot_be_asked(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.no_create = true;
+	refused(w, "unsupported-printer", "Create-Job");
+}
+
+static void refuses_what_is_no_printer(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.http_status = 404;
+	refused(w, "http-404", "no printer at that path");
+}
+
+static void lost(struct world *w, const char *code, const char *text)
+{
+	uint64_t begun = loop_now(w->loop);
+
+	run(w);
+	assert_int_equal(w->end, PRINTER_LOST);
+	assert_string_equal(w->code, code);
+	if (!strstr(w->text, text))
+		fail_msg("\"%s\" is not in \"%s\"", text, w->text);
+	assert_true(loop_now(w->loop) - begun < 10000);
+}
+
+static void bears_garbage(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.garbage = true;
+	lost(w, "bad-answer", "not an IPP message");
+}
+
+static void bears_endless_answers(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.endless = true;
+	lost(w, "no-answer", "longer than 1048576 octets");
+}
+
+static void bears_a_printer_that_hangs_up(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.cut_all = true;
+	lost(w, "no-answer", "printer: ");
+}
+
+static void bears_that_nobody_is_there(void **state)
+{
+	struct world *w = *state;
+
+	w->conf.port = 1;
+	lost(w, "connect-failed", "onnect");
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(prints),
+		T(leaves_to_the_printer_what_nobody_asked_for),
+		T(sends_nothing_before_the_number_is_kept),
+		T(sends_nothing_when_the_number_cannot_be_kept),
+		T(waits_for_paper),
+		T(lets_go_of_the_tunnel_and_comes_back),
+		T(waits_for_a_busy_printer),
+		T(tells_what_became_of_it_at_the_printer),
+		T(cancels),
+		T(cancels_what_is_being_created),
+		T(sends_again_what_broke_off),
+		T(sends_again_what_the_printer_aborted),
+		T(does_not_send_again_what_was_printed_in_part),
+		T(does_not_take_a_part_for_all_of_it),
+		T(follows_when_only_the_answer_was_lost),
+		T(adopts_the_job_whose_number_was_lost),
+		T(asks_after_a_restart),
+		T(does_not_take_anothers_job_for_its_own),
+		T(believes_a_printer_that_forgets_what_it_took),
+		T(gives_up_after_some_documents),
+		T(refuses_what_it_cannot_take),
+		T(refuses_a_printer_that_cannot_be_asked),
+		T(refuses_what_is_no_printer),
+		T(bears_garbage),
+		T(bears_endless_answers),
+		T(bears_a_printer_that_hangs_up),
+		T(bears_that_nobody_is_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * http: HTTP/1.1 (RFC 9112) with a device's own server, through a tunnel. An owner of libcurl.
+ *
+ * A host is one server as one tunnel reaches it: tunnels' addresses are used again for other devices, so
+ * connections are kept for later calls within a host and never beyond. No proxies, no redirects, no
+ * content codings. What the server says is bounded in time and octets by each request.
+ */
+#ifndef SHUNT_CLOUD_HTTP_H
+#define SHUNT_CLOUD_HTTP_H
+
+#include "lib/addr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+struct http;
+struct http_call;
+struct http_host;
+struct loop;
+
+#define HTTP_CONNECT_MS 15000
+
+/*
+ * @ca: PEM file, read now, that certificates of https servers must come from; their names are not
+ * checked, since a server is reached under an address of the tunnel. 0 or -errno.
+ */
+int http_new(struct loop *loop, const char *ca, struct http **out, struct err *e);
+/* Read @ca again, for hosts that are made from now on; on failure the old one stays. 0 or -errno. */
+int http_set_ca(struct http *h, const char *ca, struct err *e);
+void http_free(struct http *h); /* after its hosts; NULL is allowed */
+
+struct http_target {
+	struct shunt_addr address;
+	uint16_t port;
+	bool tls;
+	struct shunt_addr source; /* local address; unset: any */
+};
+
+/* 0, -ENOMEM. */
+int http_host_new(struct http *h, const struct http_target *target, struct http_host **out);
+/* Its calls end without their done(). NULL is allowed. */
+void http_host_free(struct http_host *host);
+
+struct http_request {
+	const char *method;
+	const char *path; /* as it goes on the wire, begins with "/" */
+	const char *const *headers; /* "Name: value", NULL at the end; may be NULL */
+	/*
+	 * The next octets of the body, at most @len of them: how many, or a negative code, which ends the
+	 * call. NULL: there is no body.
+	 */
+	ssize_t (*read)(void *arg, void *buf, size_t len);
+	void *read_arg;
+	uint64_t size; /* of the body */
+	/*
+	 * Must not reach the server twice: sent on a connection of its own, so that a kept one that turns out
+	 * to be dead is no reason to send it again.
+	 */
+	bool once;
+	uint64_t timeout_ms; /* for all of it; 0: none, the caller watches over it */
+	size_t max_reply; /* octets of the answer's body; more end the call */
+};
+
+/* Valid during done(). */
+struct http_reply {
+	/* 0: the server answered, with whatever status. -ETIMEDOUT, -EMSGSIZE, -SHUNT_ECLOSED, others. */
+	int err;
+	uint64_t left; /* octets of the request's body that have left this host, so that they may be there */
+	const char *why; /* a sentence for people when err is not 0 */
+	int status;
+	const char *type; /* media type, "" when there is none */
+	const void *body;
+	size_t len;
+};
+
+/*
+ * Begin one; the strings are copied. @done is called once, from the loop, and the call is freed after it
+ * returns; it may free the host, and may make new calls. 0 or -ENOMEM.
+ */
+int http_call_new(struct http_host *host, const struct http_request *req,
+		  void (*done)(const struct http_reply *reply, void *arg), void *arg,
+		  struct http_call **out);
+/* End it without done(). NULL is allowed. */
+void http_call_free(struct http_call *call);
+/* Octets of the request's body that the server's TCP has acknowledged. */
+uint64_t http_call_acked(const struct http_call *call);
+/* And those that have left this host. */
+uint64_t http_call_left(const struct http_call *call);
+
+#endif

@@ -1,0 +1,874 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cloud/printer.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cloud/http.h"
+#include "cloud/ticket.h"
+#include "cloud/verdict.h"
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/loop.h"
+
+#define TICK_MS 200 /* while the document is on its way */
+#define QUIET_MS 2000 /* without progress, before the printer is asked beside it */
+#define NAME_MAX_LEN 180 /* octets of the document's name in the job's */
+
+enum step {
+	STEP_LOOK, /* what the printer is */
+	STEP_FIND, /* does it have the job? */
+	STEP_CREATE,
+	STEP_KEEP, /* the number is being made durable */
+	STEP_SEND,
+	STEP_DOUBT, /* the document may be there */
+	STEP_WITHDRAW, /* a part of it may be */
+	STEP_FOLLOW,
+	STEP_DONE,
+};
+
+struct printer {
+	struct printer_conf conf;
+	struct printer_ops ops;
+	void *arg;
+	enum step step;
+	struct http_host *host;
+	struct http_call *ask; /* a question, or an order, but for the document */
+	struct http_call *send;
+	struct loop_timer *timer; /* next question; the result when it is known */
+	struct buf message; /* that goes out on ask */
+	size_t message_pos;
+	struct buf head; /* before the document */
+	uint64_t pos; /* of head and document */
+	struct ticket ticket;
+	char uri[ENDPOINT_STR_LEN + SAPI_SERVICE_PATH_LEN + 8];
+	char name[IPP_TEXT_LEN];
+	uint32_t number;
+	bool accepted, all_sent, withdrawn, canceling;
+	char refusal[SAPI_TEXT_LEN]; /* of the document, in so many words; "": none */
+	unsigned int failures; /* questions in a row without answer */
+	unsigned int again; /* jobs that were given up before this one */
+	uint64_t interval, asked_at, moved_at, acked;
+	uint64_t waits_since; /* 0: it does not */
+	struct ipp_job job; /* as it was told last */
+	char said[SAPI_TEXT_LEN]; /* to the owner */
+	enum printer_end end;
+	char code[SAPI_REASON_LEN], text[SAPI_TEXT_LEN];
+};
+
+static uint64_t now(const struct printer *p)
+{
+	return loop_now(p->conf.loop);
+}
+
+/* ---- the end ---- */
+
+static void stop(struct printer *p)
+{
+	http_call_free(p->ask);
+	http_call_free(p->send);
+	p->ask = p->send = NULL;
+}
+
+/* on_done from the loop: the caller may be one of the calls that end. */
+static void finish(struct printer *p, enum printer_end end, const char *code, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static void finish(struct printer *p, enum printer_end end, const char *code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (p->step == STEP_DONE)
+		return;
+	p->step = STEP_DONE;
+	p->end = end;
+	snprintf(p->code, sizeof(p->code), "%s", code);
+	va_start(ap, fmt);
+	vsnprintf(p->text, sizeof(p->text), fmt, ap);
+	va_end(ap);
+	loop_timer_set(p->timer, 0);
+}
+
+static void later(struct printer *p, enum step step, uint64_t ms)
+{
+	p->step = step;
+	loop_timer_set(p->timer, ms);
+}
+
+static void no_answer(struct printer *p, const char *code, const char *why)
+{
+	if (++p->failures >= PRINTER_FAILURES)
+		finish(p, PRINTER_LOST, code, "%.400s", why);
+	else
+		later(p, p->step, p->failures * PRINTER_ASK_MIN_MS);
+}
+
+/* ---- questions ---- */
+
+static struct ipp_printer_ref ref_of(const struct printer *p)
+{
+	return (struct ipp_printer_ref){ .uri = p->uri, .user = p->conf.owner };
+}
+
+static ssize_t read_message(void *arg, void *to, size_t len)
+{
+	struct printer *p = arg;
+	size_t left = p->message.len - p->message_pos;
+
+	if (len > left)
+		len = left;
+	memcpy(to, p->message.data + p->message_pos, len);
+	p->message_pos += len;
+	return (ssize_t)len;
+}
+
+static const char *const ipp_headers[] = { "Content-Type: application/ipp", NULL };
+
+/* Send what is in p->message; @made: how making it went. */
+static void ask(struct printer *p, int made, bool once,
+		void (*done)(const struct http_reply *reply, void *arg))
+{
+	struct http_request req = {
+		.method = "POST",
+		.path = p->conf.path,
+		.headers = ipp_headers,
+		.read = read_message,
+		.read_arg = p,
+		.size = p->message.len,
+		.once = once,
+		.timeout_ms = PRINTER_REQUEST_MS,
+		.max_reply = IPP_REPLY_MAX,
+	};
+
+	p->message_pos = 0;
+	p->asked_at = now(p);
+	if (!made)
+		made = http_call_new(p->host, &req, done, p, &p->ask);
+	if (made)
+		finish(p, PRINTER_LOST, "out-of-memory", "%s", shunt_strerror(made));
+}
+
+/* RFC 9110 15: which answers of a server that is none of ours stand. */
+static void http_refused(struct printer *p, int status)
+{
+	const char *hint = "";
+	char code[SAPI_REASON_LEN];
+
+	if (status == 401 || status == 403 || status == 407)
+		hint = ": it wants to know who asks";
+	else if (status == 404 || status == 405 || status == 501)
+		hint = ": there is no printer at that path";
+	else if (status == 426)
+		hint = ": it wants TLS";
+	snprintf(code, sizeof(code), "http-%d", status);
+	if (status >= 300 && status != 408 && status != 429 && (status < 500 || status == 501))
+		finish(p, PRINTER_REFUSED, code, "the printer answered with HTTP status %d%s",
+		       status, hint);
+	else
+		no_answer(p, code, "the printer answered with an HTTP error");
+}
+
+/* Is it an IPP message? Otherwise what follows from that has been done. */
+static bool is_answer(struct printer *p, const struct http_reply *reply)
+{
+	char why[SAPI_TEXT_LEN];
+
+	if (reply->err) {
+		snprintf(why, sizeof(why), "printer: %.400s", reply->why);
+		no_answer(p, reply->err == -ECONNREFUSED ? "connect-failed" : "no-answer", why);
+		return false;
+	}
+	if (reply->status != 200) {
+		http_refused(p, reply->status);
+		return false;
+	}
+	return true;
+}
+
+static void bad_answer(struct printer *p, int err, const struct err *e)
+{
+	if (err == -ENOMEM)
+		finish(p, PRINTER_LOST, "out-of-memory", "out of memory");
+	else
+		no_answer(p, "bad-answer", err_text(e));
+}
+
+/* ---- what the printer says ---- */
+
+/* Tell the owner of what is new, and whether anything is. */
+static bool tell(struct printer *p, bool waits, const char *text)
+{
+	bool was = p->waits_since;
+
+	if (!waits)
+		p->waits_since = 0;
+	else if (!was)
+		p->waits_since = now(p);
+	if (waits == was && !strcmp(text, p->said))
+		return false;
+	snprintf(p->said, sizeof(p->said), "%s", text);
+	p->ops.on_state(waits, text, p->arg);
+	return true;
+}
+
+/* When to ask next: soon after a change, seldom while everything stays as it is. */
+static void ask_later(struct printer *p, enum step step, bool changed)
+{
+	uint64_t patience = p->conf.patience;
+
+	if (patience && p->waits_since && !p->send && now(p) - p->waits_since >= patience) {
+		finish(p, PRINTER_WAITS, "printer-waits", "%.400s", p->said);
+		return;
+	}
+	p->interval = changed ? PRINTER_ASK_MIN_MS : p->interval + p->interval / 2;
+	if (p->interval > PRINTER_ASK_MAX_MS)
+		p->interval = PRINTER_ASK_MAX_MS;
+	later(p, step, p->interval);
+}
+
+/* It takes no job, or no document, just now. */
+static void busy(struct printer *p, enum step step, const char *text)
+{
+	char why[SAPI_TEXT_LEN];
+
+	snprintf(why, sizeof(why), "the printer takes no job now: %.400s", text);
+	ask_later(p, step, tell(p, true, why));
+}
+
+/* ---- the job there ---- */
+
+static void make_again(struct printer *p)
+{
+	if (p->refusal[0]) {
+		finish(p, PRINTER_REFUSED, "document-refused", "%s", p->refusal);
+		return;
+	}
+	if (++p->again > PRINTER_AGAIN) {
+		finish(p, PRINTER_ABORTED, "printer-aborted",
+		       "the printer gave the job up %u times while it was sent: %.300s", p->again,
+		       p->said);
+		return;
+	}
+	p->number = 0;
+	p->withdrawn = false;
+	p->waits_since = 0;
+	p->step = STEP_KEEP;
+	p->ops.on_number(0, p->arg);
+}
+
+static void unsure(struct printer *p, const char *why)
+{
+	finish(p, PRINTER_UNSURE, "maybe-printed",
+	       "the document was not confirmed, and the printer %.300s; it is not sent again, as it could be printed twice",
+	       why);
+}
+
+static void over(struct printer *p, enum verdict verdict)
+{
+	char text[SAPI_TEXT_LEN - 64], why[SAPI_TEXT_LEN];
+
+	verdict_text(text, sizeof(text), &p->job, NULL);
+	switch (verdict) {
+	case VERDICT_COMPLETED:
+		if (!p->accepted)
+			p->ops.on_progress(p->conf.size, p->arg);
+		finish(p, PRINTER_COMPLETED, "", "job %u at the printer: %s", p->number, text);
+		break;
+	case VERDICT_CANCELED:
+		finish(p, PRINTER_CANCELED, "canceled-at-printer", "job %u at the printer: %s",
+		       p->number, text);
+		break;
+	case VERDICT_ABORTED:
+		finish(p, PRINTER_ABORTED, "printer-aborted", "job %u at the printer: %s",
+		       p->number, text);
+		break;
+	case VERDICT_AGAIN:
+		make_again(p);
+		break;
+	default:
+		snprintf(why, sizeof(why), "says of its job %u: %.200s", p->number, text);
+		unsure(p, why);
+	}
+}
+
+static void withdraw(struct printer *p)
+{
+	char text[SAPI_TEXT_LEN];
+
+	if (!p->withdrawn) {
+		later(p, STEP_WITHDRAW, 0);
+		return;
+	}
+	/* It may wait for the rest of the document until it has had enough of that. */
+	snprintf(text, sizeof(text),
+		 "the printer has not ended the incomplete job %u yet, which was canceled there",
+		 p->number);
+	ask_later(p, STEP_WITHDRAW, tell(p, true, text));
+}
+
+static void look(struct printer *p, void (*done)(const struct http_reply *reply, void *arg));
+static void on_followed(const struct http_reply *reply, void *arg);
+
+/* The document is on its way: only an end that it cannot survive counts. */
+static void judge_sending(struct printer *p)
+{
+	if (p->job.state == IPP_JOB_STATE_CANCELED || p->job.state == IPP_JOB_STATE_ABORTED) {
+		http_call_free(p->send);
+		p->send = NULL;
+		over(p,
+		     p->job.state == IPP_JOB_STATE_CANCELED ? VERDICT_CANCELED : VERDICT_ABORTED);
+	} else {
+		look(p, on_followed);
+	}
+}
+
+static void judge(struct printer *p)
+{
+	struct verdict_known known = {
+		.accepted = p->accepted,
+		.all_sent = p->all_sent,
+		.withdrawn = p->withdrawn,
+		.size = p->conf.size,
+	};
+	enum verdict verdict;
+
+	if (p->step == STEP_SEND) {
+		judge_sending(p);
+		return;
+	}
+	verdict = verdict_of(&p->job, &known);
+	if (p->refusal[0] && verdict == VERDICT_FOLLOW)
+		verdict = VERDICT_WITHDRAW;
+	if (verdict == VERDICT_WITHDRAW) {
+		withdraw(p);
+	} else if (verdict == VERDICT_FOLLOW) {
+		p->step = STEP_FOLLOW;
+		look(p, on_followed);
+	} else {
+		over(p, verdict);
+	}
+}
+
+/* It does not know the number, or gives it to another job. */
+static void forgotten(struct printer *p)
+{
+	if (p->step == STEP_SEND)
+		return; /* how the document fares is told by its own call */
+	if (p->accepted)
+		finish(p, PRINTER_COMPLETED, "printer-forgot",
+		       "the printer took the job and does not list it any more");
+	else
+		unsure(p, "does not know the job any more");
+}
+
+static void on_job(const struct http_reply *reply, void *arg)
+{
+	struct printer *p = arg;
+	struct ipp_status status;
+	struct err e = { 0 };
+	struct ipp_job job;
+	int ret;
+
+	p->ask = NULL;
+	if (!is_answer(p, reply))
+		return;
+	ret = ipp_job_read(reply->body, reply->len, &status, &job, &e);
+	if (!ret && status.outcome == IPP_OUTCOME_OK && job.state == IPP_NUMBER_UNKNOWN) {
+		ret = err_set(&e, -SHUNT_EPROTO, "the printer does not tell the job's state");
+		ipp_job_fini(&job);
+	}
+	if (ret) {
+		bad_answer(p, ret, &e);
+		return;
+	}
+	ipp_job_fini(&p->job);
+	p->job = job;
+	if (status.outcome == IPP_OUTCOME_BUSY) {
+		no_answer(p, "printer-busy", status.text);
+		return;
+	}
+	p->failures = 0;
+	/* Names may be left out for those who do not own a job, but then it is none of ours. */
+	if (status.outcome != IPP_OUTCOME_OK || strcmp(job.name, p->name))
+		forgotten(p);
+	else
+		judge(p);
+}
+
+static void ask_job(struct printer *p)
+{
+	struct ipp_printer_ref ref = ref_of(p);
+
+	buf_reset(&p->message);
+	ask(p, ipp_get_job(&ref, (int32_t)p->number, &p->message), false, on_job);
+}
+
+static void on_followed(const struct http_reply *reply, void *arg)
+{
+	struct printer *p = arg;
+	struct ipp_printer printer;
+	struct ipp_status status;
+	char text[SAPI_TEXT_LEN];
+	struct err e = { 0 };
+	bool changed;
+	int ret;
+
+	p->ask = NULL;
+	if (!is_answer(p, reply))
+		return;
+	ret = ipp_printer_read(reply->body, reply->len, &status, &printer, &e);
+	if (ret) {
+		bad_answer(p, ret, &e);
+		return;
+	}
+	verdict_text(text, sizeof(text), &p->job, &printer);
+	changed = tell(p, verdict_waits(&p->job, &printer), text);
+	ipp_printer_fini(&printer);
+	if (p->step == STEP_SEND)
+		p->interval = changed ? QUIET_MS : p->interval + p->interval / 2;
+	else
+		ask_later(p, p->step, changed);
+}
+
+/* ---- an incomplete job, or one that is not wanted any more ---- */
+
+static void on_canceled(const struct http_reply *reply, void *arg)
+{
+	struct printer *p = arg;
+
+	p->ask = NULL;
+	if (p->canceling) {
+		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
+		return;
+	}
+	if (!is_answer(p, reply))
+		return;
+	/* Whatever it says: the job's state tells what came of it. */
+	p->withdrawn = true;
+	later(p, STEP_WITHDRAW, PRINTER_ASK_MIN_MS);
+}
+
+static void ask_cancel(struct printer *p)
+{
+	struct ipp_printer_ref ref = ref_of(p);
+
+	buf_reset(&p->message);
+	ask(p, ipp_cancel_job(&ref, (int32_t)p->number, &p->message), false, on_canceled);
+}
+
+void printer_cancel(struct printer *p)
+{
+	if (p->step == STEP_DONE || p->canceling)
+		return;
+	p->canceling = true;
+	if (p->step == STEP_CREATE && p->ask)
+		return; /* its answer has the number */
+	stop(p);
+	loop_timer_stop(p->timer);
+	if (p->number)
+		ask_cancel(p);
+	else
+		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
+}
+
+/* ---- the document ---- */
+
+static ssize_t read_document(void *arg, void *to, size_t len)
+{
+	struct printer *p = arg;
+	uint64_t at = p->pos - p->head.len;
+	ssize_t n;
+
+	if (p->pos < p->head.len) {
+		if (len > p->head.len - p->pos)
+			len = p->head.len - p->pos;
+		memcpy(to, p->head.data + p->pos, len);
+		p->pos += len;
+		return (ssize_t)len;
+	}
+	if (len > p->conf.size - at)
+		len = p->conf.size - at;
+	if (!len)
+		return 0;
+	do {
+		n = pread(p->conf.fd, to, len, (off_t)at);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n ? -errno : -ENODATA;
+	p->ops.on_wire(at, at + (uint64_t)n, p->arg);
+	p->pos += (uint64_t)n;
+	return n;
+}
+
+static void accepted(struct printer *p)
+{
+	p->accepted = true;
+	p->ops.on_progress(p->conf.size, p->arg);
+	p->ops.on_accepted(p->arg);
+	p->interval = PRINTER_ASK_MIN_MS;
+	later(p, STEP_FOLLOW, 0);
+}
+
+/* Anything but a plain yes leaves in doubt what the printer has. */
+static void on_sent(const struct http_reply *reply, void *arg)
+{
+	struct printer *p = arg;
+	struct ipp_status status;
+
+	p->send = NULL;
+	p->all_sent = reply->left >= p->head.len + p->conf.size;
+	http_call_free(p->ask);
+	p->ask = NULL;
+	p->failures = 0;
+	if (p->canceling)
+		return;
+	if (!reply->err && reply->status == 200 &&
+	    !ipp_status_read(reply->body, reply->len, &status, NULL)) {
+		if (status.outcome == IPP_OUTCOME_OK) {
+			accepted(p);
+			return;
+		}
+		if (status.outcome == IPP_OUTCOME_REFUSED) {
+			snprintf(p->refusal, sizeof(p->refusal),
+				 "the printer refuses the document: %.400s", status.text);
+		}
+	}
+	p->interval = PRINTER_ASK_MIN_MS;
+	later(p, STEP_DOUBT, PRINTER_ASK_MIN_MS);
+}
+
+static void send_document(struct printer *p)
+{
+	struct ipp_printer_ref ref = ref_of(p);
+	struct http_request req = {
+		.method = "POST",
+		.path = p->conf.path,
+		.headers = ipp_headers,
+		.read = read_document,
+		.read_arg = p,
+		.once = true,
+		.max_reply = IPP_REPLY_MAX,
+	};
+	int ret;
+
+	buf_reset(&p->head);
+	ret = ipp_send_document(&ref, (int32_t)p->number, p->ticket.format, p->conf.name, &p->head);
+	req.size = p->head.len + p->conf.size;
+	p->pos = p->acked = 0;
+	p->all_sent = false;
+	p->refusal[0] = '\0';
+	p->moved_at = p->asked_at = now(p);
+	p->interval = QUIET_MS;
+	if (!ret)
+		ret = http_call_new(p->host, &req, on_sent, p, &p->send);
+	if (ret)
+		finish(p, PRINTER_LOST, "out-of-memory", "%s", shunt_strerror(ret));
+	else
+		later(p, STEP_SEND, TICK_MS);
+}
+
+/*
+ * A printer that prints while it reads takes nothing more when it runs out of paper: it is asked beside
+ * the document whether it lives, and why it does not go on.
+ */
+static void watch_document(struct printer *p)
+{
+	uint64_t acked = http_call_acked(p->send), t = now(p);
+
+	loop_timer_set(p->timer, TICK_MS);
+	acked = acked > p->head.len ? acked - p->head.len : 0;
+	if (acked >= p->conf.size)
+		acked = p->conf.size ? p->conf.size - 1 : 0; /* the last when it is confirmed */
+	if (acked > p->acked) {
+		p->acked = acked;
+		p->moved_at = t;
+		p->failures = 0;
+		p->interval = QUIET_MS;
+		p->ops.on_progress(acked, p->arg);
+	} else if (t - p->moved_at >= PRINTER_STALL_MS && !p->waits_since) {
+		p->all_sent = http_call_left(p->send) >= p->head.len + p->conf.size;
+		http_call_free(p->send);
+		p->send = NULL;
+		later(p, STEP_DOUBT, 0);
+	} else if (t - p->moved_at >= QUIET_MS && t - p->asked_at >= p->interval && !p->ask) {
+		ask_job(p);
+	}
+}
+
+/* ---- the beginning ---- */
+
+static void created(struct printer *p, const struct ipp_job *job)
+{
+	p->number = (uint32_t)job->id;
+	if (p->canceling) {
+		ask_cancel(p);
+		return;
+	}
+	p->step = STEP_KEEP;
+	p->ops.on_number(p->number, p->arg);
+}
+
+void printer_kept(struct printer *p, int err)
+{
+	if (err)
+		finish(p, PRINTER_LOST, "not-stored", "the printer's number is not on disk: %s",
+		       shunt_strerror(err));
+	else if (p->step == STEP_KEEP && !p->canceling)
+		later(p, p->number ? STEP_SEND : STEP_CREATE, 0);
+}
+
+static void on_created(const struct http_reply *reply, void *arg)
+{
+	struct printer *p = arg;
+	struct ipp_status status;
+	struct ipp_job job = { 0 };
+	struct err e = { 0 };
+	int ret;
+
+	p->ask = NULL;
+	if (p->canceling && (reply->err || reply->status != 200)) {
+		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
+		return;
+	}
+	/* It may have made one whose number was lost on the way. */
+	p->conf.told = true;
+	if (reply->err)
+		p->step = STEP_FIND;
+	if (!is_answer(p, reply))
+		return;
+	ret = ipp_job_read(reply->body, reply->len, &status, &job, &e);
+	if (!ret && status.outcome == IPP_OUTCOME_OK && !job.id)
+		ret = err_set(&e, -SHUNT_EPROTO,
+			      "the printer made a job and does not tell its number");
+	if (p->canceling && (ret || status.outcome != IPP_OUTCOME_OK))
+		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
+	else if (ret)
+		bad_answer(p, ret, &e);
+	else if (status.outcome == IPP_OUTCOME_OK)
+		created(p, &job);
+	else if (status.outcome == IPP_OUTCOME_BUSY)
+		busy(p, STEP_CREATE, status.text);
+	else
+		finish(p, PRINTER_REFUSED, "refused", "the printer refuses the job: %.400s",
+		       status.text);
+	ipp_job_fini(&job);
+}
+
+static void create(struct printer *p)
+{
+	struct ipp_printer_ref ref = ref_of(p);
+	struct ipp_ticket ticket = {
+		.name = p->name,
+		.copies = p->ticket.copies,
+		.media = p->ticket.media,
+		.sides = p->ticket.sides,
+		.color = p->ticket.color,
+	};
+
+	buf_reset(&p->message);
+	ask(p, ipp_create_job(&ref, &ticket, &p->message), true, on_created);
+}
+
+/* A job of ours without document, from a try whose answer was lost, is used; else it would be in the way. */
+static void on_jobs(const struct http_reply *reply, void *arg)
+{
+	struct printer *p = arg;
+	struct ipp_status status;
+	struct err e = { 0 };
+	struct ipp_job job;
+	int ret;
+
+	p->ask = NULL;
+	if (!is_answer(p, reply))
+		return;
+	ret = ipp_jobs_read(reply->body, reply->len, p->name, &status, &job, &e);
+	if (ret) {
+		bad_answer(p, ret, &e);
+		return;
+	}
+	p->failures = 0;
+	if (job.id)
+		created(p, &job);
+	else
+		later(p, STEP_CREATE, 0);
+	ipp_job_fini(&job);
+}
+
+static void ask_jobs(struct printer *p)
+{
+	struct ipp_printer_ref ref = ref_of(p);
+
+	buf_reset(&p->message);
+	ask(p, ipp_get_jobs(&ref, &p->message), false, on_jobs);
+}
+
+/* ---- what the printer is ---- */
+
+static bool suits(struct printer *p, const struct ipp_printer *printer)
+{
+	struct ticket_refusal why;
+	char head[TICKET_HEAD];
+	ssize_t n = pread(p->conf.fd, head, sizeof(head), 0);
+
+	if (n < 0) {
+		finish(p, PRINTER_LOST, "spool-failed", "the content cannot be read: %s",
+		       shunt_strerror(errno));
+		return false;
+	}
+	if (!printer->takes_jobs) {
+		finish(p, PRINTER_REFUSED, "unsupported-printer",
+		       "the printer cannot be asked what became of a job: it lacks Create-Job, Send-Document, Get-Job-Attributes or Cancel-Job");
+		return false;
+	}
+	if (!ticket_make(printer, p->conf.type, head, (size_t)n, p->conf.print, &p->ticket, &why))
+		return true;
+	/* What it has of it is looked after first. */
+	if (p->number)
+		return true;
+	finish(p, PRINTER_REFUSED, why.code, "%s", why.text);
+	return false;
+}
+
+static void on_looked(const struct http_reply *reply, void *arg)
+{
+	struct printer *p = arg;
+	struct ipp_printer printer;
+	struct ipp_status status;
+	struct err e = { 0 };
+	int ret;
+
+	p->ask = NULL;
+	if (!is_answer(p, reply))
+		return;
+	ret = ipp_printer_read(reply->body, reply->len, &status, &printer, &e);
+	if (ret) {
+		bad_answer(p, ret, &e);
+		return;
+	}
+	if (status.outcome == IPP_OUTCOME_BUSY) {
+		busy(p, STEP_LOOK, status.text);
+	} else if (status.outcome != IPP_OUTCOME_OK) {
+		finish(p, PRINTER_REFUSED, "no-printer",
+		       "the printer does not tell what it is: %.400s", status.text);
+	} else if (suits(p, &printer)) {
+		p->failures = 0;
+		later(p, p->number || p->conf.told ? STEP_FIND : STEP_CREATE, 0);
+	}
+	ipp_printer_fini(&printer);
+}
+
+static void look(struct printer *p, void (*done)(const struct http_reply *reply, void *arg))
+{
+	struct ipp_printer_ref ref = ref_of(p);
+
+	buf_reset(&p->message);
+	ask(p, ipp_get_printer(&ref, &p->message), false, done);
+}
+
+static void on_timer(void *arg)
+{
+	struct printer *p = arg;
+
+	switch (p->step) {
+	case STEP_LOOK:
+		look(p, on_looked);
+		break;
+	case STEP_FIND:
+		if (p->number)
+			ask_job(p);
+		else
+			ask_jobs(p);
+		break;
+	case STEP_CREATE:
+		create(p);
+		break;
+	case STEP_SEND:
+		if (p->send)
+			watch_document(p);
+		else
+			send_document(p);
+		break;
+	case STEP_WITHDRAW:
+		if (!p->withdrawn)
+			ask_cancel(p);
+		else
+			ask_job(p);
+		break;
+	case STEP_DOUBT:
+	case STEP_FOLLOW:
+		ask_job(p);
+		break;
+	case STEP_KEEP:
+		break;
+	case STEP_DONE:
+		stop(p);
+		p->ops.on_done(p->end, p->code, p->text, p->arg);
+		printer_free(p);
+	}
+}
+
+/* "report.pdf [0123456789abcdef]": whose it is for people, and which it is for us. */
+static void make_name(struct printer *p)
+{
+	size_t n = strnlen(p->conf.name, NAME_MAX_LEN);
+
+	while (n && n == NAME_MAX_LEN && ((unsigned char)p->conf.name[n] & 0xc0) == 0x80)
+		n--;
+	snprintf(p->name, sizeof(p->name), "%.*s [%.16s]", (int)n, p->conf.name, p->conf.job);
+}
+
+int printer_new(const struct printer_conf *conf, const struct printer_ops *ops, void *arg,
+		struct printer **out)
+{
+	struct http_target target = {
+		.address = conf->address,
+		.port = conf->port,
+		.tls = conf->tls,
+		.source = conf->source,
+	};
+	struct shunt_endpoint ep = { conf->address, conf->port };
+	struct printer *p = calloc(1, sizeof(*p));
+	char address[ENDPOINT_STR_LEN];
+	int ret;
+
+	if (!p)
+		return -ENOMEM;
+	p->conf = *conf;
+	p->ops = *ops;
+	p->arg = arg;
+	p->number = conf->number;
+	p->accepted = conf->accepted;
+	p->all_sent = conf->number; /* for all anybody knows */
+	p->interval = PRINTER_ASK_MIN_MS;
+	buf_init(&p->message);
+	buf_init(&p->head);
+	make_name(p);
+	snprintf(p->uri, sizeof(p->uri), "%s://%s%s", conf->tls ? "ipps" : "ipp",
+		 endpoint_print(&ep, address), conf->path);
+	ret = http_host_new(conf->http, &target, &p->host);
+	if (!ret)
+		ret = loop_timer_new(conf->loop, on_timer, p, &p->timer);
+	if (ret) {
+		printer_free(p);
+		return ret;
+	}
+	later(p, STEP_LOOK, 0);
+	*out = p;
+	return 0;
+}
+
+void printer_free(struct printer *p)
+{
+	if (!p)
+		return;
+	http_host_free(p->host); /* with the calls */
+	loop_timer_free(p->timer);
+	buf_fini(&p->message);
+	buf_fini(&p->head);
+	ipp_job_fini(&p->job);
+	free(p);
+}

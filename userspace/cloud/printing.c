@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cloud/printing.h"
+
+#include <stdio.h>
+
+#include "cloud/cloud.h"
+#include "cloud/jobs.h"
+#include "cloud/printer.h"
+#include "cloud/tunnels.h"
+#include "lib/loop.h"
+
+bool printing_is(const struct delivery *d)
+{
+	return d->service && d->service->kind == SERVICE_IPP;
+}
+
+/* ---- its number at the printer ---- */
+
+static void on_kept(int err, void *arg)
+{
+	struct delivery *d = arg;
+
+	printer_kept(d->printer, err);
+}
+
+static void on_number(uint32_t number, void *arg)
+{
+	struct delivery *d = arg;
+	int err = job_printer_is(d->job, number);
+
+	if (number)
+		job_event(d->job, "printer-job", PATH_TUNNEL, "", "the printer has it as job %u",
+			  number);
+	if (err) {
+		printer_kept(d->printer, err);
+		return;
+	}
+	d->kept.done = on_kept;
+	d->kept.arg = d;
+	jobs_wait(d->cloud->jobs, &d->kept);
+}
+
+/* ---- what it says ---- */
+
+static void on_accepted(void *arg)
+{
+	struct delivery *d = arg;
+
+	job_set_state(d->job, JOB_EXECUTING, PATH_TUNNEL, "", "the printer has all of it");
+}
+
+/* Why it goes no further is the job's reason for as long as it does not. */
+static void on_state(bool waits, const char *text, void *arg)
+{
+	struct delivery *d = arg;
+
+	job_set_state(d->job, job_row(d->job)->state, PATH_TUNNEL, waits ? "printer-waits" : "",
+		      "%s", text);
+	job_event(d->job, waits ? "printer-waits" : "printer-state", PATH_TUNNEL,
+		  waits ? "printer" : "", "%s", text);
+}
+
+static void on_done(enum printer_end end, const char *code, const char *text, void *arg)
+{
+	struct delivery *d = arg;
+
+	d->printer = NULL; /* freed by itself after this */
+	if (d->step == STEP_CLOSING) {
+		loop_timer_set(d->timer, 0);
+		return;
+	}
+	switch (end) {
+	case PRINTER_COMPLETED:
+		delivery_finish(d, JOB_COMPLETED, code, text);
+		break;
+	case PRINTER_CANCELED:
+	case PRINTER_WITHDRAWN:
+		delivery_finish(d, JOB_CANCELED, code, text);
+		break;
+	case PRINTER_WAITS:
+		delivery_rest(d, PRINTING_REST_MS, code, text);
+		break;
+	default:
+		delivery_try_failed(d, end != PRINTER_LOST, code, text);
+	}
+}
+
+/* ---- beginning and end ---- */
+
+/* The last octet counts as delivered only when the printer has confirmed the document. */
+static bool was_accepted(const struct store_job *row)
+{
+	return row->printer_job && row->size && row->delivered == row->size;
+}
+
+static int begin(struct delivery *d)
+{
+	static const struct printer_ops ops = {
+		.on_wire = delivery_put_wire,
+		.on_progress = delivery_put_progress,
+		.on_number = on_number,
+		.on_accepted = on_accepted,
+		.on_state = on_state,
+		.on_done = on_done,
+	};
+	const struct store_job *row = job_row(d->job);
+	struct printer_conf conf = {
+		.loop = d->cloud->loop,
+		.http = d->cloud->http,
+		.address = *ctun_near(d->tunnel),
+		.source = *tunnels_far(d->cloud->tunnels),
+		.port = d->service->port,
+		.tls = d->service->tls,
+		.path = d->service->path,
+		.job = row->id,
+		.name = row->name,
+		.type = row->media_type,
+		.owner = row->owner,
+		.print = &row->print,
+		.fd = spool_fd(job_content(d->job)),
+		.size = row->size,
+		.number = row->printer_job,
+		.told = d->tunnel_idx > 0, /* there were tunnels before this one */
+		.accepted = was_accepted(row),
+		.patience = PRINTING_PATIENCE_MS,
+	};
+
+	return printer_new(&conf, &ops, d, &d->printer);
+}
+
+void printing_start(struct delivery *d)
+{
+	const struct store_job *row = job_row(d->job);
+
+	d->step = STEP_SENDING;
+	delivery_path_state(d, d->tunnel_idx, PATH_ACTIVE, "");
+	job_event(d->job, "path-active", PATH_TUNNEL, "", "to the device's printer at %s",
+		  d->service->path);
+	job_set_state(d->job, was_accepted(row) ? JOB_EXECUTING : JOB_RUNNING, PATH_TUNNEL, "",
+		      "at the printer");
+	if (begin(d))
+		delivery_try_failed(d, false, "out-of-memory", "out of memory");
+	else if (d->withdraw)
+		printer_cancel(d->printer);
+}
+
+void printing_shut(struct delivery *d)
+{
+	group_unwait(&d->kept);
+	printer_free(d->printer);
+	d->printer = NULL;
+}
+
+bool printing_cancel(struct delivery *d)
+{
+	if (d->printer) {
+		printer_cancel(d->printer);
+		return true;
+	}
+	if (!job_row(d->job)->printer_job)
+		return false;
+	d->withdraw = true;
+	d->tries = 0;
+	delivery_rest(d, 0, "canceled", "");
+	return true;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * printing: the part of a delivery whose device is a printer without agent (seed: #757-#777): a
+ * printer (cloud/printer.h) lives in the job's tunnel and tells of the job; here the job's record is
+ * kept, and the tunnel is held or given up.
+ *
+ * The tunnel is held while the document is on its way and while the printer works on it: a slot for as
+ * long as that takes. When the printer waits for somebody, be it for paper, the slot goes to others after
+ * PRINTING_PATIENCE_MS; the printer is then asked again in a tunnel of a second or so every
+ * PRINTING_REST_MS, for as long as it takes.
+ */
+#ifndef SHUNT_CLOUD_PRINTING_H
+#define SHUNT_CLOUD_PRINTING_H
+
+#include "cloud/delivery_int.h"
+
+#define PRINTING_PATIENCE_MS 60000
+#define PRINTING_REST_MS 60000
+
+/* Does the job go to such a printer? Known once the device was looked up. */
+bool printing_is(const struct delivery *d);
+/* The tunnel carries packets. */
+void printing_start(struct delivery *d);
+/* The tunnel is being closed. */
+void printing_shut(struct delivery *d);
+/*
+ * The job was canceled: the printer is told, in this tunnel or else in one that is asked for. False: it
+ * has nothing of it.
+ */
+bool printing_cancel(struct delivery *d);
+
+#endif
