@@ -41,7 +41,7 @@ IP
 # key FILE HEX: a key file of those octets
 key()
 {
-	# shellcheck disable=SC2059 # escapes of octets
+	# shellcheck disable=SC2059,SC2001 # escapes of octets; two characters at a time
 	(umask 077 && printf "$(sed 's/../\\x&/g' <<<"$2")" >"$TMP/$1")
 }
 

@@ -8,7 +8,7 @@
 #   gw 198.51.100.1 ─────────── wan ─────────── 198.51.100.2 cloud
 #   192.168.1.10, fd00:1::10                     100.64.0.1, fd00:64::1
 #
-# shellcheck disable=SC2154 # setup_ns sets the names of namespaces
+# shellcheck disable=SC2034,SC2154 # setup_ns sets the names of namespaces, lib_xfrm.sh reads what is set here
 
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 # shellcheck disable=SC1091
