@@ -6,6 +6,8 @@
 #include "device_jobs.h"
 
 #include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define SIZE 300000 /* four chunks of 64 KiB and a bit */
@@ -426,6 +428,54 @@ static void damage_on_the_disk_fails_the_job(void **state)
 	assert_int_equal(access(in_store(f, "a file.bin.age"), F_OK), -1);
 }
 
+static void pieces_that_somebody_took_away(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = create(f);
+	struct upload *u;
+	char path[256];
+
+	put(f, job, 1000, 2000);
+	stop(f);
+	snprintf(path, sizeof(path), "%s/" ID_1 ".cloud1.scratch", f->state);
+	assert_int_equal(truncate(path, 1500), 0);
+	start(f);
+	job = jobs_find(f->jobs, "cloud1", ID_1);
+	assert_int_equal(upload_begin(job, 0, 1000, &u), 0);
+	assert_int_equal(upload_data(u, f->data, 1000), -EIO);
+	assert_int_equal(upload_end(u, NULL), -EALREADY);
+	assert_int_equal(job_state(job), JOB_FAILED);
+	assert_no_litter(f);
+}
+
+/* The disk takes nothing beyond some point, then everything: what did not reach it is not held, and comes again. */
+static void a_disk_that_refuses_for_a_while(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = create(f);
+	struct rlimit before, low = { 100000, RLIM_INFINITY };
+	struct upload *u;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	put(f, job, 140000, 150000); /* of the third chunk: in the scratch file */
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	assert_int_equal(upload_begin(job, 0, SIZE, &u), 0);
+	assert_int_equal(upload_data(u, f->data, 131072), -EFBIG);
+	assert_int_equal(upload_end(u, NULL), 0);
+	assert_int_equal(upload_begin(job, 131072, SIZE, &u), 0);
+	assert_int_equal(upload_data(u, f->data + 131072, 8000),
+			 0); /* gathered, no need of the disk yet */
+	assert_int_equal(upload_end(u, NULL), -EFBIG);
+	assert_held(job, "0-65536,140000-150000");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_COMPLETED);
+	assert_stored(f, SIZE);
+	assert_no_litter(f);
+}
+
 static int try_create(struct fixture *f, const char *job_id, const char *name, uint64_t size,
 		      struct err *e)
 {
@@ -517,6 +567,8 @@ int main(void)
 		TEST(small_contents),
 		TEST(restarted_while_storing),
 		TEST(damage_on_the_disk_fails_the_job),
+		TEST(pieces_that_somebody_took_away),
+		TEST(a_disk_that_refuses_for_a_while),
 		TEST(names_that_would_replace_or_leave),
 		TEST(the_quota_counts_files_and_claims),
 	};

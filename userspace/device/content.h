@@ -44,7 +44,8 @@ void content_remove(int dirfd, const char *file, const struct content_seal *seal
 
 /* Put [@offset, @offset + @len) where it belongs; *@duplicate (may be NULL) grows by the octets
  * that were held already. Returns 0, -ERANGE beyond the size, -E2BIG (too many disjoint ranges),
- * -ENOSPC, -errno; octets written before an error are held. A sealed content holds them when their chunk is whole.
+ * -ENOSPC, -errno; octets written before an error are held. A sealed content holds them when their chunk is
+ * whole; -EBADMSG: its pieces of that chunk cannot be read back, so it is lost.
  */
 int content_write(struct content *c, uint64_t offset, const void *data, size_t len,
 		  uint64_t *duplicate);

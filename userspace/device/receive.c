@@ -15,6 +15,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 
+#define UNREADABLE "the content cannot be read back"
 #define SYNC_OCTETS (4u << 20)
 #define SYNC_MS 1000
 #define JOURNAL_OCTETS (1u << 20) /* a long request's ranges are journaled this often */
@@ -309,6 +310,10 @@ int upload_data(struct upload *u, const void *data, size_t len)
 		return 0;
 	}
 	rc = content_write(job->content, u->pos, data, len, &u->duplicate);
+	if (rc == -EBADMSG) {
+		job_fail(job, UNREADABLE, rc);
+		return -EIO;
+	}
 	if (rc)
 		return rc;
 	u->pos += len;
@@ -317,7 +322,7 @@ int upload_data(struct upload *u, const void *data, size_t len)
 	rc = job->verified ? 0 : content_hash(job->content, 2 * (uint64_t)len);
 	if (rc < 0) {
 		/* Sent again it would be read back as badly. */
-		job_fail(job, "the content cannot be read back", rc);
+		job_fail(job, UNREADABLE, rc);
 		return -EIO;
 	}
 	rc = 0;

@@ -27,6 +27,7 @@ struct seal {
 	struct age *age;
 	int fd;
 	int scratchdir, scratch_fd; /* -1: not needed so far */
+	bool scratch_new; /* its name is not durable yet */
 	char scratch[SEAL_NAME_LEN];
 	uint64_t size;
 	uint64_t turn;
@@ -296,11 +297,13 @@ static int scratch_write(struct seal *s, uint64_t from, const uint8_t *plain, si
 	uint8_t *masked = s->sealed; /* of AGE_SEALED octets, which no piece passes */
 	int rc;
 
-	if (s->scratch_fd < 0)
+	if (s->scratch_fd < 0) {
 		s->scratch_fd = openat(s->scratchdir, s->scratch,
 				       O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (s->scratch_fd < 0)
-		return -errno;
+		if (s->scratch_fd < 0)
+			return -errno;
+		s->scratch_new = true;
+	}
 	memcpy(masked, plain, len);
 	rc = age_mask(s->age, from / AGE_CHUNK, from % AGE_CHUNK, masked, len);
 	return rc ? rc : file_write_at(s->scratch_fd, from, masked, len, NULL);
@@ -310,10 +313,11 @@ static int scratch_read(struct seal *s, uint64_t from, uint8_t *plain, size_t le
 {
 	int rc;
 
-	if (s->scratch_fd < 0)
-		return -EIO; /* somebody took it away */
-	rc = read_fully(s->scratch_fd, from, plain, len);
-	return rc ? rc : age_mask(s->age, from / AGE_CHUNK, from % AGE_CHUNK, plain, len);
+	/* That it is not there, or shorter, is no passing trouble: somebody took it away. */
+	rc = s->scratch_fd < 0 ? -EIO : read_fully(s->scratch_fd, from, plain, len);
+	if (rc)
+		return -EBADMSG;
+	return age_mask(s->age, from / AGE_CHUNK, from % AGE_CHUNK, plain, len);
 }
 
 /* What only memory has of the chunk, from now on the disk has, too. */
@@ -499,5 +503,8 @@ int seal_sync(struct seal *s)
 {
 	if (fdatasync(s->fd) < 0 || (s->scratch_fd >= 0 && fdatasync(s->scratch_fd) < 0))
 		return -errno;
+	if (s->scratch_new && fsync(s->scratchdir) < 0)
+		return -errno;
+	s->scratch_new = false;
 	return 0;
 }
