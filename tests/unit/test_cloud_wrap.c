@@ -128,6 +128,9 @@ static void another_recipient_is_another_file(void **state)
 	wrap_free(w);
 	free(file);
 	assert_int_equal(wrap_open(f->spool, ID, "age1nobody", f->fd, SIZE, &w), -EINVAL);
+	/* well spelt, and yet a key that nobody can have */
+	age_recipient_print(&(struct age_recipient){ 0 }, to);
+	assert_int_equal(wrap_open(f->spool, ID, to, f->fd, SIZE, &w), -EINVAL);
 }
 
 static void counts_are_of_the_content(void **state)
