@@ -261,7 +261,7 @@ static void expired_peer_is_refused(void **state)
 	assert_has(tls_reason(p.client), "expired");
 	unshake(&p);
 	tls_ctx_free(brief);
-	assert_int_equal(kit_try_ctx(w->dir, w->dir, "device-brief", 0, &brief, &e), -SHUNT_ETLS);
+	assert_int_equal(kit_try_ctx(w->dir, w->dir, name, 0, &brief, &e), -SHUNT_ETLS);
 	assert_has(e.text, "device-brief.crt: certificate has expired");
 }
 
