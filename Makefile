@@ -16,9 +16,9 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/shunt
 lock = mkdir -p build && flock build/.$(1).lock
 vm = scripts/vm --results build/results/$(1)
 
-.PHONY: all help kmod kmod-uml userspace unit fuzz fuzz-replay bench bench-jobs bench-jobs-vm demo check selftest e2e chaos \
-	lint format vm-test vm-shell install clean distclean setup-bench-jobs setup-build setup-demo \
-	setup-check
+.PHONY: all help kmod kmod-uml userspace unit fuzz fuzz-replay bench bench-jobs bench-jobs-vm demo check check-debug \
+	selftest e2e chaos lint format vm-test vm-shell install clean distclean setup-bench-jobs setup-build setup-demo \
+	setup-check setup-check-debug
 .DEFAULT_GOAL := all
 
 all: kmod userspace ## module for both kernels, and the programs
@@ -40,6 +40,9 @@ demo: setup-demo ## a print job crosses the gateway and is moved off its tunnel
 check: setup-check ## every test; the last line counts them
 	@tests/run build lint unit fuzz load selftest e2e
 
+check-debug: setup-check-debug userspace ## the selftests at length on a kernel that watches itself: KASAN, lockdep, kmemleak, fault injection (TEST=x.sh for one, SEED=n repeats a run)
+	@TEST="$(TEST)" SEED="$(SEED)" tests/run debug
+
 lint: setup-check ## checkpatch, sparse, clang-format, shellcheck, includes, netlink spec
 	@tests/run lint
 
@@ -53,8 +56,8 @@ fuzz: setup-build ## fuzzers with clang's libFuzzer, in build/libfuzzer/fuzz/
 	@command -v clang >/dev/null || { echo "make fuzz needs clang (apt-get install clang)" >&2; exit 1; }
 	@$(call lock,libfuzzer) $(MAKE) -C userspace LIBFUZZER=1 fuzz
 
-selftest: setup-check kmod userspace ## the kselftest collection on both kernels (TEST=x.sh for one)
-	@TEST="$(TEST)" tests/run selftest
+selftest: setup-check kmod userspace ## the kselftest collection on both kernels (TEST=x.sh for one, SEED=n repeats a run)
+	@TEST="$(TEST)" SEED="$(SEED)" tests/run selftest
 
 e2e: setup-check kmod kmod-uml userspace ## the demo's scenario and the others, asserted (E2E=name for one)
 	@$(call lock,userspace) $(MAKE) -C userspace e2e
@@ -88,7 +91,7 @@ vm-shell: setup-demo ## a shell in the virtual machine
 format: ## clang-format over userspace/ and tests/
 	@find userspace tests -name '*.[ch]' -exec clang-format -i {} +
 
-setup-bench-jobs setup-build setup-demo setup-check: setup-%:
+setup-bench-jobs setup-build setup-demo setup-check setup-check-debug: setup-%:
 	@$(call lock,setup) scripts/setup $*
 
 install: userspace ## programs, man pages, units, completion (DESTDIR, PREFIX, SYSCONFDIR)

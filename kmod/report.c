@@ -204,22 +204,36 @@ int shunt_report_fill_load(struct sk_buff *msg, struct shunt_dev *shunt, u8 cros
 	return crossed ? nla_put_u8(msg, SHUNT_A_LOAD_CROSSED, crossed) : 0;
 }
 
-/* Listeners learn that they missed something, as they do when their own buffers are full. */
-static void missed(struct shunt_dev *shunt, enum shunt_group group)
+/*
+ * The namespace whose listeners are told, with a reference: the device may leave it meanwhile, and
+ * then it may go. NULL when it is going already, and nobody is left in it.
+ */
+static struct net *get_listeners(const struct shunt_dev *shunt)
 {
-	genl_set_err(&shunt_family, dev_net(shunt->dev), 0, group, -ENOBUFS);
+	struct net *net;
+
+	rcu_read_lock();
+	net = maybe_get_net(dev_net(shunt->dev));
+	rcu_read_unlock();
+	return net;
+}
+
+/* Listeners learn that they missed something, as they do when their own buffers are full. */
+static void missed(struct net *net, enum shunt_group group)
+{
+	genl_set_err(&shunt_family, net, 0, group, -ENOBUFS);
 }
 
 /* A message for a group, begun; NULL when nobody listens or there is no memory. */
-static struct sk_buff *begin(struct shunt_dev *shunt, enum shunt_group group, u8 cmd, void **hdr)
+static struct sk_buff *begin(struct net *net, enum shunt_group group, u8 cmd, void **hdr)
 {
 	struct sk_buff *msg;
 
-	if (!genl_has_listeners(&shunt_family, dev_net(shunt->dev), group))
+	if (!genl_has_listeners(&shunt_family, net, group))
 		return NULL;
 	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	if (!msg) {
-		missed(shunt, group);
+		missed(net, group);
 		return NULL;
 	}
 	*hdr = genlmsg_put(msg, 0, 0, &shunt_family, 0, cmd);
@@ -229,16 +243,15 @@ static struct sk_buff *begin(struct shunt_dev *shunt, enum shunt_group group, u8
 	return NULL;
 }
 
-static void end(struct shunt_dev *shunt, enum shunt_group group, struct sk_buff *msg, void *hdr,
-		int err)
+static void end(struct net *net, enum shunt_group group, struct sk_buff *msg, void *hdr, int err)
 {
 	if (err) {
 		nlmsg_free(msg);
-		missed(shunt, group);
+		missed(net, group);
 		return;
 	}
 	genlmsg_end(msg, hdr);
-	genlmsg_multicast_netns(&shunt_family, dev_net(shunt->dev), msg, 0, group, GFP_KERNEL);
+	genlmsg_multicast_netns(&shunt_family, net, msg, 0, group, GFP_KERNEL);
 }
 
 /**
@@ -249,13 +262,16 @@ static void end(struct shunt_dev *shunt, enum shunt_group group, struct sk_buff 
  */
 void shunt_report_tunnel(struct shunt_tunnel *t, u8 cmd, u8 reason)
 {
+	struct net *net = get_listeners(t->shunt);
 	struct sk_buff *msg;
 	void *hdr;
 
-	msg = begin(t->shunt, SHUNT_GROUP_TUNNELS, cmd, &hdr);
+	if (!net)
+		return;
+	msg = begin(net, SHUNT_GROUP_TUNNELS, cmd, &hdr);
 	if (msg)
-		end(t->shunt, SHUNT_GROUP_TUNNELS, msg, hdr,
-		    shunt_report_fill_tunnel(msg, t, reason));
+		end(net, SHUNT_GROUP_TUNNELS, msg, hdr, shunt_report_fill_tunnel(msg, t, reason));
+	put_net(net);
 }
 
 /**
@@ -265,10 +281,14 @@ void shunt_report_tunnel(struct shunt_tunnel *t, u8 cmd, u8 reason)
  */
 void shunt_report_load(struct shunt_dev *shunt, u8 crossed)
 {
+	struct net *net = get_listeners(shunt);
 	struct sk_buff *msg;
 	void *hdr;
 
-	msg = begin(shunt, SHUNT_GROUP_LOAD, SHUNT_CMD_LOAD_NTF, &hdr);
+	if (!net)
+		return;
+	msg = begin(net, SHUNT_GROUP_LOAD, SHUNT_CMD_LOAD_NTF, &hdr);
 	if (msg)
-		end(shunt, SHUNT_GROUP_LOAD, msg, hdr, shunt_report_fill_load(msg, shunt, crossed));
+		end(net, SHUNT_GROUP_LOAD, msg, hdr, shunt_report_fill_load(msg, shunt, crossed));
+	put_net(net);
 }

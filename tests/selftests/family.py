@@ -6,39 +6,21 @@ family refusals DEV             requests that are wrong in one thing each: the a
                                 the attribute
 family churn DEV STABLE ROUNDS  dumps, between whose parts other tunnels come and go: each of the STABLE ones is in it once
 """
-import errno
 import os
 import socket
 import struct
 import sys
 
-GENERIC, EXT_ACK, CAP_ACK, SOL_NETLINK = 16, 11, 10, 270
-REQUEST, ACK, DUMP, ACK_TLVS, NESTED = 1, 4, 0x300, 0x200, 0x8000
-ERROR, DONE, CTRL = 2, 3, 16
+from nl import ACK, ADD_MEMBERSHIP, DUMP, GENERIC, NESTED, SOL_NETLINK, Netlink, Refused, attr, parse
+
+CTRL = 16
 TUNNEL_NEW, TUNNEL_SET, TUNNEL_DEL, TUNNEL_GET, LOAD_GET, THRESHOLD_SET = range(1, 7)
 TUNNEL = ("ifindex side spi-in spi-out cipher key-in key-out endpoint near far host alias scope priority cookie keepalive"
           " idle-timeout generation age last-rx last-tx seq-out rx tx reason count pad dead-timeout seq-limit").split()
-LOAD = "ifindex tunnels busy pps tunnels-high tunnels-low load-high load-low".split()
+LOAD = "ifindex tunnels busy pps tunnels-high tunnels-low load-high load-low above crossed rx tx pad".split()
+STATS = "packets bytes cpu-ns drops pad fragmented".split()
+DROPS = "auth replay scope malformed toobig noroute nomem stale".split()
 U8, U64 = ("side", "cipher", "priority"), ("generation",)
-RECEIVE = 8192  # what is read at a time, and so how much of a dump comes at once
-
-
-def pad(data):
-    return data + bytes(-len(data) % 4)
-
-
-def attr(kind, value):
-    return pad(struct.pack("=HH", 4 + len(value), kind) + value)
-
-
-def parse(data):
-    """The attributes of a message, by number; of equal ones the last."""
-    found = {}
-    while len(data) >= 4:
-        length, kind = struct.unpack_from("=HH", data)
-        found[kind & 0x3FFF] = data[4:length]
-        data = data[(length + 3) & ~3:]
-    return found
 
 
 def encode(names, name, value):
@@ -48,35 +30,28 @@ def encode(names, name, value):
     return attr(kind | (NESTED if name == "scope" else 0), value)
 
 
-class Refused(Exception):
-    """The kernel said no."""
-
-    def __init__(self, code, text, where):
-        super().__init__(f"{code}: {text} ({where})")
-        self.code, self.text, self.where = code, text, where
-
-
-class Family:
+class Family(Netlink):
     """A socket and the number that the kernel gave the family."""
 
-    def __init__(self):
-        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, GENERIC)
-        self.sock.bind((0, 0))
-        self.sock.settimeout(30)
-        for option in EXT_ACK, CAP_ACK:
-            self.sock.setsockopt(SOL_NETLINK, option, 1)
-        self.seq = 0
-        self.sent = b""
+    def __init__(self, namespace=""):
+        super().__init__(GENERIC, namespace)
         self.names = []
         self.id = CTRL
-        self.id = struct.unpack("=H", parse(self.ask(3, attr(2, b"shunt\0"), []))[1])[0]
+        said = parse(self.ask(3, attr(2, b"shunt\0"), []))
+        self.id = struct.unpack("=H", said[1])[0]
+        groups = [parse(group) for group in parse(said[7]).values()]
+        self.groups = {group[1].rstrip(b"\0").decode(): struct.unpack("=I", group[2])[0] for group in groups}
+
+    def listen(self, group):
+        self.sock.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, self.groups[group])
+
+    def request(self, command, payload, flags, names):
+        """The next request, not sent yet."""
+        self.names = names
+        return self.message(self.id, struct.pack("=BBH", command, 1, 0) + payload, flags)
 
     def send(self, command, payload, flags, names):
-        self.seq += 1
-        self.names = names
-        body = struct.pack("=BBH", command, 1, 0) + payload
-        self.sent = struct.pack("=IHHII", 16 + len(body), self.id, REQUEST | flags, self.seq, 0) + body
-        self.sock.send(self.sent)
+        self.sock.send(self.request(command, payload, flags, names))
 
     def where(self, tlvs):
         """The name of the attribute that an answer is about, "-" for one that is missing, "" for none."""
@@ -95,30 +70,40 @@ class Family:
 
     def receive(self):
         """The payloads of one part of an answer, and whether it was the last."""
-        data = self.sock.recv(RECEIVE)
-        payloads = []
-        while len(data) >= 16:
-            length, kind, flags, seq = struct.unpack_from("=IHHI", data)
-            body, data = data[16:length], data[(length + 3) & ~3:]
-            if seq != self.seq:
-                continue
-            if kind in (ERROR, DONE):
-                code = struct.unpack_from("=i", body)[0]
-                if code < 0:
-                    tlvs = parse(body[20 if kind == ERROR else 4:]) if flags & ACK_TLVS else {}
-                    text = tlvs.get(1, b"").rstrip(b"\0").decode()
-                    raise Refused(errno.errorcode[-code], text, self.where(tlvs))
-                return payloads, True
-            payloads.append(body[4:])
-        return payloads, False
+        bodies, last = super().receive()
+        return [body[4:] for body in bodies], last
 
     def ask(self, command, payload, names, flags=ACK):
         self.send(command, payload, flags, names)
-        answer, last = [], False
-        while not last:
-            part, last = self.receive()
-            answer += part
+        answer = self.answer()
         return answer[0] if answer else b""
+
+    def tunnel(self, command, **attrs):
+        """A command about a tunnel; the answer's attributes by number. Names with _ for -."""
+        words = {name.replace("_", "-"): value for name, value in attrs.items()}
+        return parse(self.ask(command, request(TUNNEL, words, {}), TUNNEL))
+
+    def tunnels(self, ifindex):
+        """The attributes of all tunnels of a device."""
+        self.send(TUNNEL_GET, request(TUNNEL, {"ifindex": ifindex}, {}), DUMP, TUNNEL)
+        return [parse(payload) for payload in self.answer()]
+
+    def load(self, ifindex):
+        """The attributes of a device's load."""
+        return parse(self.ask(LOAD_GET, request(LOAD, {"ifindex": ifindex}, {}), LOAD))
+
+
+def number(attrs, names, name):
+    """An integer among attributes; 0 where it is absent."""
+    return int.from_bytes(attrs.get(names.index(name) + 1, b""), sys.byteorder)
+
+
+def counter(attrs, names, direction, name):
+    """packets, bytes or a reason of drops of rx or tx, among the attributes of a tunnel or a load."""
+    stats = parse(attrs[names.index(direction) + 1])
+    if name in STATS:
+        return number(stats, STATS, name)
+    return number(parse(stats[STATS.index("drops") + 1]), DROPS, name)
 
 
 def address(text):
@@ -136,10 +121,10 @@ def rule(proto=None, port=None):
                          (b"" if port is None else attr(2, struct.pack("=H", port))))
 
 
-def proper(ifindex, number=1):
-    return {"ifindex": ifindex, "spi-in": 0x1000 + number, "spi-out": 0x2000 + number, "key-in": os.urandom(36),
+def proper(ifindex, nth=1):
+    return {"ifindex": ifindex, "spi-in": 0x1000 + nth, "spi-out": 0x2000 + nth, "key-in": os.urandom(36),
             "key-out": os.urandom(36), "endpoint": endpoint("198.51.100.2"),
-            "near": address("192.168.1.10"), "far": struct.pack("!I", 0x64400000 + number)}
+            "near": address("192.168.1.10"), "far": struct.pack("!I", 0x64400000 + nth)}
 
 
 def request(names, attrs, change):
@@ -280,9 +265,9 @@ def churn(family, ifindex, stable, rounds):
             gone = 0x1000 + others.pop(made % len(others))
             family.ask(TUNNEL_DEL, request(TUNNEL, {"ifindex": ifindex, "spi-in": gone}, {}), TUNNEL)
 
-    for number in range(1, stable + 1):
-        family.ask(TUNNEL_NEW, request(TUNNEL, proper(ifindex, number), {}), TUNNEL)
-        if not number % 10:
+    for nth in range(1, stable + 1):
+        family.ask(TUNNEL_NEW, request(TUNNEL, proper(ifindex, nth), {}), TUNNEL)
+        if not nth % 10:
             come_and_go()
     for _ in range(rounds):
         spis, parts = dump(reader, ifindex, come_and_go)
@@ -300,4 +285,5 @@ def main(verb, dev, *words):
     sys.exit(0 if work(Family(), ifindex, *map(int, words)) else 1)
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""udp_sweep SERVER-NS CLIENT-NS ADDRESS PORT FIRST LAST full|short: payload sizes from client to server and back.
+"""udp_sweep SERVER-NS CLIENT-NS ADDRESS PORT FIRST LAST full|long|short: payload sizes from client to server and back.
 
 All of them, or in short those at both ends and some between: 61 is prime, so that these differ in every alignment.
 
@@ -39,7 +39,7 @@ def exchange(client, server, data):
 
 
 def sizes_of(first, last, extent):
-    if extent == "full":
+    if extent != "short":
         return range(first, last + 1)
     return sorted({*range(first, first + 70), *range(first + 70, last - 40, 61), *range(last - 40, last + 1)})
 

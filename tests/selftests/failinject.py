@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every allocation of a request fails once, one after the other, by /proc/thread-self/fail-nth.
+
+failinject tunnels          all commands of the family
+failinject links            links of type shunt: made, set up, changed, set down, deleted. Not moved: the module has no part in that,
+                            and the kernel warns of its own failures
+failinject module FILE      the module is loaded
+
+A request whose nth allocation fails is refused with an errno that says so, and has changed nothing; or it is done as if
+nothing had happened, where only somebody's notification is lost. A request whose acknowledgement is lost may be either.
+The walk is over when a request is done without a failure.
+"""
+import ctypes
+import errno
+import os
+import socket
+import struct
+import sys
+
+from family import (LOAD, LOAD_GET, THRESHOLD_SET, TUNNEL, TUNNEL_DEL, TUNNEL_GET, TUNNEL_NEW, TUNNEL_SET, Family, address,
+                    endpoint, number, proper, request, rule)
+from nl import ACK, DUMP, INFO_DATA, LINKINFO, Links, Refused, attr, error_name, parse
+
+SENSE = ("ENOMEM", "ENOBUFS")
+MOST = 3000  # no request allocates that often
+SYS_DELETE_MODULE, SYS_FINIT_MODULE = 176, 313
+
+
+class Fault:
+    """The nth allocation of what this thread has the kernel do fails."""
+
+    def __init__(self):
+        self.file = os.open("/proc/thread-self/fail-nth", os.O_RDWR)
+        self.count = 0
+
+    def during(self, nth, work):
+        """The name of the error that work ended with, "" for none; and whether an allocation failed."""
+        said = ""
+        order = str(nth).encode()
+        os.pwrite(self.file, order, 0)
+        try:
+            work()
+        except Refused as error:
+            said = error.code
+        except OSError as error:
+            said = error_name(-error.errno)
+        left = int(os.pread(self.file, 16, 0).split(b"\0")[0] or 0)
+        os.pwrite(self.file, b"0", 0)
+        self.count += not left
+        return said, not left
+
+
+class Walk:
+    """Goes through the allocations of requests and keeps what was wrong."""
+
+    def __init__(self):
+        self.fault = Fault()
+        self.wrong, self.lines = [], []
+
+    def over(self, what, state, work, undo=lambda: None, lossy=lambda: False, also=""):
+        """state is what work changes, undo makes it as it was. lossy tells, once, whether the answer got lost. The kernel
+        around the module may call a failure something else, too."""
+        before, done = state(), None
+        errors = {}
+        for nth in range(1, MOST):
+            said, failed = self.fault.during(nth, work)
+            lost, after = lossy(), state()
+            errors[said or "done"] = errors.get(said or "done", 0) + 1
+            if not failed:
+                if said:
+                    self.wrong.append(f"{what}: {said} without a failure")
+                undo()
+                break
+            if said and said not in SENSE and said != also:
+                self.wrong.append(f"{what}: failure {nth}: {said}")
+            if said and not lost and after != before:
+                self.wrong.append(f"{what}: failure {nth}: {said}, but changed:\n{before}\n{after}")
+            if not said:
+                done = done or after
+                if after != done:
+                    self.wrong.append(f"{what}: failure {nth}: done otherwise than before:\n{done}\n{after}")
+            if after != before:
+                undo()
+        else:
+            self.wrong.append(f"{what}: no end after {MOST} allocations")
+        if state() != before:
+            self.wrong.append(f"{what}: not undone:\n{before}\n{state()}")
+        self.lines.append(f"{what}: {errors}")
+
+    def right(self, least):
+        """Whether all was right, and that many failures were there to be seen."""
+        print(*self.lines, *self.wrong[:10], sep="\n")
+        print(f"{self.fault.count} failures")
+        return not self.wrong and self.fault.count >= least
+
+
+def patient(netlink):
+    """Blocks in the receiving call itself; a call before each to see whether there is something would allocate, too."""
+    netlink.sock.settimeout(None)
+    netlink.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 5, 0))
+    return netlink
+
+
+class Tunnels:
+    """A device with tunnels, and somebody who listens."""
+
+    def __init__(self):
+        self.links = Links()
+        self.links.new("shunt0")
+        self.links.set_up("shunt0")
+        self.dev = self.links.index("shunt0")
+        self.asker, self.looker = patient(Family()), Family()
+        self.listener = Family()
+        self.listener.listen("tunnels")
+        self.listener.listen("load")
+        self.was_lost = False
+
+    def ask(self, command, names=TUNNEL, flags=ACK, **attrs):
+        """What a walk does: the request is made before, and answers come without failures."""
+        words = {name.replace("_", "-"): value for name, value in attrs.items()}
+        payload = request(names, {"ifindex": self.dev, **words}, {})
+
+        def work():
+            message = self.asker.request(command, payload, flags, names)
+            self.asker.sock.send(message)
+            self.receive()
+        return work
+
+    def receive(self):
+        """An answer that there was no memory for is told of by ENOBUFS."""
+        try:
+            self.asker.answer()
+        except Refused:
+            raise
+        except OSError as error:
+            # what has been done is not known then
+            self.was_lost = error.errno in (errno.ENOBUFS, errno.ENOMEM)
+            self.asker = patient(Family())
+            raise
+
+    def lost(self):
+        was, self.was_lost = self.was_lost, False
+        self.listener.drain()
+        return was
+
+    def state(self):
+        """What is there, without what time changes."""
+        still = [TUNNEL.index(name) + 1 for name in ("age", "last-rx", "last-tx", "seq-out", "rx", "tx", "generation")]
+        tunnels = [{kind: value for kind, value in attrs.items() if kind not in still} for attrs in
+                   self.looker.tunnels(self.dev)]
+        load = {kind: value for kind, value in self.looker.load(self.dev).items()
+                if LOAD[kind - 1] not in ("busy", "pps", "rx", "tx")}
+        if number(load, LOAD, "tunnels") != len(tunnels):
+            raise ValueError(f"{number(load, LOAD, 'tunnels')} tunnels, {len(tunnels)} are listed")
+        return sorted(tunnels, key=lambda attrs: attrs[3]), load
+
+    def add(self, *nths, **change):
+        for nth in nths:
+            self.looker.ask(TUNNEL_NEW, request(TUNNEL, proper(self.dev, nth), {"cookie": b"many\0", **change}), TUNNEL)
+
+    def remove(self, *nths):
+        for nth in nths:
+            self.looker.tunnel(TUNNEL_DEL, ifindex=self.dev, spi_in=0x1000 + nth)
+
+
+def walk_new(walk, world):
+    new = {"spi_in": 0x1001, "spi_out": 0x2001, "near": address("192.168.1.10"), "far": address("100.64.0.1"),
+           "endpoint": endpoint("198.51.100.2"), "cookie": b"job\0", "scope": rule(6, 631) + rule(1)}
+    for cipher, octets in (0, 20), (1, 36), (2, 36):
+        walk.over(f"tunnel-new, cipher {cipher}", world.state, world.ask(
+            TUNNEL_NEW, cipher=cipher, key_in=bytes(octets), key_out=b"o" * octets, **new), lambda: world.remove(1), world.lost)
+
+
+def walk_set(walk, world):
+    world.add(1)
+    same = {"cookie": b"many\0", "scope": b"", "endpoint": endpoint("198.51.100.2"), "keepalive": 0}
+    walk.over("tunnel-set", world.state, world.ask(
+        TUNNEL_SET, spi_in=0x1001, cookie=b"other\0", scope=rule(17, 53), endpoint=endpoint("198.51.100.3"), keepalive=1000),
+        lambda: world.looker.tunnel(TUNNEL_SET, ifindex=world.dev, spi_in=0x1001, **same), world.lost)
+    walk.over("tunnel-get", world.state, world.ask(TUNNEL_GET, spi_in=0x1001), lossy=world.lost)
+    world.remove(1)
+
+
+def walk_del(walk, world):
+    world.add(1, 2, 3)
+    walk.over("tunnel-del", world.state, world.ask(TUNNEL_DEL, spi_in=0x1001), lambda: world.add(1), world.lost)
+    walk.over("tunnel-del by cookie", world.state, world.ask(TUNNEL_DEL, cookie=b"many\0"), lambda: world.add(1, 2, 3),
+              world.lost)
+    walk.over("tunnel-del by endpoint", world.state, world.ask(TUNNEL_DEL, endpoint=endpoint("198.51.100.2", 0)),
+              lambda: world.add(1, 2, 3), world.lost)
+    world.remove(1, 2, 3)
+
+
+def walk_load(walk, world):
+    world.add(1, 2, 3)
+    walk.over("load-get", world.state, world.ask(LOAD_GET, LOAD), lossy=world.lost)
+    marks = {"ifindex": world.dev, "tunnels-high": 0, "tunnels-low": 0, "load-high": 0, "load-low": 0}
+    walk.over("threshold-set", world.state, world.ask(THRESHOLD_SET, LOAD, tunnels_high=2, tunnels_low=1, load_high=900),
+              lambda: world.looker.ask(THRESHOLD_SET, request(LOAD, marks, {}), LOAD), world.lost)
+    walk.over("load-get of all", world.state, world.ask(LOAD_GET, LOAD, DUMP), lossy=world.lost)
+    world.remove(1, 2, 3)
+
+
+def walk_dump(walk, world):
+    """A dump of several parts, with failures while it is received."""
+    world.add(*range(1, 60))
+    walk.over("tunnel-get of all", world.state, world.ask(TUNNEL_GET, TUNNEL, DUMP), lossy=world.lost)
+    world.remove(*range(1, 60))
+
+
+def tunnels():
+    walk, world = Walk(), Tunnels()
+    for part in walk_new, walk_set, walk_del, walk_load, walk_dump:
+        part(walk, world)
+    world.links.delete("shunt0")
+    return walk.right(150)
+
+
+class Devices:
+    """A link."""
+
+    def __init__(self):
+        self.looker, self.family, self.links = Links(), Family(), patient(Links())
+        self.was_lost = False
+
+    def ask(self, verb, *words):
+        def work():
+            try:
+                getattr(self.links, verb)(*words)
+            except Refused:
+                raise
+            except OSError as error:
+                self.was_lost = error.errno in (errno.ENOBUFS, errno.ENOMEM)
+                self.links = patient(Links())
+                raise
+        return work
+
+    def lost(self):
+        was, self.was_lost = self.was_lost, False
+        return was
+
+    def state(self):
+        """Of shunt0: nothing, or whether it is up, and what it is set to."""
+        if not self.looker.index("shunt0"):
+            return None
+        info = self.looker.get("shunt0")
+        return struct.unpack_from("=I", info, 8)[0] & 1, parse(parse(parse(info[16:])[LINKINFO])[INFO_DATA])
+
+    def make(self, is_up=False):
+        self.looker.new("shunt0")
+        if is_up:
+            self.looker.set_up("shunt0")
+        for nth in range(3):
+            self.family.ask(TUNNEL_NEW, request(TUNNEL, proper(self.looker.index("shunt0"), nth), {}), TUNNEL)
+
+    def gone(self):
+        if self.looker.index("shunt0"):
+            self.looker.delete("shunt0")
+
+    def again(self, is_up=False):
+        self.gone()
+        self.make(is_up)
+
+
+def links():
+    walk, world = Walk(), Devices()
+    # netdev_register_kobject() does not look whether it could give a name
+    walk.over("link made", world.state, world.ask("new", "shunt0", attr(2, struct.pack("=I", 7))), world.gone, world.lost,
+              "EINVAL")
+    world.make()
+    # what sock_create_kern() says
+    walk.over("link set up", world.state, world.ask("set_up", "shunt0"), lambda: world.looker.set_up("shunt0", False),
+              world.lost, "ENFILE")
+    world.looker.set_up("shunt0")
+    walk.over("link changed", world.state, world.ask("new", "shunt0", attr(2, struct.pack("=I", 9)) + attr(3, b"\1"), 0),
+              lambda: world.again(True), world.lost)
+    walk.over("link set down", world.state, world.ask("set_up", "shunt0", False), lambda: world.looker.set_up("shunt0"),
+              world.lost)
+    walk.over("link deleted", world.state, world.ask("delete", "shunt0"), lambda: world.make(True), world.lost)
+    world.gone()
+    return walk.right(250)
+
+
+def module(file):
+    libc, ko = ctypes.CDLL(None, use_errno=True), os.open(file, os.O_RDONLY)
+
+    def load():
+        if libc.syscall(SYS_FINIT_MODULE, ko, b"", 0):
+            raise OSError(ctypes.get_errno(), "load")
+
+    def unload():
+        if os.path.exists("/sys/module/shunt"):
+            libc.syscall(SYS_DELETE_MODULE, b"shunt", 0)
+
+    unload()
+    walk = Walk()
+    walk.over("module loaded", lambda: os.path.exists("/sys/module/shunt"), load, unload)
+    return walk.right(10)
+
+
+def main(verb, *words):
+    sys.exit(0 if {"tunnels": tunnels, "links": links, "module": module}[verb](*words) else 1)
+
+
+main(*sys.argv[1:])
