@@ -75,6 +75,9 @@ const struct conf_row cloud_conf_table[] = {
 		   "how long a direct connection without jobs stays open"),
 	CONF_RANGE(CONF_DURATION, "upload-timeout", T, upload_timeout, "1d", 0, 3650 * MS_DAY,
 		   "how long an upload may stand still before its job fails; 0 = for ever"),
+	CONF_RANGE(
+		CONF_DURATION, "printer-patience", T, printer_patience, "1m", 0, MS_DAY,
+		"a printer that waits for somebody keeps its tunnel so long, and is asked again after; 0: for ever"),
 	CONF_RANGE(CONF_DURATION, "keep", T, keep, "30d", 0, 3650 * MS_DAY,
 		   "how long finished jobs can be looked at; 0 = for ever"),
 	CONF_RANGE(CONF_DURATION, "retry-min", T, retry_min, "30s", 100, MS_DAY,

@@ -47,7 +47,7 @@ struct cloud_conf {
 	uint32_t max_jobs, max_running, max_waiting;
 	uint64_t max_size; /* bytes */
 	uint32_t attempts;
-	uint64_t linger, upload_timeout, keep; /* ms */
+	uint64_t linger, upload_timeout, printer_patience, keep; /* ms */
 	uint64_t retry_min,
 		retry_max; /* ms before a device that failed to connect is asked again */
 	struct policy_settings policy;

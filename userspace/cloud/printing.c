@@ -9,6 +9,8 @@
 #include "cloud/tunnels.h"
 #include "lib/loop.h"
 
+#define RESTS_MAX 10 /* the pause between two visits grows to so many times the patience */
+
 bool printing_is(const struct delivery *d)
 {
 	return d->service && d->service->kind == SERVICE_IPP;
@@ -54,10 +56,22 @@ static void on_state(bool waits, const char *text, void *arg)
 {
 	struct delivery *d = arg;
 
+	if (!waits)
+		d->rests = 0;
 	job_set_state(d->job, job_row(d->job)->state, PATH_TUNNEL, waits ? "printer-waits" : "",
 		      "%s", text);
 	job_event(d->job, waits ? "printer-waits" : "printer-state", PATH_TUNNEL,
 		  waits ? "printer" : "", "%s", text);
+}
+
+/* What it has it prints without us; only for one that takes no job yet the cloud has to be quick. */
+static void rest(struct delivery *d, const char *code, const char *text)
+{
+	if (d->rests < RESTS_MAX)
+		d->rests++;
+	delivery_rest(
+		d, d->cloud->conf->printer_patience * (job_row(d->job)->printer_job ? d->rests : 1),
+		code, text);
 }
 
 static void on_done(enum printer_end end, const char *code, const char *text, void *arg)
@@ -78,7 +92,7 @@ static void on_done(enum printer_end end, const char *code, const char *text, vo
 		delivery_finish(d, JOB_CANCELED, code, text);
 		break;
 	case PRINTER_WAITS:
-		delivery_rest(d, PRINTING_REST_MS, code, text);
+		rest(d, code, text);
 		break;
 	default:
 		delivery_try_failed(d, end != PRINTER_LOST, code, text);
@@ -122,7 +136,8 @@ static int begin(struct delivery *d)
 		.number = row->printer_job,
 		.told = d->tunnel_idx > 0, /* there were tunnels before this one */
 		.accepted = was_accepted(row),
-		.patience = PRINTING_PATIENCE_MS,
+		/* It was given its time at the first visit. */
+		.patience = d->rests ? 1 : d->cloud->conf->printer_patience,
 	};
 
 	return printer_new(&conf, &ops, d, &d->printer);

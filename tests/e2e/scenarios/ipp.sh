@@ -11,6 +11,7 @@ scenario_world()
 {
 	PRINTERS="1 2"
 	conf shuntd policy.tunnels-high 8
+	conf shunt-cloud printer-patience 1s
 }
 
 # refused FILE DEVICE CODE PATTERN [OPTION...]: the job fails with these.
@@ -58,6 +59,8 @@ scenario_run()
 	offer cancel a.pdf print printer-2
 	paper_waits "$paper"
 	paper_waits "$cancel"
+	check "those who wait give their slots back" within 10 no_tunnels
+	check "and still say why" job_is "$cancel" '.state == "executing" and (.reason | test("media-empty"))'
 	terminal job cancel "$cancel" >>"$WORLD/log/terminal"
 	finish_jobs "$cancel"
 	check "the canceled job is" final "$cancel" '.state == "canceled"'
