@@ -67,6 +67,7 @@ static void on_state(bool waits, const char *text, void *arg)
 /* What it has it prints without us; only for one that takes no job yet the cloud has to be quick. */
 static void rest(struct delivery *d, const char *code, const char *text)
 {
+	d->tries = 0;
 	if (d->rests < RESTS_MAX)
 		d->rests++;
 	delivery_rest(
@@ -77,6 +78,7 @@ static void rest(struct delivery *d, const char *code, const char *text)
 static void on_done(enum printer_end end, const char *code, const char *text, void *arg)
 {
 	struct delivery *d = arg;
+	char why[SAPI_TEXT_LEN];
 
 	d->printer = NULL; /* freed by itself after this */
 	if (d->step == STEP_CLOSING) {
@@ -94,8 +96,14 @@ static void on_done(enum printer_end end, const char *code, const char *text, vo
 	case PRINTER_WAITS:
 		rest(d, code, text);
 		break;
+	case PRINTER_LOST:
+		/* Should this be the last try, whoever sent it has to know. */
+		snprintf(why, sizeof(why), "%.400s%s", text,
+			 job_row(d->job)->printer_job ? " (it has the job, and may print it)" : "");
+		delivery_try_failed(d, false, code, why);
+		break;
 	default:
-		delivery_try_failed(d, end != PRINTER_LOST, code, text);
+		delivery_try_failed(d, true, code, text);
 	}
 }
 
@@ -164,6 +172,17 @@ void printing_shut(struct delivery *d)
 	group_unwait(&d->kept);
 	printer_free(d->printer);
 	d->printer = NULL;
+}
+
+bool printing_withdraw(struct deliveries *ds, struct job *job)
+{
+	struct delivery *d;
+
+	if (!job_row(job)->printer_job || delivery_new(ds, job))
+		return false;
+	d = job_delivery(job);
+	d->withdraw = true;
+	return true;
 }
 
 bool printing_cancel(struct delivery *d)

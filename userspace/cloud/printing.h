@@ -25,5 +25,7 @@ void printing_shut(struct delivery *d);
  * has nothing of it.
  */
 bool printing_cancel(struct delivery *d);
+/* The same of a job that nobody delivers at the moment. */
+bool printing_withdraw(struct deliveries *ds, struct job *job);
 
 #endif

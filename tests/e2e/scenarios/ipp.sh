@@ -31,16 +31,23 @@ paper_waits()
 
 scenario_run()
 {
-	local plain queue paper cancel
+	local plain queue paper cancel type other
 
 	document a.pdf 300K
 	printf 'plain text\n' >"$WORLD/content/a.txt"
 	offer plain a.pdf print printer-1 --copies 2 --media a4 --sides two-sided-long-edge --color monochrome
 	offer queue a.pdf print printer-2 --copies 3
 	finish_jobs "$plain" "$queue"
+	for type in jpg:'\xff\xd8\xff\xe0' pwg:RaS2; do
+		content "a.${type%:*}" 2000
+		printf '%b' "${type#*:}" | dd of="$WORLD/content/a.${type%:*}" conv=notrunc status=none
+		offer other "a.${type%:*}" print printer-1
+		finish_jobs "$other"
+		check_whole "the job with ${type%:*}" "$other"
+	done
 	check_whole "the job at the printer" "$plain"
 	check_whole "the job at the print server" "$queue"
-	check "printed once, the same" pages printer a.pdf
+	check "printed once, the same" pages printer a.pdf a.jpg a.pwg
 	check "and at the print server" pages printer2 a.pdf
 	check "what was asked for arrived" ticket printer "|application/pdf|2|iso_a4_210x297mm|two-sided-long-edge|monochrome"
 	check "and at the print server" ticket printer2 "|alice|3|"
@@ -69,6 +76,6 @@ scenario_run()
 	finish_jobs "$paper"
 	check_whole "the job that waited for paper" "$paper"
 	check "it says that it does not any more" final "$paper" '.reason == ""'
-	check "printed twice in all" pages printer a.pdf a.pdf
+	check "printed once, too" pages printer a.pdf a.jpg a.pwg a.pdf
 	check "and once at the print server" pages printer2 a.pdf
 }
