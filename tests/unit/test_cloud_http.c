@@ -323,7 +323,7 @@ static void a_host_may_go_when_a_call_ends(void **state)
 static void an_overlong_path_is_refused(void **state)
 {
 	struct world *w = *state;
-	char path[4096];
+	char path[8192];
 	struct http_request req = { .method = "GET", .path = path, .max_reply = 10 };
 	struct http_call *out;
 

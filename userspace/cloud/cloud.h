@@ -29,7 +29,6 @@ struct tls_ctx;
 struct tokens;
 struct tunnels;
 struct http;
-struct webdav;
 
 struct cloud_conf {
 	char *ca, *cert, *key; /* PEM files */
@@ -66,8 +65,7 @@ struct cloud {
 	struct gateways *gateways;
 	struct tunnels *tunnels; /* NULL when conf->tunnels is off */
 	struct directs *directs;
-	struct webdav *webdav;
-	struct http *http; /* to printers without agent */
+	struct http *http; /* to devices' own servers */
 	struct jobs *jobs;
 	struct notices *notices;
 	struct decider *decider; /* NULL unless this cloud decides about moves */

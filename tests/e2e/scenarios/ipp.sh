@@ -31,7 +31,7 @@ paper_waits()
 
 scenario_run()
 {
-	local plain queue paper cancel type other
+	local plain queue paper cancel type other at_server
 
 	document a.pdf 300K
 	printf 'plain text\n' >"$WORLD/content/a.txt"
@@ -71,7 +71,8 @@ scenario_run()
 	terminal job cancel "$cancel" >>"$WORLD/log/terminal"
 	finish_jobs "$cancel"
 	check "the canceled job is" final "$cancel" '.state == "canceled"'
-	check "also at the print server" within 10 in_ns printer2 ipptool -q -d "id=2" ipp://127.0.0.1:631/printers/q "$TOP/tests/e2e/hosts/canceled.test"
+	at_server=$(jq -r '.timeline[].text | capture("the printer has it as job (?<id>[0-9]+)").id' "$WORLD/job-$cancel.json")
+	check "also at the print server" within 10 in_ns printer2 ipptool -q -d "id=$at_server" ipp://127.0.0.1:631/printers/q "$TOP/tests/e2e/hosts/canceled.test"
 	rm "$WORLD"/printer{,2}/hold
 	finish_jobs "$paper"
 	check_whole "the job that waited for paper" "$paper"
