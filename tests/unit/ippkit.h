@@ -34,6 +34,7 @@ struct ippkit_faults {
 	bool partial_prints; /* a document that breaks off is printed as far as it came, as completed */
 	bool partial_aborts; /* or the job is aborted */
 	bool impressions; /* of a partial document some were printed */
+	bool keeps; /* Cancel-Job ends nothing */
 	bool forgets; /* jobs are not known after they are over */
 	bool endless; /* answers have no end */
 	bool garbage; /* answers are not IPP */
@@ -260,7 +261,7 @@ static ipp_status_t obey(struct ippkit *kit, struct ippkit_conn *c, ipp_t *reque
 		return mine ? IPP_STATUS_OK : IPP_STATUS_ERROR_NOT_FOUND;
 	case IPP_OP_CANCEL_JOB:
 		kit->canceled++;
-		if (kit->state < IPP_JSTATE_CANCELED)
+		if (kit->state < IPP_JSTATE_CANCELED && !kit->fault.keeps)
 			kit->state = IPP_JSTATE_CANCELED;
 		return mine ? IPP_STATUS_OK : IPP_STATUS_ERROR_NOT_FOUND;
 	default:

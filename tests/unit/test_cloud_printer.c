@@ -331,6 +331,25 @@ static void cancels_what_is_being_created(void **state)
 
 /* ---- broken connections ---- */
 
+/* Until it has had enough of waiting for the rest: then it is sent again, in this visit or a later one. */
+static void waits_for_a_printer_that_keeps_a_part(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.cut_at = SIZE / 2;
+	w->kit.fault.keeps = true;
+	w->conf.patience = 300;
+	run(w);
+	assert_int_equal(w->end, PRINTER_WAITS);
+	assert_non_null(strstr(w->text, "has not ended the incomplete job 1 yet"));
+	w->kit.state = IPP_JSTATE_ABORTED;
+	w->conf.number = w->number;
+	w->conf.told = true;
+	run(w);
+	assert_completed(w);
+	assert_int_equal(w->kit.created, 2);
+}
+
 /* The printer has a part of it and has printed nothing: it is canceled, and sent again. */
 static void sends_again_what_broke_off(void **state)
 {
@@ -553,6 +572,7 @@ int main(void)
 		T(cancels),
 		T(cancels_what_is_being_created),
 		T(sends_again_what_broke_off),
+		T(waits_for_a_printer_that_keeps_a_part),
 		T(sends_again_what_the_printer_aborted),
 		T(does_not_send_again_what_was_printed_in_part),
 		T(does_not_take_a_part_for_all_of_it),

@@ -58,6 +58,18 @@ static void show_path(const struct cli *c, const struct sapi_job_path *p)
 	out_text(c->out, "\n");
 }
 
+static void show_print(const struct cli *c, const struct sapi_print *p)
+{
+	if (p->copies)
+		out_uint(c->out, NULL, " copies %" PRIu64, p->copies);
+	if (p->media[0])
+		out_str(c->out, NULL, " media %s", p->media);
+	if (p->sides != SIDES_UNSET)
+		out_str(c->out, NULL, " sides %s", print_sides_str(p->sides));
+	if (p->color != COLOR_UNSET)
+		out_str(c->out, NULL, " color %s", print_color_str(p->color));
+}
+
 void jobshow_full(const struct cli *c, const struct sapi_job *job)
 {
 	char text[CLOCK_STR_LEN];
@@ -67,6 +79,7 @@ void jobshow_full(const struct cli *c, const struct sapi_job *job)
 	out_str(c->out, NULL, "    type %s", job->media_type);
 	out_uint(c->out, NULL, " priority %" PRIu64, job->priority);
 	out_str(c->out, NULL, " owner %s", job->owner);
+	show_print(c, &job->print);
 	out_uint(c->out, NULL, " uploaded %" PRIu64, job->uploaded);
 	out_uint(c->out, NULL, " resent %" PRIu64, job->resent);
 	if (job->sha256[0])

@@ -18,7 +18,6 @@
 #include "cloud/registry.h"
 #include "cloud/token.h"
 #include "cloud/tunnels.h"
-#include "cloud/webdav.h"
 #include "lib/err.h"
 #include "lib/h2.h"
 #include "lib/log.h"
@@ -75,6 +74,9 @@ const struct conf_row cloud_conf_table[] = {
 		   "how long a direct connection without jobs stays open"),
 	CONF_RANGE(CONF_DURATION, "upload-timeout", T, upload_timeout, "1d", 0, 3650 * MS_DAY,
 		   "how long an upload may stand still before its job fails; 0 = for ever"),
+	CONF_RANGE(
+		CONF_DURATION, "printer-patience", T, printer_patience, "1m", 0, MS_DAY,
+		"a printer that waits for somebody keeps its tunnel so long, and is asked again after; 0: for ever"),
 	CONF_RANGE(CONF_DURATION, "keep", T, keep, "30d", 0, 3650 * MS_DAY,
 		   "how long finished jobs can be looked at; 0 = for ever"),
 	CONF_RANGE(CONF_DURATION, "retry-min", T, retry_min, "30s", 100, MS_DAY,
@@ -278,8 +280,6 @@ static int start_peers(struct cloud *c, struct err *e)
 	if (!ret)
 		ret = directs_new(&directs, &c->directs, e);
 	if (!ret)
-		ret = webdav_new(c->loop, c->conf->ca, &c->webdav, e);
-	if (!ret)
 		ret = http_new(c->loop, c->conf->ca, &c->http, e);
 	if (!ret)
 		ret = start_tunnels(c, e);
@@ -386,7 +386,7 @@ void cloud_reload(struct cloud *c)
 		log_err("cloud: -: credentials not reloaded: %s", err_text(&e));
 		return;
 	}
-	if (webdav_set_ca(c->webdav, c->conf->ca, &e) || http_set_ca(c->http, c->conf->ca, &e)) {
+	if (http_set_ca(c->http, c->conf->ca, &e)) {
 		log_err("cloud: -: credentials not reloaded: %s", err_text(&e));
 		tls_ctx_free(tls);
 		return;
@@ -410,7 +410,6 @@ void cloud_fini(struct cloud *c)
 	directs_free(c->directs);
 	gateways_free(c->gateways);
 	registry_free(c->registry);
-	webdav_free(c->webdav);
 	http_free(c->http);
 	tokens_free(c->tokens);
 	spool_close(c->spool);
@@ -424,7 +423,6 @@ void cloud_fini(struct cloud *c)
 	c->directs = NULL;
 	c->gateways = NULL;
 	c->registry = NULL;
-	c->webdav = NULL;
 	c->http = NULL;
 	c->tokens = NULL;
 	c->spool = NULL;

@@ -29,7 +29,6 @@ struct tls_ctx;
 struct tokens;
 struct tunnels;
 struct http;
-struct webdav;
 
 struct cloud_conf {
 	char *ca, *cert, *key; /* PEM files */
@@ -47,7 +46,7 @@ struct cloud_conf {
 	uint32_t max_jobs, max_running, max_waiting;
 	uint64_t max_size; /* bytes */
 	uint32_t attempts;
-	uint64_t linger, upload_timeout, keep; /* ms */
+	uint64_t linger, upload_timeout, printer_patience, keep; /* ms */
 	uint64_t retry_min,
 		retry_max; /* ms before a device that failed to connect is asked again */
 	struct policy_settings policy;
@@ -66,8 +65,7 @@ struct cloud {
 	struct gateways *gateways;
 	struct tunnels *tunnels; /* NULL when conf->tunnels is off */
 	struct directs *directs;
-	struct webdav *webdav;
-	struct http *http; /* to printers without agent */
+	struct http *http; /* to devices' own servers */
 	struct jobs *jobs;
 	struct notices *notices;
 	struct decider *decider; /* NULL unless this cloud decides about moves */

@@ -9,6 +9,7 @@
 #include "cloud/jobs.h"
 #include "cloud/move.h"
 #include "cloud/notice.h"
+#include "cloud/printing.h"
 #include "cloud/tunnels.h"
 #include "lib/err.h"
 #include "lib/log.h"
@@ -152,6 +153,8 @@ void deliveries_cancel(struct deliveries *ds, struct job *job, const char *who)
 		delivery_cancel(d);
 		return;
 	}
+	if (printing_withdraw(ds, job))
+		return;
 	deliveries_note_end(ds->cloud, job, true);
 	job_release(job);
 }

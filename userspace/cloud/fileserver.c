@@ -125,8 +125,8 @@ void fileserver_put(struct delivery *d)
 	job_event(d->job, "path-active", PATH_TUNNEL, "", "%sPUT to the device's file server",
 		  d->wrap ? "encrypted " : "");
 	job_set_state(d->job, JOB_RUNNING, PATH_TUNNEL, "", "sending");
-	if (webdav_put(d->cloud->webdav, &target, spool_fd(job_content(d->job)), size, &ops, d,
-		       &d->put))
+	if (webdav_put(d->cloud->loop, d->cloud->http, &target, spool_fd(job_content(d->job)), size,
+		       &ops, d, &d->put))
 		delivery_try_failed(d, true, "bad-name", "the file's name does not fit into a URL");
 }
 

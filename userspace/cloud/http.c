@@ -16,7 +16,7 @@
 #include "lib/err.h"
 #include "lib/loop.h"
 
-#define URL_MAX 1536
+#define URL_MAX 4352
 #define UPLOAD_BUFFER (256L << 10)
 #define CA_MAX ((size_t)1 << 20)
 #define SERVER_QUIET_S                                                                             \
@@ -303,6 +303,10 @@ static int set_request(struct http_call *call, const struct http_request *req)
 		SET(CURLOPT_HTTPHEADER, call->headers);
 	if (req->timeout_ms)
 		SET(CURLOPT_TIMEOUT_MS, (long)req->timeout_ms);
+	if (req->stall_s) {
+		SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
+		SET(CURLOPT_LOW_SPEED_TIME, (long)req->stall_s);
+	}
 	if (req->once)
 		SET(CURLOPT_FRESH_CONNECT, 1L);
 	SET(CURLOPT_WRITEFUNCTION, take_reply);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * http: HTTP/1.1 (RFC 9112) with a device's own server, through a tunnel. An owner of libcurl.
+ * http: HTTP/1.1 (RFC 9112) with a device's own server, through a tunnel. The only owner of libcurl.
  *
  * A host is one server as one tunnel reaches it: tunnels' addresses are used again for other devices, so
  * connections are kept for later calls within a host and never beyond. No proxies, no redirects, no
@@ -62,6 +62,7 @@ struct http_request {
 	 */
 	bool once;
 	uint64_t timeout_ms; /* for all of it; 0: none, the caller watches over it */
+	unsigned int stall_s; /* seconds in which nothing moves that end it; 0: any */
 	size_t max_reply; /* octets of the answer's body; more end the call */
 };
 

@@ -9,6 +9,8 @@
 #include "cloud/tunnels.h"
 #include "lib/loop.h"
 
+#define RESTS_MAX 10 /* the pause between two visits grows to so many times the patience */
+
 bool printing_is(const struct delivery *d)
 {
 	return d->service && d->service->kind == SERVICE_IPP;
@@ -54,15 +56,29 @@ static void on_state(bool waits, const char *text, void *arg)
 {
 	struct delivery *d = arg;
 
+	if (!waits)
+		d->rests = 0;
 	job_set_state(d->job, job_row(d->job)->state, PATH_TUNNEL, waits ? "printer-waits" : "",
 		      "%s", text);
 	job_event(d->job, waits ? "printer-waits" : "printer-state", PATH_TUNNEL,
 		  waits ? "printer" : "", "%s", text);
 }
 
+/* What it has it prints without us; only for one that takes no job yet the cloud has to be quick. */
+static void rest(struct delivery *d, const char *code, const char *text)
+{
+	d->tries = 0;
+	if (d->rests < RESTS_MAX)
+		d->rests++;
+	delivery_rest(
+		d, d->cloud->conf->printer_patience * (job_row(d->job)->printer_job ? d->rests : 1),
+		code, text);
+}
+
 static void on_done(enum printer_end end, const char *code, const char *text, void *arg)
 {
 	struct delivery *d = arg;
+	char why[SAPI_TEXT_LEN];
 
 	d->printer = NULL; /* freed by itself after this */
 	if (d->step == STEP_CLOSING) {
@@ -78,10 +94,16 @@ static void on_done(enum printer_end end, const char *code, const char *text, vo
 		delivery_finish(d, JOB_CANCELED, code, text);
 		break;
 	case PRINTER_WAITS:
-		delivery_rest(d, PRINTING_REST_MS, code, text);
+		rest(d, code, text);
+		break;
+	case PRINTER_LOST:
+		/* Should this be the last try, whoever sent it has to know. */
+		snprintf(why, sizeof(why), "%.400s%s", text,
+			 job_row(d->job)->printer_job ? " (it has the job, and may print it)" : "");
+		delivery_try_failed(d, false, code, why);
 		break;
 	default:
-		delivery_try_failed(d, end != PRINTER_LOST, code, text);
+		delivery_try_failed(d, true, code, text);
 	}
 }
 
@@ -122,7 +144,8 @@ static int begin(struct delivery *d)
 		.number = row->printer_job,
 		.told = d->tunnel_idx > 0, /* there were tunnels before this one */
 		.accepted = was_accepted(row),
-		.patience = PRINTING_PATIENCE_MS,
+		/* It was given its time at the first visit. */
+		.patience = d->rests ? 1 : d->cloud->conf->printer_patience,
 	};
 
 	return printer_new(&conf, &ops, d, &d->printer);
@@ -149,6 +172,17 @@ void printing_shut(struct delivery *d)
 	group_unwait(&d->kept);
 	printer_free(d->printer);
 	d->printer = NULL;
+}
+
+bool printing_withdraw(struct deliveries *ds, struct job *job)
+{
+	struct delivery *d;
+
+	if (!job_row(job)->printer_job || delivery_new(ds, job))
+		return false;
+	d = job_delivery(job);
+	d->withdraw = true;
+	return true;
 }
 
 bool printing_cancel(struct delivery *d)

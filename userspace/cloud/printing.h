@@ -6,16 +6,13 @@
  *
  * The tunnel is held while the document is on its way and while the printer works on it: a slot for as
  * long as that takes. When the printer waits for somebody, be it for paper, the slot goes to others after
- * PRINTING_PATIENCE_MS; the printer is then asked again in a tunnel of a second or so every
- * PRINTING_REST_MS, for as long as it takes.
+ * `printer-patience`, and the printer is visited again in a tunnel of a second or so: after the same
+ * time, then after twice, up to ten times as long while it has the job already.
  */
 #ifndef SHUNT_CLOUD_PRINTING_H
 #define SHUNT_CLOUD_PRINTING_H
 
 #include "cloud/delivery_int.h"
-
-#define PRINTING_PATIENCE_MS 60000
-#define PRINTING_REST_MS 60000
 
 /* Does the job go to such a printer? Known once the device was looked up. */
 bool printing_is(const struct delivery *d);
@@ -28,5 +25,7 @@ void printing_shut(struct delivery *d);
  * has nothing of it.
  */
 bool printing_cancel(struct delivery *d);
+/* The same of a job that nobody delivers at the moment. */
+bool printing_withdraw(struct deliveries *ds, struct job *job);
 
 #endif

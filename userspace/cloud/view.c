@@ -9,17 +9,19 @@
 /* What memory knows better than the store. */
 static int overlay(const struct job *job, struct sapi_job *out)
 {
+	/* The newest, should a job ever have more than a body may hold. */
+	size_t n = job->n_paths < SAPI_JOB_PATHS_MAX ? job->n_paths : SAPI_JOB_PATHS_MAX;
 	struct sapi_job_path *paths = NULL;
 
-	if (job->n_paths) {
-		paths = malloc(job->n_paths * sizeof(*paths));
+	if (n) {
+		paths = malloc(n * sizeof(*paths));
 		if (!paths)
 			return -ENOMEM;
-		memcpy(paths, job->paths, job->n_paths * sizeof(*paths));
+		memcpy(paths, job->paths + job->n_paths - n, n * sizeof(*paths));
 	}
 	free(out->paths);
 	out->paths = paths;
-	out->n_paths = job->n_paths;
+	out->n_paths = n;
 	out->uploaded = job->content ? ranges_total(spool_held(job->content)) : 0;
 	out->delivered = job->row.delivered;
 	out->resent = job->row.resent;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * webdav: storing content on file servers without an agent (RFC 4918), through a tunnel (seed:
- * #757-#777). The only owner of libcurl.
+ * #757-#777), carried by cloud/http.h.
  *
  * A file is PUT under a temporary name beside its place and then MOVEd there, so nobody ever sees
  * half a file. An interrupted PUT starts over: WebDAV has no partial PUT. HTTP/1.1, no proxies, no
@@ -18,24 +18,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct err;
+struct http;
 struct loop;
-struct webdav;
 struct webdav_put;
 
-#define WEBDAV_CONNECT_MS 15000
 #define WEBDAV_REQUEST_MS 60000 /* MOVE, DELETE */
 #define WEBDAV_STALL_S 60 /* a PUT that moves nothing for so long has failed */
 #define WEBDAV_PROGRESS_MS 200
-
-/*
- * @ca: PEM file, read now, that certificates of https servers must come from; their names are not
- * checked, since a server is reached under an address of the tunnel.
- */
-int webdav_new(struct loop *loop, const char *ca, struct webdav **out, struct err *e);
-/* Read @ca again, for puts that begin from now on; on failure the old one stays. 0 or -errno. */
-int webdav_set_ca(struct webdav *w, const char *ca, struct err *e);
-void webdav_free(struct webdav *w); /* after its puts; NULL is allowed */
 
 struct webdav_target {
 	struct shunt_addr address;
@@ -71,8 +60,8 @@ bool webdav_name_ok(const char *name);
 int webdav_url(const struct webdav_target *target, bool temporary, char *out, size_t size);
 
 /* Store @size bytes of @fd, which stays open, or of @ops->read. Callbacks never come from within. 0 or -errno. */
-int webdav_put(struct webdav *w, const struct webdav_target *target, int fd, uint64_t size,
-	       const struct webdav_ops *ops, void *arg, struct webdav_put **out);
+int webdav_put(struct loop *loop, struct http *http, const struct webdav_target *target, int fd,
+	       uint64_t size, const struct webdav_ops *ops, void *arg, struct webdav_put **out);
 /* Stop and take the temporary file away again; on_done follows. */
 void webdav_put_abort(struct webdav_put *put);
 /* Forget it at once, leaving things as they are. NULL is allowed. */

@@ -11,6 +11,7 @@ scenario_world()
 {
 	PRINTERS="1 2"
 	conf shuntd policy.tunnels-high 8
+	conf shunt-cloud printer-patience 1s
 }
 
 # refused FILE DEVICE CODE PATTERN [OPTION...]: the job fails with these.
@@ -30,16 +31,23 @@ paper_waits()
 
 scenario_run()
 {
-	local plain queue paper cancel
+	local plain queue paper cancel type other at_server
 
 	document a.pdf 300K
 	printf 'plain text\n' >"$WORLD/content/a.txt"
 	offer plain a.pdf print printer-1 --copies 2 --media a4 --sides two-sided-long-edge --color monochrome
 	offer queue a.pdf print printer-2 --copies 3
 	finish_jobs "$plain" "$queue"
+	for type in jpg:'\xff\xd8\xff\xe0' pwg:RaS2; do
+		content "a.${type%:*}" 2000
+		printf '%b' "${type#*:}" | dd of="$WORLD/content/a.${type%:*}" conv=notrunc status=none
+		offer other "a.${type%:*}" print printer-1
+		finish_jobs "$other"
+		check_whole "the job with ${type%:*}" "$other"
+	done
 	check_whole "the job at the printer" "$plain"
 	check_whole "the job at the print server" "$queue"
-	check "printed once, the same" pages printer a.pdf
+	check "printed once, the same" pages printer a.pdf a.jpg a.pwg
 	check "and at the print server" pages printer2 a.pdf
 	check "what was asked for arrived" ticket printer "|application/pdf|2|iso_a4_210x297mm|two-sided-long-edge|monochrome"
 	check "and at the print server" ticket printer2 "|alice|3|"
@@ -58,14 +66,17 @@ scenario_run()
 	offer cancel a.pdf print printer-2
 	paper_waits "$paper"
 	paper_waits "$cancel"
+	check "those who wait give their slots back" within 10 no_tunnels
+	check "and still say why" job_is "$cancel" '.state == "executing" and (.reason | test("media-empty"))'
 	terminal job cancel "$cancel" >>"$WORLD/log/terminal"
 	finish_jobs "$cancel"
 	check "the canceled job is" final "$cancel" '.state == "canceled"'
-	check "also at the print server" within 10 in_ns printer2 ipptool -q -d "id=2" ipp://127.0.0.1:631/printers/q "$TOP/tests/e2e/hosts/canceled.test"
+	at_server=$(jq -r '.timeline[].text | capture("the printer has it as job (?<id>[0-9]+)").id' "$WORLD/job-$cancel.json")
+	check "also at the print server" within 10 in_ns printer2 ipptool -q -d "id=$at_server" ipp://127.0.0.1:631/printers/q "$TOP/tests/e2e/hosts/canceled.test"
 	rm "$WORLD"/printer{,2}/hold
 	finish_jobs "$paper"
 	check_whole "the job that waited for paper" "$paper"
 	check "it says that it does not any more" final "$paper" '.reason == ""'
-	check "printed twice in all" pages printer a.pdf a.pdf
+	check "printed once, too" pages printer a.pdf a.jpg a.pwg a.pdf
 	check "and once at the print server" pages printer2 a.pdf
 }
