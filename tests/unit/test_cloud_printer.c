@@ -315,6 +315,19 @@ static void cancels(void **state)
 	assert_int_equal(w->kit.state, IPP_JSTATE_CANCELED);
 }
 
+static void tells_when_a_cancellation_was_not_heard(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.hold = true;
+	begin(w);
+	KIT_UNTIL(w->loop, w->accepted);
+	w->kit.fault.cut_all = true;
+	printer_cancel(w->printer);
+	kit_until(w->loop, &w->done);
+	assert_int_equal(w->end, PRINTER_LOST);
+}
+
 static void cancels_what_is_being_created(void **state)
 {
 	struct world *w = *state;
@@ -570,6 +583,7 @@ int main(void)
 		T(waits_for_a_busy_printer),
 		T(tells_what_became_of_it_at_the_printer),
 		T(cancels),
+		T(tells_when_a_cancellation_was_not_heard),
 		T(cancels_what_is_being_created),
 		T(sends_again_what_broke_off),
 		T(waits_for_a_printer_that_keeps_a_part),

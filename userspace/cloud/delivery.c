@@ -613,7 +613,8 @@ static void on_timer(void *arg)
 
 	if (d->step == STEP_CLOSING) {
 		stop_all(d, "canceled", ""); /* the device did not answer the cancellation */
-		release_if_closed(d);
+		if (!printing_unheard(d))
+			release_if_closed(d);
 	} else if (d->step != STEP_PAUSE) {
 		move_timeout(d);
 	} else if (d->tunnel) {

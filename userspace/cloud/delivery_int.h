@@ -91,9 +91,10 @@ struct delivery {
 	struct h2 *agent; /* session through the tunnel */
 	struct webdav_put *put;
 	struct wrap *wrap; /* of what is put, if it is stored encrypted */
-	struct printer *printer; /* of printing.c, as are the three below */
+	struct printer *printer; /* of printing.c, as are the four below */
 	struct group_wait kept;
 	unsigned int rests; /* in a row, since the printer waits for somebody */
+	bool unheard; /* it was canceled, and the printer given up before it had answered */
 	bool withdraw; /* the job is over, and the printer to hear of it */
 	uint64_t put_high; /* bytes of the file that were on the wire at least once */
 	uint64_t put_best; /* most that a PUT got acknowledged */

@@ -279,7 +279,8 @@ static int set_body(struct http_call *call, const struct http_request *req)
 	SET(CURLOPT_READFUNCTION, read_body);
 	SET(CURLOPT_READDATA, call);
 	SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)req->size);
-	SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
+	if (req->size > UPLOAD_BUFFER)
+		SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER);
 	/* Many small servers never answer it, and each call would wait a second. */
 	return add_header(call, "Expect:");
 }

@@ -441,6 +441,10 @@ static void on_canceled(const struct http_reply *reply, void *arg)
 	struct printer *p = arg;
 
 	p->ask = NULL;
+	if (p->canceling && reply->err) {
+		finish(p, PRINTER_LOST, "no-answer", "printer: %.400s", reply->why);
+		return;
+	}
 	if (p->canceling) {
 		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
 		return;

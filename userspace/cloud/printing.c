@@ -82,7 +82,9 @@ static void on_done(enum printer_end end, const char *code, const char *text, vo
 
 	d->printer = NULL; /* freed by itself after this */
 	if (d->step == STEP_CLOSING) {
-		loop_timer_set(d->timer, 0);
+		/* It was too late for this visit to cancel it, or nobody answered. */
+		if ((end != PRINTER_WAITS && end != PRINTER_LOST) || !printing_cancel(d))
+			loop_timer_set(d->timer, 0);
 		return;
 	}
 	switch (end) {
@@ -170,6 +172,7 @@ void printing_start(struct delivery *d)
 void printing_shut(struct delivery *d)
 {
 	group_unwait(&d->kept);
+	d->unheard = d->printer && job_row(d->job)->state == JOB_CANCELED;
 	printer_free(d->printer);
 	d->printer = NULL;
 }
@@ -185,13 +188,18 @@ bool printing_withdraw(struct deliveries *ds, struct job *job)
 	return true;
 }
 
+bool printing_unheard(struct delivery *d)
+{
+	return d->unheard && printing_cancel(d);
+}
+
 bool printing_cancel(struct delivery *d)
 {
 	if (d->printer) {
 		printer_cancel(d->printer);
 		return true;
 	}
-	if (!job_row(d->job)->printer_job)
+	if (!job_row(d->job)->printer_job || d->withdraw)
 		return false;
 	d->withdraw = true;
 	d->tries = 0;

@@ -22,9 +22,11 @@ void printing_start(struct delivery *d);
 void printing_shut(struct delivery *d);
 /*
  * The job was canceled: the printer is told, in this tunnel or else in one that is asked for. False: it
- * has nothing of it.
+ * has nothing of it, or that was tried already.
  */
 bool printing_cancel(struct delivery *d);
+/* The printer did not answer in time that the job is canceled: true if that is tried again. */
+bool printing_unheard(struct delivery *d);
 /* The same of a job that nobody delivers at the moment. */
 bool printing_withdraw(struct deliveries *ds, struct job *job);
 

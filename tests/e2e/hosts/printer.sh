@@ -76,14 +76,6 @@ run_cupsd()
 			Order allow,deny
 			Allow all
 		</Location>
-		<Policy default>
-			JobPrivateAccess all
-			JobPrivateValues none
-			<Limit All>
-				Order allow,deny
-				Allow all
-			</Limit>
-		</Policy>
 	EOF_CONF
 	cat >"$1/etc/printers.conf" <<-EOF_QUEUE
 		<DefaultPrinter q>
