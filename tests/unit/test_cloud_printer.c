@@ -18,7 +18,7 @@ struct world {
 	struct printer_conf conf;
 	struct sapi_print print;
 	int fd;
-	bool done, waited, accepted;
+	bool done, waited, accepted, partial;
 	enum printer_end end;
 	char code[64], text[512], state[512];
 	uint32_t number, numbers; /* last told, how often */
@@ -61,6 +61,13 @@ static void on_accepted(void *arg)
 	w->accepted = true;
 }
 
+static void on_partial(void *arg)
+{
+	struct world *w = arg;
+
+	w->partial = true;
+}
+
 static void on_state(bool waits, const char *text, void *arg)
 {
 	struct world *w = arg;
@@ -85,6 +92,7 @@ static const struct printer_ops ops = {
 	.on_progress = on_progress,
 	.on_number = on_number,
 	.on_accepted = on_accepted,
+	.on_partial = on_partial,
 	.on_state = on_state,
 	.on_done = on_done,
 };
@@ -411,6 +419,27 @@ static void does_not_take_a_part_for_all_of_it(void **state)
 	assert_int_equal(w->kit.created, 1);
 }
 
+/* Nor when nobody could be asked before the next try. */
+static void remembers_that_it_has_a_part_only(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.cut_at = SIZE / 2;
+	w->kit.fault.partial_prints = true;
+	begin(w);
+	KIT_UNTIL(w->loop, w->kit.printed);
+	w->kit.fault.cut_all = true;
+	kit_until(w->loop, &w->done);
+	assert_int_equal(w->end, PRINTER_LOST);
+	assert_true(w->partial);
+	w->kit.fault.cut_all = false;
+	w->conf.number = w->number;
+	w->conf.partial = w->partial;
+	run(w);
+	assert_int_equal(w->end, PRINTER_UNSURE);
+	assert_int_equal(w->kit.created, 1);
+}
+
 static void follows_when_only_the_answer_was_lost(void **state)
 {
 	struct world *w = *state;
@@ -590,6 +619,7 @@ int main(void)
 		T(sends_again_what_the_printer_aborted),
 		T(does_not_send_again_what_was_printed_in_part),
 		T(does_not_take_a_part_for_all_of_it),
+		T(remembers_that_it_has_a_part_only),
 		T(follows_when_only_the_answer_was_lost),
 		T(adopts_the_job_whose_number_was_lost),
 		T(asks_after_a_restart),

@@ -517,6 +517,14 @@ static void accepted(struct printer *p)
 	later(p, STEP_FOLLOW, 0);
 }
 
+static void in_doubt(struct printer *p, uint64_t ms)
+{
+	if (!p->all_sent)
+		p->ops.on_partial(p->arg);
+	p->interval = PRINTER_ASK_MIN_MS;
+	later(p, STEP_DOUBT, ms);
+}
+
 /* Anything but a plain yes leaves in doubt what the printer has. */
 static void on_sent(const struct http_reply *reply, void *arg)
 {
@@ -541,8 +549,7 @@ static void on_sent(const struct http_reply *reply, void *arg)
 				 "the printer refuses the document: %.400s", status.text);
 		}
 	}
-	p->interval = PRINTER_ASK_MIN_MS;
-	later(p, STEP_DOUBT, PRINTER_ASK_MIN_MS);
+	in_doubt(p, PRINTER_ASK_MIN_MS);
 }
 
 static void send_document(struct printer *p)
@@ -597,7 +604,7 @@ static void watch_document(struct printer *p)
 		p->all_sent = http_call_left(p->send) >= p->head.len + p->conf.size;
 		http_call_free(p->send);
 		p->send = NULL;
-		later(p, STEP_DOUBT, 0);
+		in_doubt(p, 0);
 	} else if (t - p->moved_at >= QUIET_MS && t - p->asked_at >= p->interval && !p->ask) {
 		ask_job(p);
 	}
@@ -846,7 +853,7 @@ int printer_new(const struct printer_conf *conf, const struct printer_ops *ops, 
 	p->arg = arg;
 	p->number = conf->number;
 	p->accepted = conf->accepted;
-	p->all_sent = conf->number; /* for all anybody knows */
+	p->all_sent = conf->number && !conf->partial; /* for all anybody knows */
 	p->interval = PRINTER_ASK_MIN_MS;
 	buf_init(&p->message);
 	buf_init(&p->head);

@@ -32,7 +32,7 @@ struct loop;
 struct printer;
 
 #define PRINTER_REQUEST_MS 30000 /* anything but a document */
-#define PRINTER_ASK_MIN_MS 250 /* between two questions, at first and after each change */
+#define PRINTER_ASK_MIN_MS 100 /* between two questions, at first and after each change */
 #define PRINTER_ASK_MAX_MS 10000
 #define PRINTER_STALL_MS                                                                           \
 	300000 /* a document that does not move for so long, and nobody knows why */
@@ -56,6 +56,7 @@ struct printer_conf {
 	uint32_t number; /* the printer's, from an earlier try; 0: none */
 	bool told; /* there was an earlier try: it may have a job of ours whose number we never learnt */
 	bool accepted; /* it confirmed that it has the whole document */
+	bool partial; /* not all of the document can have reached it: on_partial() told in an earlier try */
 	uint64_t patience; /* ms that it may wait for somebody before PRINTER_WAITS; 0: for ever */
 }; /* strings and @print live as long as the printer */
 
@@ -77,8 +78,9 @@ struct printer_ops {
 	void (*on_progress)(uint64_t bytes, void *arg);
 	/* Its number there (0: none any more): to be made durable, then printer_kept(). */
 	void (*on_number)(uint32_t number, void *arg);
-	/* It has the whole document. */
+	/* It has the whole document; or not all of it left this host before the connection broke. */
 	void (*on_accepted)(void *arg);
+	void (*on_partial)(void *arg);
 	/* What the printer says of the job, when it changes; @waits: it goes no further by itself. */
 	void (*on_state)(bool waits, const char *text, void *arg);
 	/* Over; the printer is freed after this returns. @code: kebab-case word, @text for people. */

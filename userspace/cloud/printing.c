@@ -30,6 +30,7 @@ static void on_number(uint32_t number, void *arg)
 	struct delivery *d = arg;
 	int err = job_printer_is(d->job, number);
 
+	d->partial = false;
 	if (number)
 		job_event(d->job, "printer-job", PATH_TUNNEL, "", "the printer has it as job %u",
 			  number);
@@ -49,6 +50,13 @@ static void on_accepted(void *arg)
 	struct delivery *d = arg;
 
 	job_set_state(d->job, JOB_EXECUTING, PATH_TUNNEL, "", "the printer has all of it");
+}
+
+static void on_partial(void *arg)
+{
+	struct delivery *d = arg;
+
+	d->partial = true;
 }
 
 /* Why it goes no further is the job's reason for as long as it does not. */
@@ -124,6 +132,7 @@ static int begin(struct delivery *d)
 		.on_progress = delivery_put_progress,
 		.on_number = on_number,
 		.on_accepted = on_accepted,
+		.on_partial = on_partial,
 		.on_state = on_state,
 		.on_done = on_done,
 	};
@@ -146,6 +155,7 @@ static int begin(struct delivery *d)
 		.number = row->printer_job,
 		.told = d->tunnel_idx > 0, /* there were tunnels before this one */
 		.accepted = was_accepted(row),
+		.partial = d->partial,
 		/* It was given its time at the first visit. */
 		.patience = d->rests ? 1 : d->cloud->conf->printer_patience,
 	};
