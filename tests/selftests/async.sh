@@ -12,8 +12,8 @@
 
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
-TUNNELS=${TUNNELS:-$(at_length 2000 100)}
-ROUNDS=${ROUNDS:-$(at_length 10 1)}
+TUNNELS=${TUNNELS:-$(at_length 1000 100)}
+ROUNDS=${ROUNDS:-$(at_length 5 1)}
 ENDS="tunnel down device netns module"
 SEED=${SEED:-$RANDOM}
 

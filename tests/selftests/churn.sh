@@ -13,7 +13,7 @@
 need tc
 TUNNELS=${TUNNELS:-$(at_length 10000 300)} # made and deleted
 WINDOW=${WINDOW:-$(at_length 256 32)} # at a time
-ROUNDS=${ROUNDS:-$(at_length 12 1)} # of what goes as a whole
+ROUNDS=${ROUNDS:-$(at_length 8 1)} # of what goes as a whole
 SEED=${SEED:-$RANDOM}
 begin 8
 ktap_print_msg "SEED=$SEED"

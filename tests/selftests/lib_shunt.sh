@@ -10,7 +10,11 @@ here=$(dirname "$(readlink -e "$0")")
 # shellcheck disable=SC1091
 . "$here/../kselftest/ktap_helpers.sh"
 
-WAIT=${WAIT:-30} # seconds; emulated machines are slow, so tests wait for conditions, never for time
+# seconds; emulated machines are slow, so tests wait for conditions, never for time
+case ${SHUNT_SWEEP:-full} in
+long) WAIT=${WAIT:-120} ;;
+*) WAIT=${WAIT:-30} ;;
+esac
 TMP=$(mktemp -d)
 
 skip()
