@@ -34,6 +34,7 @@ struct ippkit_faults {
 	bool partial_prints; /* a document that breaks off is printed as far as it came, as completed */
 	bool partial_aborts; /* or the job is aborted */
 	bool impressions; /* of a partial document some were printed */
+	size_t stop_at; /* read no further in a document until ippkit_go_on() */
 	bool keeps; /* Cancel-Job ends nothing */
 	bool forgets; /* jobs are not known after they are over */
 	bool endless; /* answers have no end */
@@ -374,6 +375,8 @@ static void on_readable(unsigned int events, void *arg)
 		return;
 	}
 	c->len += (size_t)n;
+	if (kit->fault.stop_at && c->len >= kit->fault.stop_at)
+		loop_io_set(c->io, 0);
 	if (!c->head)
 		find_head(c);
 	if (!c->head)
@@ -397,6 +400,16 @@ static void on_connection(unsigned int events, void *arg)
 	assert_true(c->fd >= 0);
 	assert_int_equal(loop_io_new(kit->loop, c->fd, on_readable, c, &c->io), 0);
 	loop_io_set(c->io, LOOP_READ);
+}
+
+static void ippkit_go_on(struct ippkit *kit)
+{
+	int i;
+
+	kit->fault.stop_at = 0;
+	for (i = 0; i < KIT_CONNS; i++)
+		if (kit->conns[i].fd >= 0)
+			loop_io_set(kit->conns[i].io, LOOP_READ);
 }
 
 static void ippkit_start(struct ippkit *kit, struct loop *loop)

@@ -21,6 +21,7 @@
 #define FETCHED "fedcba9876543210fedcba9876543210"
 #define BROKEN "00000000000000000000000000000bad" /* the same content, but not that digest */
 #define CONTENT_SIZE 300000
+#define HALF 150000
 #define WORDS_MAX 40
 
 static char *dir, *other_dir, content[PATH_MAX + 32];
@@ -87,6 +88,8 @@ static void get_content(struct h2_req *req, void *arg)
 	close(c.fd);
 }
 
+static bool half_there; /* of the content of the next PUT */
+
 static void post_job(struct h2_req *req, void *arg)
 {
 	struct sapi_job_submit submit;
@@ -94,7 +97,12 @@ static void post_job(struct h2_req *req, void *arg)
 	(void)arg;
 	if (body_decode(req, &sapi_job_submit_schema, &submit))
 		return;
-	if (submit.kind == JOB_FETCH && !strcmp(submit.path, "in/content.pdf"))
+	half_there = !strcmp(h2_req_header(req, "idempotency-key"), "again") &&
+		     submit.print.copies == 2 && submit.print.sides == SIDES_LONG_EDGE &&
+		     submit.print.color == COLOR_AUTO && !strcmp(submit.print.media, "a4");
+	if (half_there)
+		respond_job(req, 201, JOB_RECEIVING, HALF);
+	else if (submit.kind == JOB_FETCH && !strcmp(submit.path, "in/content.pdf"))
 		respond_fetched(req, 201, FETCHED);
 	else if (strcmp(submit.device, "mfp-1"))
 		h2_problem(req, 404, "unknown-device", "device %s is not registered",
@@ -112,12 +120,22 @@ static void put_content(struct h2_req *req, void *arg)
 	const uint8_t *body;
 	size_t i, len;
 
+	const char *range = h2_req_header(req, "content-range");
+	struct content_range r = { 0, CONTENT_SIZE, CONTENT_SIZE };
+
 	(void)arg;
 	body = h2_req_body(req, &len);
-	for (i = 0; i < len; i++)
-		if (body[i] != (uint8_t)(i * 7))
+	if (range && content_range_parse(range, &r))
+		r.from = CONTENT_SIZE + 1;
+	if (r.from != (half_there ? HALF : 0) || r.to != CONTENT_SIZE) {
+		h2_problem(req, 400, "bad-range", "not what is missing: %s", range ? range : "-");
+		return;
+	}
+	half_there = false;
+	for (i = r.from; i < r.to && i - r.from < len; i++)
+		if (body[i - r.from] != (uint8_t)(i * 7))
 			break;
-	if (i != CONTENT_SIZE)
+	if (i != CONTENT_SIZE || len != r.to - r.from)
 		h2_problem(req, 400, "bad-content", "differs at %zu", i);
 	else
 		respond_job(req, 200, JOB_QUEUED, len);
@@ -306,6 +324,26 @@ static void expect_error(const char *text)
 		fail_msg("expected \"%s\", got \"%s\"", text, errors);
 }
 
+/* Of a job that the cloud has begun to receive, only the rest is sent. */
+static void submit_again(void **state)
+{
+	char words[PATH_MAX + 160];
+
+	(void)state;
+	snprintf(
+		words, sizeof(words),
+		"submit %s --device mfp-1 --copies 2 --media a4 --sides two-sided-long-edge --color auto --idempotency-key again",
+		content);
+	assert_int_equal(run(0, cmd_job, words), CLI_OK);
+	assert_non_null(strstr(errors, "content.pdf: 100% of 293K sent"));
+	snprintf(words, sizeof(words), "submit %s --device mfp-1 --copies 0", content);
+	assert_int_equal(run(0, cmd_job, words), CLI_USAGE);
+	expect_error("--copies");
+	snprintf(words, sizeof(words), "submit %s --device mfp-1 --kind store --copies 2", content);
+	assert_int_equal(run(0, cmd_job, words), CLI_USAGE);
+	expect_error("are for --kind print only");
+}
+
 static void submit(void **state)
 {
 	char words[PATH_MAX + 100];
@@ -472,6 +510,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(submit),
+		cmocka_unit_test(submit_again),
 		cmocka_unit_test(fetching),
 		cmocka_unit_test(refused_by_the_server),
 		cmocka_unit_test(events),

@@ -254,6 +254,24 @@ static void waits_for_paper(void **state)
 	assert_completed(w);
 }
 
+/* A printer that prints while it reads runs out of paper in the middle: it is asked beside the document. */
+static void waits_for_paper_in_the_middle(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.stop_at = 100000;
+	w->kit.printer_reason = "media-empty";
+	begin(w);
+	KIT_UNTIL(w->loop, w->waited);
+	assert_false(w->accepted);
+	assert_int_equal(w->kit.printed, 0);
+	w->kit.printer_reason = NULL;
+	ippkit_go_on(&w->kit);
+	kit_until(w->loop, &w->done);
+	assert_completed(w);
+	assert_int_equal(w->kit.created, 1);
+}
+
 static void lets_go_of_the_tunnel_and_comes_back(void **state)
 {
 	struct world *w = *state;
@@ -608,6 +626,7 @@ int main(void)
 		T(sends_nothing_before_the_number_is_kept),
 		T(sends_nothing_when_the_number_cannot_be_kept),
 		T(waits_for_paper),
+		T(waits_for_paper_in_the_middle),
 		T(lets_go_of_the_tunnel_and_comes_back),
 		T(waits_for_a_busy_printer),
 		T(tells_what_became_of_it_at_the_printer),

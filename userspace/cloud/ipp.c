@@ -78,12 +78,9 @@ static int request_wanting(ipp_t *ipp, const char *const *names, int n, struct b
 int ipp_get_printer(const struct ipp_printer_ref *p, struct buf *out)
 {
 	static const char *const names[] = {
-		"operations-supported",	  "document-format-supported",
-		"copies-supported",	  "media-supported",
-		"sides-supported",	  "print-color-mode-supported",
-		"printer-state",	  "printer-state-reasons",
-		"printer-state-message",  "printer-is-accepting-jobs",
-		"printer-make-and-model",
+		"operations-supported", "document-format-supported", "copies-supported",
+		"media-supported",	"sides-supported",	     "print-color-mode-supported",
+		"printer-state",	"printer-state-reasons",     "printer-state-message",
 	};
 
 	return request_wanting(request_begin(p, IPP_OP_GET_PRINTER_ATTRIBUTES, 0), names,
@@ -388,16 +385,12 @@ static int take_printer(ipp_attribute_t *attr, struct ipp_printer *out)
 				  has_number(attr, IPP_OP_SEND_DOCUMENT) &&
 				  has_number(attr, IPP_OP_GET_JOB_ATTRIBUTES) &&
 				  has_number(attr, IPP_OP_CANCEL_JOB);
-	else if (!strcmp(name, "printer-is-accepting-jobs"))
-		out->accepting = ippGetValueTag(attr) == IPP_TAG_BOOLEAN && ippGetBoolean(attr, 0);
 	else if (!strcmp(name, "printer-state"))
 		out->state = number_of(attr);
 	else if (!strcmp(name, "printer-state-reasons"))
 		return take_words(attr, &out->reasons);
 	else if (!strcmp(name, "printer-state-message"))
 		take_text(attr, out->message);
-	else if (!strcmp(name, "printer-make-and-model"))
-		take_text(attr, out->model);
 	else if (!strcmp(name, "document-format-supported"))
 		return take_words(attr, &out->formats);
 	else if (!strcmp(name, "media-supported"))

@@ -87,13 +87,11 @@ enum ipp_printer_state {
 
 struct ipp_printer {
 	bool takes_jobs; /* Create-Job, Send-Document, Get-Job-Attributes and Cancel-Job are supported */
-	bool accepting;
 	int state; /* enum ipp_printer_state, or IPP_NUMBER_UNKNOWN */
 	struct ipp_words reasons; /* without "none" */
 	char message[IPP_TEXT_LEN];
 	struct ipp_words formats, media, sides, colors; /* what is supported; empty: not at all */
 	int copies; /* most that are, or IPP_NUMBER_UNKNOWN: not at all */
-	char model[IPP_TEXT_LEN];
 };
 
 /* Values are those of RFC 8011 5.3.7. */

@@ -215,6 +215,13 @@ static bool tell(struct printer *p, bool waits, const char *text)
 	return true;
 }
 
+static void next_interval(struct printer *p, bool changed, uint64_t min)
+{
+	p->interval = changed ? min : p->interval + p->interval / 2;
+	if (p->interval > PRINTER_ASK_MAX_MS)
+		p->interval = PRINTER_ASK_MAX_MS;
+}
+
 /* When to ask next: soon after a change, seldom while everything stays as it is. */
 static void ask_later(struct printer *p, enum step step, bool changed)
 {
@@ -224,9 +231,7 @@ static void ask_later(struct printer *p, enum step step, bool changed)
 		finish(p, PRINTER_WAITS, "printer-waits", "%.400s", p->said);
 		return;
 	}
-	p->interval = changed ? PRINTER_ASK_MIN_MS : p->interval + p->interval / 2;
-	if (p->interval > PRINTER_ASK_MAX_MS)
-		p->interval = PRINTER_ASK_MAX_MS;
+	next_interval(p, changed, PRINTER_ASK_MIN_MS);
 	later(p, step, p->interval);
 }
 
@@ -429,7 +434,7 @@ static void on_followed(const struct http_reply *reply, void *arg)
 	changed = tell(p, verdict_waits(&p->job, &printer), text);
 	ipp_printer_fini(&printer);
 	if (p->step == STEP_SEND)
-		p->interval = changed ? QUIET_MS : p->interval + p->interval / 2;
+		next_interval(p, changed, QUIET_MS);
 	else
 		ask_later(p, p->step, changed);
 }
@@ -600,6 +605,8 @@ static void watch_document(struct printer *p)
 		p->failures = 0;
 		p->interval = QUIET_MS;
 		p->ops.on_progress(acked, p->arg);
+		if (p->waits_since && !p->ask)
+			ask_job(p); /* it goes on */
 	} else if (t - p->moved_at >= PRINTER_STALL_MS && !p->waits_since) {
 		p->all_sent = http_call_left(p->send) >= p->head.len + p->conf.size;
 		http_call_free(p->send);
