@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define NETNS_DIR "/run/netns"
+#define OUTPUT_BUFFER 65536 /* what a pipe takes */
 
 static const char usage_text[] =
 	"Usage: shunt [ OPTIONS ] OBJECT { COMMAND | help }\n"
@@ -287,6 +288,8 @@ int cli_main(int argc, char **argv)
 	struct cli c = { .output = stdout, .errors = stderr, .dev = &dev };
 	int status, err;
 
+	if (!isatty(STDOUT_FILENO))
+		setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER);
 	c.out = out_new(c.output, 0);
 	if (!c.out)
 		return CLI_REFUSED;
