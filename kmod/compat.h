@@ -81,9 +81,9 @@ static inline void shunt_set_lltx(struct net_device *dev)
 
 static inline void shunt_udp_xmit(struct rtable *rt, struct sock *sk, struct sk_buff *skb,
 				  __be32 saddr, __be32 daddr, u8 tos, u8 ttl, __be16 df,
-				  __be16 sport, __be16 dport)
+				  __be16 sport, __be16 dport, bool nocheck)
 {
-	udp_tunnel_xmit_skb(rt, sk, skb, saddr, daddr, tos, ttl, df, sport, dport, false, true
+	udp_tunnel_xmit_skb(rt, sk, skb, saddr, daddr, tos, ttl, df, sport, dport, false, nocheck
 #ifdef SHUNT_HAVE_XMIT_IPCB_FLAGS
 			    , 0
 #endif
