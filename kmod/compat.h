@@ -6,6 +6,7 @@
 #ifndef SHUNT_COMPAT_H
 #define SHUNT_COMPAT_H
 
+#include <crypto/chacha.h>
 #include <linux/crypto.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
@@ -68,6 +69,16 @@ static inline void *shunt_crypto_data(shunt_crypto_arg *arg)
 
 #ifndef SHUNT_HAVE_TIMER_DELETE
 #define timer_delete_sync	del_timer_sync
+#endif
+
+/* ChaCha's state was an array before it became a type of its own. */
+#ifndef SHUNT_HAVE_CHACHA_STATE
+struct chacha_state {
+	u32 x[CHACHA_STATE_WORDS];
+};
+
+#define chacha_init(state, key, iv)		chacha_init((state)->x, key, iv)
+#define chacha20_crypt(state, dst, src, len)	chacha20_crypt((state)->x, dst, src, len)
 #endif
 
 static inline void shunt_set_lltx(struct net_device *dev)
