@@ -11,7 +11,7 @@
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
 need nft ethtool
-begin 11
+begin 15
 setup_ns gw cloud
 join_wan "$gw" "$cloud"
 batch "$gw" <<IP
@@ -76,6 +76,13 @@ in_ns "$gw" ethtool -K wan tx-udp-segmentation off >/dev/null
 check "a card without segmentation: the same, as long as possible" carried 1 'outer < inner / 2'
 check "a card without segmentation: all of them arrive" complete 1
 check "a card without segmentation: each has the header that the first was given" marked 1
+in_ns "$cloud" ethtool -K wan gro on rx-gro-list on >/dev/null
+check "the other end's card puts them together as a list" carried 1 'outer < inner / 2'
+check "the other end's card puts them together as a list: all of them arrive" complete 1
+in_ns "$cloud" ethtool -K wan rx-gro-list off rx-udp-gro-forwarding on >/dev/null
+check "the other end's card puts them together" carried 1 'outer < inner / 2'
+check "the other end's card puts them together: all of them arrive" complete 1
+in_ns "$cloud" ethtool -K wan gro off rx-udp-gro-forwarding off >/dev/null
 in_ns "$gw" ethtool -K wan tx-udp-segmentation on >/dev/null
 
 in_ns "$gw" ethtool -K wan tx off >/dev/null
