@@ -154,7 +154,7 @@ static struct dst_entry *cached4(struct shunt_tunnel *t, struct way *way)
 static void send4(const struct shunt_tunnel *t, struct way *way, struct sk_buff *skb, u8 tos,
 		  bool fragment)
 {
-	/* RFC 3948 section 2.1: no checksum, the ICV does better. Segmentation cannot do without. */
+	/* RFC 3948 section 2.1: no checksum, the ICV does better. Segmentation needs one. */
 	shunt_udp_xmit((struct rtable *)way->dst, way->sk, skb, way->saddr.s6_addr32[3],
 		       way->ep.addr.s6_addr32[3], tos, ip4_dst_hoplimit(way->dst),
 		       fragment ? 0 : htons(IP_DF), t->shunt->port, way->ep.port,

@@ -64,6 +64,11 @@ other_mark()
 	tunnel_is "$gw" 0x1001 'tx.drops.noroute > 0' && tunnel_is "$gw" 0x1002 'tx.drops.noroute > 0'
 }
 
+this_mark()
+{
+	rules add 7 && pings "$gw" 100.64.0.1
+}
+
 narrow()
 {
 	ip -n "$router" link set wan mtu 1400 && ip -n "$cloud" link set wan mtu 1400
@@ -82,7 +87,7 @@ check "it carries" pings "$gw" 100.64.0.1
 check "tunnel over IPv6, likewise" over6
 check "it carries, too" pings "$gw" 100.64.0.2
 check "routes for another mark are none" other_mark
-check "for this one again: IPv4" eval 'rules add 7 && pings "$gw" 100.64.0.1'
+check "for this one again: IPv4" this_mark
 check "for this one again: IPv6" pings "$gw" 100.64.0.2
 check "the path becomes narrow" narrow
 check "a router's message is about the marked route, IPv4" within learns 100.64.0.1 1438 1338
