@@ -8,7 +8,7 @@
 
 /* What one packet is ciphered with. */
 struct state {
-	u32 stream[CHACHA_STATE_WORDS];
+	struct chacha_state stream;
 	struct poly1305_desc_ctx mac;
 };
 
@@ -35,8 +35,8 @@ static void begin(struct state *s, const struct shunt_chapoly *c, const u8 *ad, 
 
 	memcpy(nonce + sizeof(u32), c->salt, sizeof(c->salt));
 	memcpy(nonce + sizeof(u32) + sizeof(c->salt), iv, 8);
-	chacha_init(s->stream, c->key, nonce);
-	chacha20_crypt(s->stream, block, block, sizeof(block));
+	chacha_init(&s->stream, c->key, nonce);
+	chacha20_crypt(&s->stream, block, block, sizeof(block));
 	poly1305_init(&s->mac, block);
 	memcpy(padded, ad, SHUNT_CHAPOLY_AD);
 	poly1305_update(&s->mac, padded, sizeof(padded));
@@ -70,7 +70,7 @@ void shunt_chapoly_encrypt(const struct shunt_chapoly *c, const u8 *ad, const u8
 	struct state s;
 
 	begin(&s, c, ad, iv);
-	chacha20_crypt(s.stream, text, text, len);
+	chacha20_crypt(&s.stream, text, text, len);
 	authenticate(&s, text, len, text + len);
 	memzero_explicit(&s, sizeof(s));
 }
@@ -96,7 +96,7 @@ bool shunt_chapoly_decrypt(const struct shunt_chapoly *c, const u8 *ad, const u8
 	authenticate(&s, text, len, icv);
 	authentic = !crypto_memneq(icv, text + len, sizeof(icv));
 	if (authentic)
-		chacha20_crypt(s.stream, text, text, len);
+		chacha20_crypt(&s.stream, text, text, len);
 	memzero_explicit(&s, sizeof(s));
 	return authentic;
 }

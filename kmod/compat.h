@@ -6,6 +6,7 @@
 #ifndef SHUNT_COMPAT_H
 #define SHUNT_COMPAT_H
 
+#include <crypto/chacha.h>
 #include <linux/crypto.h>
 #include <linux/netdevice.h>
 #include <linux/skbuff.h>
@@ -70,6 +71,16 @@ static inline void *shunt_crypto_data(shunt_crypto_arg *arg)
 #define timer_delete_sync	del_timer_sync
 #endif
 
+/* ChaCha's state was an array before it became a type of its own. */
+#ifndef SHUNT_HAVE_CHACHA_STATE
+struct chacha_state {
+	u32 x[CHACHA_STATE_WORDS];
+};
+
+#define chacha_init(state, key, iv)		chacha_init((state)->x, key, iv)
+#define chacha20_crypt(state, dst, src, len)	chacha20_crypt((state)->x, dst, src, len)
+#endif
+
 static inline void shunt_set_lltx(struct net_device *dev)
 {
 #ifdef SHUNT_HAVE_LLTX
@@ -81,9 +92,9 @@ static inline void shunt_set_lltx(struct net_device *dev)
 
 static inline void shunt_udp_xmit(struct rtable *rt, struct sock *sk, struct sk_buff *skb,
 				  __be32 saddr, __be32 daddr, u8 tos, u8 ttl, __be16 df,
-				  __be16 sport, __be16 dport)
+				  __be16 sport, __be16 dport, bool nocheck)
 {
-	udp_tunnel_xmit_skb(rt, sk, skb, saddr, daddr, tos, ttl, df, sport, dport, false, true
+	udp_tunnel_xmit_skb(rt, sk, skb, saddr, daddr, tos, ttl, df, sport, dport, false, nocheck
 #ifdef SHUNT_HAVE_XMIT_IPCB_FLAGS
 			    , 0
 #endif

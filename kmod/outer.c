@@ -55,6 +55,8 @@ static int open_socket(struct shunt_dev *shunt, struct net *net, u8 family, stru
 	/* by which the route is found that an ICMP error is about */
 	sock->sk->sk_mark = shunt->fwmark;
 	setup_udp_tunnel_sock(net, sock, &encap);
+	/* sums of what is inside come from nowhere but the cipher, see rx.c */
+	inet_dec_convert_csum(sock->sk);
 	rcu_assign_pointer(*sk, sock->sk);
 	return 0;
 }
@@ -152,10 +154,11 @@ static struct dst_entry *cached4(struct shunt_tunnel *t, struct way *way)
 static void send4(const struct shunt_tunnel *t, struct way *way, struct sk_buff *skb, u8 tos,
 		  bool fragment)
 {
-	/* RFC 3948 section 2.1: no checksum, as the ICV does better */
+	/* RFC 3948 section 2.1: no checksum, the ICV does better. Segmentation needs one. */
 	shunt_udp_xmit((struct rtable *)way->dst, way->sk, skb, way->saddr.s6_addr32[3],
 		       way->ep.addr.s6_addr32[3], tos, ip4_dst_hoplimit(way->dst),
-		       fragment ? 0 : htons(IP_DF), t->shunt->port, way->ep.port);
+		       fragment ? 0 : htons(IP_DF), t->shunt->port, way->ep.port,
+		       !skb_is_gso(skb));
 }
 
 /* ---- IPv6; without it no socket is there and none of this is called ---- */
@@ -316,32 +319,108 @@ int shunt_outer_mtu(struct shunt_tunnel *t)
 	return clamp_t(int, shunt_esp_fit(mtu), 0, READ_ONCE(t->shunt->dev->mtu));
 }
 
-/**
- * shunt_outer_send() - let a capsule leave
- * @t: tunnel; RCU is held and bottom halves are off
- * @skb: UDP payload, with SHUNT_OUTER_HEAD6 of headroom; consumed
- * @tos: of the outer header
- * @fragment: whether it may be fragmented on its way
+/*
+ * Whether capsules may leave as one packet that is cut up again as late as possible. Where their
+ * checksums had to be made by software then, which those of single ones over IPv4 are spared, that
+ * would cost more than it saves.
  */
-void shunt_outer_send(struct shunt_tunnel *t, struct sk_buff *skb, u8 tos, bool fragment)
+static bool may_join(const struct way *way)
 {
-	struct shunt_dev *shunt = t->shunt;
+	netdev_features_t sums = way->family == AF_INET ? NETIF_F_IP_CSUM : NETIF_F_IPV6_CSUM;
+
+	return way->dst->dev->features & (NETIF_F_HW_CSUM | sums) && !dst_xfrm(way->dst);
+}
+
+/*
+ * Segments that owe their sender's socket owe it for their size, so that one can pay for all; and
+ * all but the last are as long as the first.
+ */
+static bool fits_behind(const struct sk_buff *head, const struct sk_buff *skb, unsigned int size)
+{
+	return skb->len <= size && skb->sk == head->sk && skb->destructor == head->destructor &&
+	       head->len + skb->len + SHUNT_OUTER_HEAD6 <= IP_MAX_MTU;
+}
+
+/*
+ * Take the next capsule out of a burst, and those behind it that may leave with it: as its frag
+ * list, which UDP's segmentation takes apart without a copy.
+ */
+static struct sk_buff *next_packet(struct sk_buff_head *burst, bool join)
+{
+	struct sk_buff *head = __skb_dequeue(burst), *skb, **tail;
+	unsigned int size, count = 1;
+
+	if (!head || !join)
+		return head;
+	size = head->len;
+	tail = &skb_shinfo(head)->frag_list;
+	while ((skb = skb_peek(burst)) && fits_behind(head, skb, size)) {
+		__skb_unlink(skb, burst);
+		skb->sk = NULL;
+		skb->destructor = NULL;
+		/* the octets before it are for copies of the first one's headers */
+		__skb_header_release(skb);
+		*tail = skb;
+		tail = &skb->next;
+		head->len += skb->len;
+		head->data_len += skb->len;
+		head->truesize += skb->truesize;
+		count++;
+		if (skb->len < size)
+			break;
+	}
+	if (count > 1) {
+		skb_shinfo(head)->gso_size = size;
+		skb_shinfo(head)->gso_segs = count;
+		skb_shinfo(head)->gso_type = SKB_GSO_UDP_L4;
+		head->ip_summed = CHECKSUM_PARTIAL;
+		head->csum_start = skb_headroom(head) - sizeof(struct udphdr);
+		head->csum_offset = offsetof(struct udphdr, check);
+	}
+	return head;
+}
+
+static void drop_burst(struct shunt_tunnel *t, struct sk_buff_head *burst)
+{
+	unsigned int count = skb_queue_len(burst);
+
+	shunt_stats_drop(t->stats, SHUNT_TX, SHUNT_DROP_NOROUTE, count);
+	shunt_stats_drop(t->shunt->stats, SHUNT_TX, SHUNT_DROP_NOROUTE, count);
+	__skb_queue_purge(burst);
+}
+
+/**
+ * shunt_outer_send() - let capsules leave
+ * @t: tunnel; RCU is held and bottom halves are off
+ * @burst: UDP payloads in their order, at least one, linear, with SHUNT_OUTER_HEAD6 of headroom;
+ *	empty afterwards. With more than one they are the segments of one inner packet
+ * @tos: of the outer header
+ * @fragment: whether they may be fragmented on their way
+ */
+void shunt_outer_send(struct shunt_tunnel *t, struct sk_buff_head *burst, u8 tos, bool fragment)
+{
+	struct sk_buff *skb;
 	struct way way;
+	bool join;
 
 	if (find_way(t, &way)) {
-		shunt_stats_drop(t->stats, SHUNT_TX, SHUNT_DROP_NOROUTE, 1);
-		shunt_stats_drop(shunt->stats, SHUNT_TX, SHUNT_DROP_NOROUTE, 1);
-		kfree_skb(skb);
+		drop_burst(t, burst);
 		return;
 	}
 	shunt_touch(&t->last_tx);
-	/* the device counts by itself, what is inside the capsules */
-	skb->dev = NULL;
-	skb->mark = READ_ONCE(shunt->fwmark);
-	if (way.family == AF_INET)
-		send4(t, &way, skb, tos, fragment);
-	else
-		send6(t, &way, skb, tos, fragment);
+	join = !fragment && may_join(&way);
+	while ((skb = next_packet(burst, join))) {
+		/* the device counts by itself, what is inside the capsules */
+		skb->dev = NULL;
+		skb->mark = READ_ONCE(t->shunt->fwmark);
+		/* what sends takes a reference to the route */
+		dst_hold(way.dst);
+		if (way.family == AF_INET)
+			send4(t, &way, skb, tos, fragment);
+		else
+			send6(t, &way, skb, tos, fragment);
+	}
+	dst_release(way.dst);
 }
 
 /**

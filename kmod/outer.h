@@ -36,7 +36,7 @@ int shunt_outer_open(struct shunt_dev *shunt);
 void shunt_outer_close(struct shunt_dev *shunt);
 void shunt_outer_mark(struct shunt_dev *shunt);
 int shunt_outer_mtu(struct shunt_tunnel *t);
-void shunt_outer_send(struct shunt_tunnel *t, struct sk_buff *skb, u8 tos, bool fragment);
+void shunt_outer_send(struct shunt_tunnel *t, struct sk_buff_head *burst, u8 tos, bool fragment);
 bool shunt_outer_from(const struct sk_buff *skb, struct shunt_endpoint *ep);
 u8 shunt_outer_tos(const struct sk_buff *skb);
 

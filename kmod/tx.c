@@ -199,20 +199,26 @@ static bool ready(struct shunt_tunnel *t, struct sk_buff *skb, int err)
 	return true;
 }
 
-static void send(struct shunt_tunnel *t, struct sk_buff *skb)
+/* The capsules of one inner packet, none if it was dropped or is in the cipher still. */
+static void send(struct shunt_tunnel *t, struct sk_buff_head *burst)
 {
-	shunt_outer_send(t, skb, tx_cb(skb)->tos, tx_cb(skb)->fragment);
+	struct sk_buff *first = skb_peek(burst);
+
+	if (first)
+		shunt_outer_send(t, burst, tx_cb(first)->tos, tx_cb(first)->fragment);
 }
 
 /* The cipher finished later, see esp.h. */
 static void done(struct shunt_tunnel *t, struct sk_buff *skb, int err)
 {
 	u64 start = local_clock();
-	bool leave = ready(t, skb, err);
+	struct sk_buff_head burst;
 
+	__skb_queue_head_init(&burst);
+	if (ready(t, skb, err))
+		__skb_queue_tail(&burst, skb);
 	count_cpu(t->shunt, t, start);
-	if (leave)
-		send(t, skb);
+	send(t, &burst);
 }
 
 /* Forget all that the inner packet's way here left in the buffer, and finish its checksum. */
@@ -332,8 +338,8 @@ netdev_tx_t shunt_tx(struct sk_buff *skb, struct net_device *dev)
 		encode_burst(t, skb, flow.family, &burst);
 	}
 	count_cpu(shunt, t, start);
-	while ((skb = __skb_dequeue(&burst)))
-		send(t, skb);
+	if (t)
+		send(t, &burst);
 	rcu_read_unlock();
 	return NETDEV_TX_OK;
 }
@@ -374,8 +380,6 @@ void shunt_tx_dummy(struct shunt_tunnel *t)
 		kfree_skb(skb);
 	}
 	count_cpu(t->shunt, t, start);
-	skb = __skb_dequeue(&burst);
-	if (skb)
-		send(t, skb);
+	send(t, &burst);
 	rcu_read_unlock();
 }

@@ -328,7 +328,7 @@ first_moved()
 # connected HOST CLOUD: whether the host itself has a connection to the cloud.
 connected()
 {
-	in_ns "$1" ss -Htn state established "dst $(cloud_address "$2"):8443" | grep -q .
+	in_ns "$1" ss -Htn state established "dst $(cloud_host "$2"):8443" | grep -q .
 }
 
 not()

@@ -40,6 +40,7 @@ PRINTERS=${PRINTERS:-}
 MANAGER_HOST=${MANAGER_HOST:-manager}	# or cloud: both on one machine
 MANAGER=203.0.113.20:8443
 GATEWAY_HOST=''			# or mfp: shuntd1 runs on the device, and gw is an ordinary router
+IPV6=''				# or yes: clouds are reached over IPv6 only
 PRINTER=${PRINTER:-cups}		# what an MFP prints with: cups (ippeveprinter) or paper (a folder)
 TERMINAL=terminal			# or terminal2: whose configuration the command uses
 declare -A CONF				# "INSTANCE KEY" -> value as written in the file
@@ -222,6 +223,7 @@ gateway_host()
 				iifname "lo" accept
 				iifname "br-lan" accept
 				ct state established,related accept
+				icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, packet-too-big } accept
 			}
 			chain forward {
 				type filter hook forward priority filter; policy drop;
@@ -283,11 +285,54 @@ world_network()
 	for n in $PRINTERS; do
 		lan_host "$(nth printer "$n")" "$(printer_address "$n")" "$(home "$n")"
 	done
+	[ -z "$IPV6" ] || world_ipv6
 }
 
 cloud_address()
 {
 	[ "$1" = 1 ] && echo 203.0.113.10 || echo "203.0.113.1$1"
+}
+
+# cloud_host N: how its address is written before a port.
+cloud_host()
+{
+	local address
+
+	address=$(cloud_address "$1")
+	[ -z "$IPV6" ] && echo "$address" || echo "[2001:db8::${address##*.}]"
+}
+
+# address6 HOST DEVICE ADDRESS/LEN [ROUTER]: one more address, and whom everything else goes to.
+address6()
+{
+	ip -n "$1" address replace "$3" dev "$2" nodad
+	[ -z "${4:-}" ] || ip -n "$1" route replace ::/0 via "$4"
+}
+
+# What has to do with clouds has IPv6 as well: routed, not translated, and no more let in from outside than before.
+world_ipv6()
+{
+	local n host
+
+	address6 inet br-inet 2001:db8::1/64
+	address6 terminal eth0 2001:db8::30/64 2001:db8::1
+	in_ns inet sysctl -qw net.ipv6.conf.all.forwarding=1
+	for n in $CLOUDS; do
+		host=$(cloud_host "$n")
+		address6 "$(nth cloud "$n")" eth0 "${host//[][]/}/64" 2001:db8::1
+	done
+	for n in $GATEWAYS; do
+		host=$(nth gw "$n")
+		in_ns "$host" sysctl -qw net.ipv6.conf.all.forwarding=1
+		address6 inet "to-$host" "2001:db8:$n::1/64"
+		address6 "$host" wan "2001:db8:$n::2/64" "2001:db8:$n::1"
+		address6 "$host" br-lan "2001:db8:1$n::1/64"
+		ip -n inet route replace "2001:db8:1$n::/64" via "2001:db8:$n::2"
+	done
+	for n in $MFPS; do
+		host=$(mfp_address "$n")
+		address6 "$(nth mfp "$n")" eth0 "2001:db8:1$(home "$n")::${host##*.}/64" "2001:db8:1$(home "$n")::1"
+	done
 }
 
 # The module and what it leans on; insmod, as on a router image.
@@ -388,7 +433,7 @@ configure_cloud()
 {
 	local at program
 
-	at=$(cloud_address "$1")
+	at=$(cloud_host "$1")
 	program=$(nth shunt-cloud "$1")
 	settle "$program" cloud "cloud$1"
 	default "$program" listen "\"$at:8443\""
@@ -442,7 +487,7 @@ configure_person()
 
 	who=$(nth "$1" "$3")
 	identity "$who" "$1" "$2"
-	default "$who" cloud "\"$(cloud_address "$3"):8443\""
+	default "$who" cloud "\"$(cloud_host "$3"):8443\""
 	default "$who" manager "\"$MANAGER\""
 	write_conf "$who"
 }
@@ -469,17 +514,23 @@ listening()
 	in_ns "$1" ss -Hltn "src $2" | grep -q .
 }
 
-# listens INSTANCE ADDRESS:PORT: the same in the namespace of a daemon, without starting a program (IPv4 only).
+# listens INSTANCE ADDRESS:PORT: the same in the namespace of a daemon, without starting a program. Of IPv6 only the port is looked at.
 listens()
 {
-	local PID a b c d port want at state
+	local PID a b c d port want at state file=tcp
 
 	pid_of "$1" || return
-	IFS=.: read -r a b c d port <<<"$2"
-	printf -v want '%02X%02X%02X%02X:%04X' "$d" "$c" "$b" "$a" "$port"
+	if [[ $2 == \[* ]]; then
+		file=tcp6
+		printf -v want '*:%04X' "${2##*:}"
+	else
+		IFS=.: read -r a b c d port <<<"$2"
+		printf -v want '%02X%02X%02X%02X:%04X' "$d" "$c" "$b" "$a" "$port"
+	fi
 	while read -r _ at _ state _; do
-		[ "$at $state" != "$want 0A" ] || return 0
-	done <"/proc/$PID/net/tcp"
+		# shellcheck disable=SC2053 # a pattern
+		[[ "$at $state" != $want" 0A" ]] || return 0
+	done <"/proc/$PID/net/$file"
 	return 1
 }
 
@@ -532,7 +583,7 @@ start_cloud()
 
 await_cloud()
 {
-	soon 20 "cloud$1 to listen" listens "$(nth shunt-cloud "$1")" "$(cloud_address "$1"):8443"
+	soon 20 "cloud$1 to listen" listens "$(nth shunt-cloud "$1")" "$(cloud_host "$1"):8443"
 }
 
 start_gateway()

@@ -11,7 +11,7 @@
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
 need setpriv
-begin 49
+begin 55
 setup_ns ns
 ip -n "$ns" link add dummy0 type dummy
 ip -n "$ns" link set dummy0 up
@@ -61,11 +61,23 @@ refused()
 
 three()
 {
-	local n=1 to
+	local n=1 to commands=''
 	for to in 198.51.100.2:4500 198.51.100.2:4501 "[2001:db8::2]:4500"; do
-		s tunnel add dev shunt0 spi-out 0x2001 "${keys[@]}" endpoint "$to" near 100.64.0.$n far 100.64.1.$n cookie a || return
+		commands+="tunnel add dev shunt0 spi-out 0x2001 ${keys[*]} endpoint $to near 100.64.0.$n far 100.64.1.$n cookie a"$'\n'
 		n=$((n + 1))
 	done
+	many "$ns" "$commands"
+}
+
+# batched STATUS ERRORS LINES [OPTIONS...]: what becomes of a batch, and all that it says on standard error
+batched()
+{
+	local status=$1 errors=$2 commands=$3 rc=0
+	shift 3
+	printf '%s\n' "$commands" >"$TMP/batch"
+	s -batch "$TMP/batch" "$@" >"$TMP/out" 2>"$TMP/err" || rc=$?
+	echo "status $rc: $(<"$TMP/err")"
+	[ "$rc" = "$status" ] && [ "$(<"$TMP/err")" = "$errors" ]
 }
 
 # left ENDPOINT...: of the tunnels
@@ -155,6 +167,20 @@ check "without privilege: monitor" unprivileged monitor
 check "flush by cookie" eval "s tunnel flush dev shunt0 cookie other && shows 'it == []' tunnel show"
 check "flush what is not there" s tunnel flush dev shunt0 cookie other
 check "tunnels to three endpoints" three
+check "a batch ends where the kernel refuses" batched 2 "Error: spi-in: no such tunnel
+Command failed $TMP/batch:4" "# what is there, and what is not
+tunnel show dev shunt0 \\
+	cookie 'a'
+tunnel del dev shunt0 spi-in 0x9999
+tunnel flush dev shunt0"
+check "a batch: what came before was done" grep -q "endpoint 198.51.100.2:4501" "$TMP/out"
+check "a batch: what came after was not" shows "len(it) == 3" tunnel show
+check "a batch goes on with -force" batched 2 "Error: spi-in: no such tunnel
+Command failed $TMP/batch:1" "tunnel del dev shunt0 spi-in 0x9999
+tunnel show dev shunt0" -force -json
+check "a batch with -force: the rest was done" is "len(it) == 3" cat "$TMP/out"
+check "a batch: one namespace" batched 1 "Error: a batch has one namespace and no other batch in it
+Command failed $TMP/batch:1" "tunnel show -n $ns"
 check "flush by endpoint" eval 's tunnel flush dev shunt0 endpoint 198.51.100.2:4501 && left 198.51.100.2:4500 "[2001:db8::2]:4500"'
 check "flush by address, any port" eval 's tunnel flush dev shunt0 endpoint 198.51.100.2:0 && left "[2001:db8::2]:4500"'
 check "flush by endpoint and cookie" eval 's tunnel flush dev shunt0 cookie b endpoint "[2001:db8::2]:4500" && left "[2001:db8::2]:4500" &&

@@ -270,23 +270,38 @@ key_hex()
 	ask hex "$TMP/$1" && printf '%s' "$ANSWER"
 }
 
-# pair NEAR-NS FAR-NS NUMBER CIPHER NEAR FAR [NEAR-SIDE WORDS...]: tunnel NUMBER between the two, with fresh
-# keys; the SPIs are 0x1000 + NUMBER at the near and 0x2000 + NUMBER at the far side. Words after the far
-# address go to the near side only.
-pair()
+# pair_lines NUMBER CIPHER NEAR FAR [NEAR-SIDE WORDS...]: what makes tunnel NUMBER, with fresh keys, in NEAR_LINE and
+# FAR_LINE, each a command for shunt; the SPIs are 0x1000 + NUMBER at the near and 0x2000 + NUMBER at the far side. Words
+# after the far address are for the near side only.
+pair_lines()
 {
-	local near_ns=$1 far_ns=$2 number=$3 cipher=$4 near=$5 far=$6
+	local number=$1 cipher=$2 near=$3 far=$4
 	local in=$((0x1000 + number)) out=$((0x2000 + number))
-	shift 6
+	shift 4
 	new_key "down$number" "$cipher"
 	new_key "up$number" "$cipher"
-	shunt -n "$far_ns" tunnel add dev shunt0 side far spi-in "$out" spi-out "$in" cipher "$cipher" \
-		key-in "file:$TMP/up$number" key-out "file:$TMP/down$number" near "$near" far "$far" || return
-	shunt -n "$near_ns" tunnel add dev shunt0 side near spi-in "$in" spi-out "$out" cipher "$cipher" \
-		key-in "file:$TMP/down$number" key-out "file:$TMP/up$number" near "$near" far "$far" \
-		endpoint "${FAR_ENDPOINT:-198.51.100.2:4500}" "$@" || return
+	FAR_LINE="tunnel add dev shunt0 side far spi-in $out spi-out $in cipher $cipher \
+		key-in file:$TMP/up$number key-out file:$TMP/down$number near $near far $far"
+	NEAR_LINE="tunnel add dev shunt0 side near spi-in $in spi-out $out cipher $cipher \
+		key-in file:$TMP/down$number key-out file:$TMP/up$number near $near far $far \
+		endpoint ${FAR_ENDPOINT:-198.51.100.2:4500} $*"
+}
+
+# many NS LINES: many shunt commands in one start
+many()
+{
+	shunt -n "$1" -batch - <<<"$2"
+}
+
+# pair NEAR-NS FAR-NS NUMBER CIPHER NEAR FAR [NEAR-SIDE WORDS...]: tunnel NUMBER between the two, see pair_lines
+pair()
+{
+	local near_ns=$1 far_ns=$2
+	shift 2
+	pair_lines "$@"
+	many "$far_ns" "$FAR_LINE" && many "$near_ns" "$NEAR_LINE" || return
 	# the near side's first packets teach the far side where it is
-	within learned "$far_ns" "$out"
+	within learned "$far_ns" "$((0x2000 + $1))"
 }
 
 # unpair NEAR-NS FAR-NS NUMBER

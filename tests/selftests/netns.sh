@@ -12,7 +12,7 @@
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
 need ping
-begin 11 4
+begin 13 4
 setup_ns inner gw cloud
 join_wan "$gw" "$cloud"
 far_link "$cloud"
@@ -90,6 +90,21 @@ orphaned()
 		! ip -n "$inner" link set shunt0 up && dumped "$inner" 1
 }
 
+# A namespace that went after it is gone, too: they go one after the other
+gone()
+{
+	setup_ns after
+	ip -n "$cloud" link add probe type veth peer name probe netns "$after" && ip netns del "$after" &&
+		within refute ip -n "$cloud" link show probe
+}
+
+# From here on capsules go over IPv6, whose routes point into their namespace
+over_ipv6()
+{
+	ip -n "$gw" addr add 2001:db8::1/64 dev wan nodad && ip -n "$cloud" addr add 2001:db8::2/64 dev wan nodad &&
+		shunt -n "$inner" tunnel set dev shunt0 spi-in 0x1001 endpoint "[2001:db8::2]:4500" && pings "$inner" 100.64.0.1
+}
+
 sent_nothing()
 {
 	in_ns "$inner" ping -q -c 1 -W 1 100.64.0.1
@@ -111,7 +126,9 @@ check "moved out, with the tunnel" move_out
 check "ping from outside" pings "$gw" 100.64.0.1
 ip -n "$gw" link set shunt0 netns "$inner"
 arrive "$inner"
-check "moved in again, its first namespace goes: it is quiet, and stays" orphaned
+check "moved in again, over IPv6" over_ipv6
+check "its first namespace goes: it is quiet, and stays" orphaned
+check "no route keeps that namespace" gone
 ip -n "$inner" link del shunt0
 check "the kernel did not complain" clean_log
 ktap_finished

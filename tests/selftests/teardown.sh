@@ -51,9 +51,12 @@ world()
 		on_cloud+="addr add 100.64.1.$i/32 dev lo"$'\n'"route add 100.64.0.$i dev shunt0 src 100.64.1.$i"$'\n'
 	done
 	batch "$gw" <<<"$on_gw" && batch "$cloud" <<<"$on_cloud" || return
+	on_gw='' on_cloud=''
 	for ((i = 1; i <= TUNNELS; i++)); do
-		pair "$gw" "$cloud" "$i" aes-gcm-256 "100.64.0.$i" "100.64.1.$i" idle 1h keepalive 1s || return
+		pair_lines "$i" aes-gcm-256 "100.64.0.$i" "100.64.1.$i" idle 1h keepalive 1s
+		on_gw+=$NEAR_LINE$'\n' on_cloud+=$FAR_LINE$'\n'
 	done
+	many "$cloud" "$on_cloud" && many "$gw" "$on_gw" || return
 	SENDERS=()
 	busy "$gw" "${far[@]}"
 	SENDERS+=($!)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/cli.h"
 
+#include "cli/batch.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -10,9 +12,11 @@
 #include <unistd.h>
 
 #define NETNS_DIR "/run/netns"
+#define OUTPUT_BUFFER 65536 /* what a pipe takes */
 
 static const char usage_text[] =
 	"Usage: shunt [ OPTIONS ] OBJECT { COMMAND | help }\n"
+	"       shunt [ OPTIONS ] -b[atch] FILE [ -force ]      commands from a file, - for standard input\n"
 	"       shunt help | --help | --version\n"
 	"\n"
 	"Objects of this host's kernel (need CAP_NET_ADMIN):\n"
@@ -97,6 +101,8 @@ enum option {
 	OPT_CA,
 	OPT_CERT,
 	OPT_KEY,
+	OPT_BATCH,
+	OPT_FORCE,
 };
 
 /* One or two dashes before the long word; a short form where there is one. */
@@ -112,6 +118,7 @@ static const struct {
 	{ "config", "c", OPT_CONFIG, true },	 { "cloud", NULL, OPT_CLOUD, true },
 	{ "manager", NULL, OPT_MANAGER, true },	 { "ca", NULL, OPT_CA, true },
 	{ "cert", NULL, OPT_CERT, true },	 { "key", NULL, OPT_KEY, true },
+	{ "batch", "b", OPT_BATCH, true },	 { "force", NULL, OPT_FORCE, false },
 };
 
 /* Enter a namespace that `ip netns add` made; sockets opened from here on are in it. */
@@ -131,8 +138,17 @@ static int enter_netns(struct cli *c, const char *name)
 	return err ? cli_usage(c, "-netns %s: %s", name, strerror(err)) : 0;
 }
 
+unsigned int cli_out_flags(const struct cli *c)
+{
+	return (c->json ? OUT_JSON : 0) | (c->pretty ? OUT_PRETTY : 0);
+}
+
 static int set_option(struct cli *c, enum option option, const char *value)
 {
+	if (c->batch && (option == OPT_NETNS || option == OPT_BATCH || option == OPT_FORCE)) {
+		cli_usage(c, "a batch has one namespace and no other batch in it");
+		return -1;
+	}
 	switch (option) {
 	case OPT_JSON:
 		c->json = true;
@@ -166,8 +182,14 @@ static int set_option(struct cli *c, enum option option, const char *value)
 	case OPT_KEY:
 		c->key = value;
 		break;
+	case OPT_BATCH:
+		c->batch_file = value;
+		break;
+	case OPT_FORCE:
+		c->force = true;
+		break;
 	}
-	out_set_flags(c->out, (c->json ? OUT_JSON : 0) | (c->pretty ? OUT_PRETTY : 0));
+	out_set_flags(c->out, cli_out_flags(c));
 	return 1;
 }
 
@@ -260,6 +282,18 @@ static const struct cli_command objects[] = {
 	{ NULL, NULL },
 };
 
+static int run_command(struct cli *c, struct args *a)
+{
+	return cli_dispatch(c, a, "", objects, NULL, usage_text);
+}
+
+static int run_batch(struct cli *c, struct args *a)
+{
+	if (args_peek(a))
+		return cli_usage(c, "\"%s\" is not expected here", args_peek(a));
+	return batch_run(c, c->batch_file, c->force, run_command);
+}
+
 static int run(struct cli *c, struct args *a)
 {
 	const char *word;
@@ -269,6 +303,8 @@ static int run(struct cli *c, struct args *a)
 		;
 	if (option < 0)
 		return CLI_USAGE;
+	if (c->batch_file)
+		return run_batch(c, a);
 	word = args_peek(a);
 	if (word &&
 	    (!strcmp(word, "--version") || !strcmp(word, "-V") || !strcmp(word, "-Version"))) {
@@ -277,7 +313,7 @@ static int run(struct cli *c, struct args *a)
 	}
 	if (word && word[0] == '-' && strcmp(word, "--help") && strcmp(word, "-h"))
 		return cli_usage(c, "option \"%s\" is unknown, try \"shunt help\"", word);
-	return cli_dispatch(c, a, "", objects, NULL, usage_text);
+	return run_command(c, a);
 }
 
 int cli_main(int argc, char **argv)
@@ -287,6 +323,8 @@ int cli_main(int argc, char **argv)
 	struct cli c = { .output = stdout, .errors = stderr, .dev = &dev };
 	int status, err;
 
+	if (!isatty(STDOUT_FILENO))
+		setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER);
 	c.out = out_new(c.output, 0);
 	if (!c.out)
 		return CLI_REFUSED;

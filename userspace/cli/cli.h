@@ -43,6 +43,9 @@ struct cli {
 	struct out *out; /* values; writes to output */
 	FILE *errors; /* standard error */
 	bool json, pretty, stats, details;
+	bool batch; /* one of many commands, see batch.h: the namespace is not its to choose */
+	const char *batch_file; /* NULL: none */
+	bool force; /* go on after a command of it that failed */
 	struct dev_name *dev;
 	/* Where and as whom; NULL: from the configuration file. Not owned. */
 	const char *config, *cloud, *manager, *ca, *cert, *key;
@@ -61,6 +64,9 @@ int cli_main(int argc, char **argv);
  * error was reported. Commands that talk to remotes accept them anywhere.
  */
 int cli_option(struct cli *c, struct args *a);
+
+/* How values are to be printed by the options so far: OUT_JSON, OUT_PRETTY. */
+unsigned int cli_out_flags(const struct cli *c);
 
 /*
  * Run the command of @table that the next word names (@fallback when there is none), or print

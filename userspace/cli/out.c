@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BUFFER 4096
+
 struct out {
 	FILE *f;
 	unsigned int flags;
@@ -17,14 +19,32 @@ struct out {
 		char close; /* ']' or '}' */
 		bool filled; /* holds a member already: the next needs a comma */
 	} open[OUT_DEPTH_MAX];
+	/* of a list or object that is open; ten thousand tunnels are two million calls of put() */
+	size_t used;
+	char text[BUFFER];
 };
+
+static void write_out(struct out *o, const char *s, size_t n)
+{
+	if (!o->error && n && fwrite(s, 1, n, o->f) != n)
+		o->error = errno ? -errno : -EIO;
+}
+
+static void drain(struct out *o)
+{
+	write_out(o, o->text, o->used);
+	o->used = 0;
+}
 
 static void put(struct out *o, const char *s, size_t n)
 {
-	if (o->error)
+	if (o->depth && n <= sizeof(o->text) - o->used) {
+		memcpy(o->text + o->used, s, n);
+		o->used += n;
 		return;
-	if (fwrite(s, 1, n, o->f) != n)
-		o->error = errno ? -errno : -EIO;
+	}
+	drain(o);
+	write_out(o, s, n);
 }
 
 static void puts_raw(struct out *o, const char *s)
@@ -106,6 +126,16 @@ static bool is_c1(const unsigned char *s)
 	return s[0] == 0xc2 && s[1] < 0xa0;
 }
 
+/* Printable ASCII, but for what JSON escapes: how many such octets @s begins with. */
+static size_t plain_len(const unsigned char *s)
+{
+	size_t n = 0;
+
+	while (s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
+		n++;
+	return n;
+}
+
 static void put_json_string(struct out *o, const char *v)
 {
 	const unsigned char *s = (const unsigned char *)v;
@@ -114,6 +144,11 @@ static void put_json_string(struct out *o, const char *v)
 
 	put(o, "\"", 1);
 	for (; *s; s += n) {
+		n = plain_len(s);
+		if (n) {
+			put(o, (const char *)s, n);
+			continue;
+		}
 		n = utf8_len(s);
 		if (!n) {
 			n = 1;
@@ -142,6 +177,11 @@ static void put_text(struct out *o, const char *v, const char *keep)
 	size_t n;
 
 	for (; *s; s += n) {
+		n = plain_len(s);
+		if (n) {
+			put(o, (const char *)s, n);
+			continue;
+		}
 		n = utf8_len(s);
 		if (!n || ((*s < 0x20 || *s == 0x7f) && !strchr(keep, *s)) || is_c1(s)) {
 			n = 1;
@@ -173,8 +213,9 @@ static void member_begin(struct out *o, const char *key)
 		indent(o);
 	}
 	if (key && o->depth && o->open[o->depth - 1].close == '}') {
-		put_json_string(o, key);
-		puts_raw(o, o->flags & OUT_PRETTY ? ": " : ":");
+		put(o, "\"", 1);
+		puts_raw(o, key);
+		puts_raw(o, o->flags & OUT_PRETTY ? "\": " : "\":");
 	}
 }
 
@@ -230,21 +271,33 @@ void out_obj_end(struct out *o)
 	group_end(o, '}');
 }
 
-static void __attribute__((format(printf, 3, 4)))
-put_format(struct out *o, const char *keep, const char *fmt, ...)
+/* What fits is formatted on the stack, as nearly all does. */
+static void put_vformat(struct out *o, const char *fmt, va_list ap)
 {
-	char *text = NULL;
+	char small[256], *text = small;
+	va_list again;
+	int len;
+
+	va_copy(again, ap);
+	len = vsnprintf(small, sizeof(small), fmt, ap);
+	if (len >= (int)sizeof(small))
+		len = vasprintf(&text, fmt, again);
+	va_end(again);
+	if (len < 0)
+		o->error = o->error ? o->error : -ENOMEM;
+	else
+		put_text(o, text, "\n\t");
+	if (len >= (int)sizeof(small))
+		free(text);
+}
+
+static void __attribute__((format(printf, 2, 3))) put_format(struct out *o, const char *fmt, ...)
+{
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0) {
-		text = NULL;
-		o->error = o->error ? o->error : -ENOMEM;
-	}
+	put_vformat(o, fmt, ap);
 	va_end(ap);
-	if (text)
-		put_text(o, text, keep);
-	free(text);
 }
 
 /*
@@ -266,6 +319,10 @@ void out_str(struct out *o, const char *key, const char *fmt, const char *v)
 	}
 	if (!fmt)
 		return;
+	if (!v[plain_len((const unsigned char *)v)]) {
+		put_format(o, fmt, v);
+		return;
+	}
 	sub.f = open_memstream(&clean, &size);
 	if (!sub.f) {
 		o->error = o->error ? o->error : -errno;
@@ -275,24 +332,27 @@ void out_str(struct out *o, const char *key, const char *fmt, const char *v)
 	if (fclose(sub.f) || sub.error)
 		o->error = o->error ? o->error : -ENOMEM;
 	else
-		put_format(o, "\n\t", fmt, clean);
+		put_format(o, fmt, clean);
 	free(clean);
 }
 
 void out_uint(struct out *o, const char *key, const char *fmt, uint64_t v)
 {
-	char digits[24];
+	char digits[20], *first = digits + sizeof(digits);
 
 	if (!out_is_json(o)) {
 		if (fmt)
-			put_format(o, "\n\t", fmt, v);
+			put_format(o, fmt, v);
 		return;
 	}
 	if (!key)
 		return;
 	member_begin(o, key);
-	snprintf(digits, sizeof(digits), "%" PRIu64, v);
-	puts_raw(o, digits);
+	do {
+		*--first = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	put(o, first, (size_t)(digits + sizeof(digits) - first));
 	member_end(o);
 }
 
@@ -300,7 +360,7 @@ void out_bool(struct out *o, const char *key, const char *fmt, bool v)
 {
 	if (!out_is_json(o)) {
 		if (fmt)
-			put_format(o, "\n\t", fmt, v ? "true" : "false");
+			put_format(o, fmt, v ? "true" : "false");
 		return;
 	}
 	if (!key)
@@ -319,24 +379,18 @@ void out_json(struct out *o, const char *json, size_t len)
 
 void out_text(struct out *o, const char *fmt, ...)
 {
-	char *text = NULL;
 	va_list ap;
 
 	if (out_is_json(o))
 		return;
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0) {
-		text = NULL;
-		o->error = o->error ? o->error : -ENOMEM;
-	}
+	put_vformat(o, fmt, ap);
 	va_end(ap);
-	if (text)
-		put_text(o, text, "\n\t");
-	free(text);
 }
 
 void out_flush(struct out *o)
 {
+	drain(o);
 	if (fflush(o->f) && !o->error)
 		o->error = -errno;
 }

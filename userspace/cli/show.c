@@ -59,18 +59,16 @@ static void show_scope(const struct cli *c, const struct tunnel_spec *s)
 
 static void show_spec(const struct cli *c, const struct tunnel_spec *s)
 {
+	bool text_only = !out_is_json(c->out);
 	char text[32];
 
 	out_str(c->out, "side", " side %s", enum_str(tunnel_side_names, s->side));
 	out_str(c->out, "cipher", " cipher %s", cipher_str(s->cipher));
-	if (s->cookie[0] || out_is_json(c->out))
+	if (s->cookie[0] || !text_only)
 		out_str(c->out, "cookie", " cookie %s", s->cookie);
-	out_text(c->out, "\n   ");
-	snprintf(text, sizeof(text), "0x%08" PRIx32, s->spi_in);
-	out_str(c->out, NULL, " spi-in %s", text);
+	out_text(c->out, "\n    spi-in 0x%08" PRIx32, s->spi_in);
 	out_uint(c->out, "spi_in", NULL, s->spi_in);
-	snprintf(text, sizeof(text), "0x%08" PRIx32, s->spi_out);
-	out_str(c->out, NULL, " spi-out %s", text);
+	out_text(c->out, " spi-out 0x%08" PRIx32, s->spi_out);
 	out_uint(c->out, "spi_out", NULL, s->spi_out);
 	show_endpoint(c, &s->endpoint);
 	out_text(c->out, "\n   ");
@@ -83,13 +81,13 @@ static void show_spec(const struct cli *c, const struct tunnel_spec *s)
 	out_uint(c->out, "keepalive_ms", NULL, s->keepalive_ms);
 	out_uint(c->out, "idle_s", NULL, s->idle_s);
 	out_uint(c->out, "dead_s", NULL, s->dead_s);
-	if (s->keepalive_ms)
+	if (text_only && s->keepalive_ms)
 		out_str(c->out, NULL, " keepalive %s",
 			duration_print(s->keepalive_ms, text, sizeof(text)));
-	if (s->idle_s)
+	if (text_only && s->idle_s)
 		out_str(c->out, NULL, " idle %s",
 			duration_print((uint64_t)s->idle_s * 1000, text, sizeof(text)));
-	if (s->dead_s)
+	if (text_only && s->dead_s)
 		out_str(c->out, NULL, " dead %s",
 			duration_print((uint64_t)s->dead_s * 1000, text, sizeof(text)));
 }
@@ -105,14 +103,13 @@ static void show_counters(const struct cli *c, const char *key, const struct tun
 	out_text(c->out, "\n    %s", key);
 	out_uint(c->out, "packets", " packets %" PRIu64, n->packets);
 	out_uint(c->out, "bytes", " bytes %" PRIu64, n->bytes);
-	snprintf(text, sizeof(text), "%.3f", (double)n->cpu_ns / 1e6);
-	out_str(c->out, NULL, " cpu %sms", text);
+	out_text(c->out, " cpu %.3fms", (double)n->cpu_ns / 1e6);
 	out_uint(c->out, "cpu_ns", NULL, n->cpu_ns);
 	out_uint(c->out, "fragmented", n->fragmented ? " fragmented %" PRIu64 : NULL,
 		 n->fragmented);
 	if (last_ms != TUNNEL_NEVER) {
 		out_uint(c->out, "last_ms", NULL, last_ms);
-		out_str(c->out, NULL, " last %s ago", duration_print(last_ms, text, sizeof(text)));
+		out_text(c->out, " last %s ago", duration_print(last_ms, text, sizeof(text)));
 	}
 	out_obj_begin(c->out, "drops");
 	for (i = 0; i < TUNNEL_DROP_COUNT; i++) {

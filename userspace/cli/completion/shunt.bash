@@ -80,12 +80,12 @@ _shunt_words()
 _shunt()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} object='' command='' i skip=
-	local values options="-j -p -s -d -n --config --cloud --manager --ca --cert --key"
+	local values options="-j -p -s -d -n -batch -force --config --cloud --manager --ca --cert --key"
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		[ -z "$skip" ] || { skip='' && continue; }
 		case ${COMP_WORDS[i]} in
-		-n | -netns | --netns | -c | --config | --cloud | --manager | --ca | --cert | --key) skip=1 ;;
+		-n | -netns | --netns | -b | -batch | --batch | -c | --config | --cloud | --manager | --ca | --cert | --key) skip=1 ;;
 		-*) ;;
 		*)
 			if [ -z "$object" ]; then
@@ -97,7 +97,7 @@ _shunt()
 		esac
 	done
 	case $object:$command:$prev in
-	*:-c | *:--config | *:--ca | *:--cert | *:--key | job:*:-o | job:*:--output | job:submit:submit | log:show:show | pki:*:--out | pki:*:show | pki:*:init | pki:issue:issue | key:*:new | key:*:show | decrypt:*:-i | decrypt:*:-o)
+	*:-b | *:-batch | *:--batch | *:-c | *:--config | *:--ca | *:--cert | *:--key | job:*:-o | job:*:--output | job:submit:submit | log:show:show | pki:*:--out | pki:*:show | pki:*:init | pki:issue:issue | key:*:new | key:*:show | decrypt:*:-i | decrypt:*:-o)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
