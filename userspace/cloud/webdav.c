@@ -180,6 +180,7 @@ static int begin(struct webdav_put *put, enum step step)
 		snprintf(destination, sizeof(destination), "Destination: %s", put->final);
 		req.headers = headers;
 	} else if (step == STEP_PUT) {
+		put->pos = 0;
 		req.read = read_content;
 		req.read_arg = put;
 		req.size = put->size;
@@ -220,22 +221,43 @@ static bool status_fatal(enum step step, long status)
 	       (status < 500 || status == 501 || status == 505 || status == 507);
 }
 
-static void refused(struct webdav_put *put, long status)
+static const char *hint_of(const struct http_reply *reply)
 {
-	char code[32], text[256];
-	const char *hint = "";
+	switch (reply->login) {
+	case HTTP_LOGIN_WANTED:
+		return ": it wants a name and password, and the cloud has none for the device";
+	case HTTP_LOGIN_CLEAR:
+		return ": it wants the password in clear (Basic), which is sent over https only";
+	case HTTP_LOGIN_REFUSED:
+	case HTTP_LOGIN_AGAIN:
+		return ": it does not accept the name and password";
+	case HTTP_LOGIN_NONE:
+		break;
+	}
+	switch (reply->status) {
+	case 403:
+		return ": not allowed";
+	case 404:
+	case 409:
+		return ": the directory does not exist";
+	case 405:
+	case 501:
+		return ": the server does not do WebDAV there";
+	case 507:
+		return ": no space left";
+	default:
+		return "";
+	}
+}
 
-	if (status == 401 || status == 403)
-		hint = ": not allowed";
-	else if (status == 404 || status == 409)
-		hint = ": the directory does not exist";
-	else if (status == 405 || status == 501)
-		hint = ": the server does not do WebDAV there";
-	else if (status == 507)
-		hint = ": no space left";
+static void refused(struct webdav_put *put, const struct http_reply *reply)
+{
+	long status = reply->status;
+	char code[32], text[256];
+
 	snprintf(code, sizeof(code), "http-%ld", status);
 	snprintf(text, sizeof(text), "the file server answered %s with status %ld%s",
-		 step_name(put->step), status, hint);
+		 step_name(put->step), status, hint_of(reply));
 	set_result(put, -SHUNT_EREMOTE, status_fatal(put->step, status), code, text);
 	/* Another try overwrites the temporary file; without one nobody would remove it. */
 	if (!put->fatal || begin(put, STEP_DELETE))
@@ -252,6 +274,12 @@ static void broken(struct webdav_put *put, const struct http_reply *reply)
 	done(put);
 }
 
+static void out_of_memory(struct webdav_put *put)
+{
+	set_result(put, -ENOMEM, false, "out-of-memory", "out of memory");
+	done(put);
+}
+
 static void on_answer(const struct http_reply *reply, void *arg)
 {
 	struct webdav_put *put = arg;
@@ -261,14 +289,15 @@ static void on_answer(const struct http_reply *reply, void *arg)
 		done(put); /* the result is known already; this was tidying up */
 	} else if (reply->err) {
 		broken(put, reply);
+	} else if (reply->login == HTTP_LOGIN_AGAIN) {
+		if (begin(put, put->step))
+			out_of_memory(put);
 	} else if (reply->status < 200 || reply->status >= 300) {
-		refused(put, reply->status);
+		refused(put, reply);
 	} else if (put->step == STEP_PUT) {
 		loop_timer_stop(put->progress);
-		if (begin(put, STEP_MOVE)) {
-			set_result(put, -ENOMEM, false, "out-of-memory", "out of memory");
-			done(put);
-		}
+		if (begin(put, STEP_MOVE))
+			out_of_memory(put);
 	} else {
 		set_result(put, 0, false, "", "");
 		done(put);
@@ -299,6 +328,8 @@ static int put_init(struct webdav_put *put, struct http *http, const struct webd
 		.port = target->port,
 		.tls = target->tls,
 		.source = target->source,
+		.name = target->user,
+		.password = target->password,
 	};
 	int ret = webdav_url(target, false, put->final, sizeof(put->final));
 

@@ -34,6 +34,7 @@ struct webdav_target {
 	const char *name; /* below it: "a.bin", "in/a.bin"; webdav_name_ok() */
 	const char *tag; /* makes the temporary name unique: the job's id */
 	struct shunt_addr source; /* local address; unset: any */
+	const char *user, *password; /* see struct http_target; NULL: none */
 };
 
 struct webdav_ops {
