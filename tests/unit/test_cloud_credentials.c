@@ -92,8 +92,7 @@ static void files(void **state)
 	credentials_free(c);
 	assert_int_equal(fchmod(fd, 0640), 0);
 	assert_int_equal(credentials_load(file, &c, &e), -SHUNT_ESECRETFILE);
-	snprintf(why, sizeof(why),
-		 "%s: mode 0640: group or others may read or change it; chmod 600", file);
+	snprintf(why, sizeof(why), "%s: mode 0640 lets others in; run chmod 600 on it", file);
 	assert_string_equal(err_text(&e), why);
 	assert_int_equal(fchmod(fd, 0602), 0);
 	assert_int_equal(credentials_load(file, &c, &e), -SHUNT_ESECRETFILE);

@@ -2,13 +2,12 @@
 #include "cloud/credentials.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "lib/conf.h"
 #include "lib/digest.h"
 #include "lib/err.h"
 #include "lib/types.h"
@@ -159,57 +158,35 @@ int credentials_parse(const char *text, size_t len, struct credentials **out, st
 	return ret;
 }
 
-/* What the descriptor says counts, not the name, which may be another file's by then. */
-static int check_file(int fd, struct err *e)
+static int load(FILE *in, char *text, struct credentials **out, struct err *e)
 {
-	struct stat st;
+	size_t len = fread(text, 1, CREDENTIALS_FILE_MAX + 1, in);
 
-	if (fstat(fd, &st))
-		return err_sys(e, -errno, "stat");
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, -SHUNT_ESECRETFILE, "is no regular file");
-	if (st.st_mode & 077)
-		return err_set(e, -SHUNT_ESECRETFILE,
-			       "mode %04o: group or others may read or change it; chmod 600",
-			       (unsigned int)(st.st_mode & 07777));
-	if ((size_t)st.st_size > CREDENTIALS_FILE_MAX)
+	if (ferror(in))
+		return err_sys(e, -EIO, "read");
+	if (len > CREDENTIALS_FILE_MAX)
 		return err_sys(e, -EFBIG, "%zu octets at most", CREDENTIALS_FILE_MAX);
-	return 0;
-}
-
-static int load(int fd, char *text, struct credentials **out, struct err *e)
-{
-	size_t len = 0;
-	ssize_t n;
-	int ret = check_file(fd, e);
-
-	if (ret)
-		return ret;
-	do {
-		n = read(fd, text + len, CREDENTIALS_FILE_MAX - len);
-		if (n > 0)
-			len += (size_t)n;
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	if (n < 0)
-		return err_sys(e, -errno, "read");
 	return credentials_parse(text, len, out, e);
 }
 
 int credentials_load(const char *file, struct credentials **out, struct err *e)
 {
-	/* Nothing waits for whoever would write into a FIFO. */
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	char *text;
-	int ret;
+	FILE *in;
+	int ret = conf_check_secret_file(file, e);
 
-	if (fd < 0)
+	if (ret)
+		return ret;
+	in = fopen(file, "re");
+	if (!in)
 		return err_sys(e, -errno, "%s", file);
-	text = calloc(1, CREDENTIALS_FILE_MAX);
-	ret = text ? load(fd, text, out, e) : err_sys(e, -ENOMEM, "read");
+	setvbuf(in, NULL, _IONBF, 0); /* no copy in a buffer that nobody wipes */
+	text = malloc(CREDENTIALS_FILE_MAX + 1);
+	ret = text ? load(in, text, out, e) : err_sys(e, -ENOMEM, "read");
 	if (text)
-		secret_wipe(text, CREDENTIALS_FILE_MAX);
+		secret_wipe(text, CREDENTIALS_FILE_MAX + 1);
 	free(text);
-	close(fd);
+	fclose(in);
 	if (ret)
 		err_prefix(e, "%s", file);
 	return ret;

@@ -20,7 +20,7 @@ struct err;
 
 /* 0, -SHUNT_EPARSE: a line is none, as @e says with its number; -ENOMEM. @text stays the caller's to wipe. */
 int credentials_parse(const char *text, size_t len, struct credentials **out, struct err *e);
-/* -SHUNT_ESECRETFILE: group or others may read or change it; -errno; as credentials_parse(). */
+/* The same of a file that conf_check_secret_file() lets pass; its errors, -EFBIG, -errno. */
 int credentials_load(const char *file, struct credentials **out, struct err *e);
 void credentials_free(struct credentials *c); /* wiped; NULL is allowed */
 
