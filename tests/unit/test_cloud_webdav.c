@@ -27,7 +27,7 @@ struct server {
 	uint64_t expect, got; /* body */
 	bool in_body, stall;
 	char log[2048]; /* "PUT /a 300000|MOVE /a -> http://...|" */
-	const char *put_answer, *move_answer;
+	const char *put_answer, *move_answer, *mkcol_answer;
 	const char *
 		challenge; /* WWW-Authenticate of what comes without "shunt" and "s3cret"; NULL: none */
 	uint64_t cut_at; /* close after so many bytes of body; 0: never */
@@ -129,6 +129,8 @@ static void server_answer(struct server *s)
 		server_say(s, s->put_answer);
 	else if (!strncmp(s->head, "MOVE", 4))
 		server_say(s, s->move_answer);
+	else if (!strncmp(s->head, "MKCOL", 5))
+		server_say(s, s->mkcol_answer);
 	else
 		server_say(s, "204 No Content");
 	s->head_len = 0;
@@ -259,7 +261,7 @@ static int setup(void **state)
 	r->ops = (struct webdav_ops){ NULL, on_wire, on_progress, on_done };
 	assert_int_equal(loop_new(&r->s.loop), 0);
 	r->s.conn = -1;
-	r->s.put_answer = r->s.move_answer = "201 Created";
+	r->s.put_answer = r->s.move_answer = r->s.mkcol_answer = "201 Created";
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	r->s.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(r->s.listener, (struct sockaddr *)&sin, len), 0);
@@ -328,7 +330,7 @@ static void put_then_move(void **state)
 	KIT_UNTIL(r->s.loop, r->done);
 	assert_int_equal(r->err, 0);
 	snprintf(want, sizeof(want),
-		 "PUT /files/in/.shunt-0123456789abcdef0123456789abcdef.part|"
+		 "MKCOL /files/in/|PUT /files/in/.shunt-0123456789abcdef0123456789abcdef.part|"
 		 "MOVE /files/in/.shunt-0123456789abcdef0123456789abcdef.part -> "
 		 "http://127.0.0.1:%u/files/in/a%%20b.bin|",
 		 r->s.port);
@@ -468,6 +470,67 @@ static void a_forbidden_place(void **state)
 	assert_true(r->fatal);
 	assert_string_equal(r->code, "http-403");
 	assert_non_null(strstr(r->text, ": not allowed"));
+}
+
+/* From the top; whether they are there already, or are none of ours to make, PUT tells. */
+static void directories_are_made(void **state)
+{
+	static const char *const answers[] = { "201 Created", "405 Method Not Allowed",
+					       "403 Forbidden", "301 Moved Permanently",
+					       "409 Conflict" };
+	struct result *r = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
+		r->s.mkcol_answer = answers[i];
+		r->s.log[0] = '\0';
+		r->done = false;
+		r->progress = 0;
+		start(r, "a/b c/d.bin");
+		KIT_UNTIL(r->s.loop, r->done);
+		assert_int_equal(r->err, 0);
+		assert_ptr_equal(strstr(r->s.log, "MKCOL /files/a/|MKCOL /files/a/b%20c/|"
+						  "PUT /files/a/b%20c/.shunt-"),
+				 r->s.log);
+	}
+}
+
+static void directories_that_cannot_be_made(void **state)
+{
+	struct result *r = *state;
+
+	r->s.mkcol_answer = "507 Insufficient Storage";
+	start(r, "a/b.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_true(r->fatal);
+	assert_string_equal(r->code, "http-507");
+	assert_non_null(strstr(r->text, "MKCOL"));
+	assert_string_equal(r->s.log, "MKCOL /files/a/|"); /* there is nothing to take away */
+	r->done = false;
+	r->s.mkcol_answer = "503 Service Unavailable";
+	start(r, "a/b.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_false(r->fatal);
+	assert_int_equal(r->wired, 0);
+}
+
+static void directories_behind_a_password(void **state)
+{
+	struct result *r = *state;
+
+	r->s.challenge = DIGEST;
+	r->password = "s3cret";
+	start(r, "a/b.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_int_equal(r->err, 0);
+	assert_content(r);
+	r->password = NULL;
+	r->done = false;
+	start(r, "a/b.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_true(r->fatal);
+	assert_string_equal(r->code, "http-401");
+	assert_non_null(strstr(r->text, "MKCOL"));
 }
 
 static void a_busy_server_may_be_asked_again(void **state)
@@ -651,6 +714,9 @@ int main(void)
 		TEST(a_wrong_password),
 		TEST(no_password_in_clear),
 		TEST(a_forbidden_place),
+		TEST(directories_are_made),
+		TEST(directories_that_cannot_be_made),
+		TEST(directories_behind_a_password),
 		TEST(a_busy_server_may_be_asked_again),
 		TEST(a_broken_connection),
 		TEST(nobody_listens),

@@ -5,7 +5,7 @@
 # wire tap on the LAN sees none.
 #
 #   job 1  store ──tunnel──HTTP, Digest──▶ nas-1 (lighttpd): the cloud knows no password
-#   job 2  store ──tunnel──HTTP, Digest──▶ nas-1: after SIGHUP it does
+#   job 2  store ──tunnel──HTTP, Digest──▶ nas-1: after SIGHUP it does; and makes the directories of its path
 #   job 3  store ──tunnel──HTTPS, Basic──▶ nas-2
 
 PASSWORD="correct horse battery staple"
@@ -76,12 +76,13 @@ scenario_run()
 	await 20 "the cloud to read its credentials again" reloaded 1
 	chmod 700 "$WORLD/pki"
 	chown root "$WORLD"/pki/cloud-*.key
-	offer digest a.bin store nas-1
+	offer digest a.bin store nas-1 --path in/2026/a.bin
 	offer basic a.bin store nas-2
 	finish_jobs "$digest" "$basic"
 	check_whole "the job with Digest" "$digest"
 	check_whole "the job with Basic" "$basic"
-	check "both are stored, the same" eval 'cmp "$WORLD/nas-login/files/a.bin" "$WORLD/content/a.bin" && stored nas2 a.bin'
+	check "what nas-1 stores is the same, in its directory" cmp "$WORLD/nas-login/files/in/2026/a.bin" "$WORLD/content/a.bin"
+	check "and what nas-2 stores" stored nas2 a.bin
 	check "the tap saw the name" grep -qa 'username="shunt"' "$WORLD/tap-nas"
 	check "and never the password" not grep -qa "$PASSWORD" "$WORLD/tap-nas"
 	check "nor is it in any log" not grep -rqaF "$PASSWORD" "$WORLD/log"
