@@ -27,7 +27,9 @@ struct server {
 	uint64_t expect, got; /* body */
 	bool in_body, stall;
 	char log[2048]; /* "PUT /a 300000|MOVE /a -> http://...|" */
-	const char *put_answer, *move_answer;
+	const char *put_answer, *move_answer, *mkcol_answer;
+	const char *
+		challenge; /* WWW-Authenticate of what comes without "shunt" and "s3cret"; NULL: none */
 	uint64_t cut_at; /* close after so many bytes of body; 0: never */
 	uint8_t content[SIZE];
 };
@@ -63,6 +65,51 @@ static const char *field(struct server *s, const char *name, char out[512])
 	return out;
 }
 
+static void md5(char out[33], const char *text)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned int len;
+
+	assert_int_equal(EVP_Digest(text, strlen(text), digest, &len, EVP_md5(), NULL), 1);
+	for (unsigned int i = 0; i < len; i++)
+		sprintf(out + 2 * i, "%02x", digest[i]);
+}
+
+/* RFC 7616 3.4.1, without qop. */
+static bool digest_right(const char *method, const char *path, const char *authorization)
+{
+	char ha1[33], ha2[33], text[1200], response[33];
+
+	md5(ha1, "shunt:files:s3cret");
+	snprintf(text, sizeof(text), "%s:%s", method, path);
+	md5(ha2, text);
+	snprintf(text, sizeof(text), "%s:once:%s", ha1, ha2);
+	md5(response, text);
+	return !strncmp(authorization, "Digest ", 7) && strstr(authorization, response);
+}
+
+/* Has it been let in, or else been told how? */
+static bool server_lets_in(struct server *s)
+{
+	char method[16], path[512], value[512], text[256];
+	int n;
+
+	sscanf(s->head, "%15s %511s", method, path);
+	field(s, "\nAuthorization:", value);
+	if (!s->challenge ||
+	    (strstr(s->challenge, "Basic") && !strcmp(value, "Basic c2h1bnQ6czNjcmV0")) ||
+	    (strstr(s->challenge, "Digest") && digest_right(method, path, value)))
+		return true;
+	n = snprintf(text, sizeof(text),
+		     "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: %s\r\n"
+		     "Content-Length: 0\r\n\r\n",
+		     s->challenge);
+	assert_int_equal(write(s->conn, text, (size_t)n), n);
+	s->head_len = 0;
+	s->in_body = false;
+	return false;
+}
+
 static void server_log(struct server *s)
 {
 	char method[16], path[512], value[512];
@@ -76,10 +123,14 @@ static void server_log(struct server *s)
 
 static void server_answer(struct server *s)
 {
+	if (!server_lets_in(s))
+		return;
 	if (!strncmp(s->head, "PUT", 3))
 		server_say(s, s->put_answer);
 	else if (!strncmp(s->head, "MOVE", 4))
 		server_say(s, s->move_answer);
+	else if (!strncmp(s->head, "MKCOL", 5))
+		server_say(s, s->mkcol_answer);
 	else
 		server_say(s, "204 No Content");
 	s->head_len = 0;
@@ -163,6 +214,7 @@ struct result {
 	uint64_t wired, progress;
 	struct webdav_ops ops;
 	bool make_fails;
+	const char *password;
 };
 
 static void on_wire(uint64_t from, uint64_t to, void *arg)
@@ -209,7 +261,7 @@ static int setup(void **state)
 	r->ops = (struct webdav_ops){ NULL, on_wire, on_progress, on_done };
 	assert_int_equal(loop_new(&r->s.loop), 0);
 	r->s.conn = -1;
-	r->s.put_answer = r->s.move_answer = "201 Created";
+	r->s.put_answer = r->s.move_answer = r->s.mkcol_answer = "201 Created";
 	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	r->s.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(r->s.listener, (struct sockaddr *)&sin, len), 0);
@@ -250,6 +302,8 @@ static struct webdav_put *start(struct result *r, const char *name)
 		.base = "/files",
 		.name = name,
 		.tag = "0123456789abcdef0123456789abcdef",
+		.user = r->password ? "shunt" : NULL,
+		.password = r->password,
 	};
 	struct webdav_put *put;
 
@@ -276,7 +330,7 @@ static void put_then_move(void **state)
 	KIT_UNTIL(r->s.loop, r->done);
 	assert_int_equal(r->err, 0);
 	snprintf(want, sizeof(want),
-		 "PUT /files/in/.shunt-0123456789abcdef0123456789abcdef.part|"
+		 "MKCOL /files/in/|PUT /files/in/.shunt-0123456789abcdef0123456789abcdef.part|"
 		 "MOVE /files/in/.shunt-0123456789abcdef0123456789abcdef.part -> "
 		 "http://127.0.0.1:%u/files/in/a%%20b.bin|",
 		 r->s.port);
@@ -330,6 +384,153 @@ static void a_refusal_takes_the_file_away(void **state)
 	assert_string_equal(r->code, "http-409");
 	assert_non_null(strstr(r->text, "MOVE"));
 	assert_non_null(strstr(r->s.log, "DELETE /files/.shunt-"));
+}
+
+#define PART "/files/.shunt-0123456789abcdef0123456789abcdef.part"
+#define DIGEST "Digest realm=\"files\", nonce=\"once\", algorithm=MD5"
+#define BASIC "Basic realm=\"files\""
+
+static void tried(struct result *r)
+{
+	start(r, "a.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+}
+
+/* The body goes once: the server is asked without it first. */
+static void a_password_by_digest(void **state)
+{
+	struct result *r = *state;
+
+	r->s.challenge = BASIC ", " DIGEST;
+	r->password = "s3cret";
+	tried(r);
+	assert_int_equal(r->err, 0);
+	assert_int_equal(r->wired, SIZE);
+	assert_content(r);
+	assert_ptr_equal(strstr(r->s.log, "PUT " PART "|PUT " PART "|MOVE "), r->s.log);
+}
+
+/* One who has a password does without where it is not asked for. */
+static void a_password_that_nobody_wants(void **state)
+{
+	struct result *r = *state;
+
+	r->password = "s3cret";
+	tried(r);
+	assert_int_equal(r->err, 0);
+	assert_content(r);
+}
+
+static void assert_unauthorized(struct result *r, const char *why)
+{
+	tried(r);
+	assert_int_equal(r->err, -SHUNT_EREMOTE);
+	assert_true(r->fatal);
+	assert_string_equal(r->code, "http-401");
+	assert_non_null(strstr(r->text, why));
+	assert_null(strstr(r->text, "s3cret"));
+	assert_null(strstr(r->s.log, "MOVE"));
+}
+
+static void no_password(void **state)
+{
+	struct result *r = *state;
+
+	r->s.challenge = DIGEST;
+	assert_unauthorized(r, "the cloud has none for the device");
+}
+
+static void a_wrong_password(void **state)
+{
+	struct result *r = *state;
+
+	r->s.challenge = DIGEST;
+	r->password = "guess";
+	assert_unauthorized(r, "it does not accept the name and password");
+	assert_true(r->wired <= SIZE); /* once at most */
+}
+
+static void no_password_in_clear(void **state)
+{
+	struct result *r = *state;
+
+	r->s.challenge = BASIC;
+	r->password = "s3cret";
+	assert_unauthorized(r, "in clear (Basic), which is sent over https only");
+	assert_null(strstr(r->s.head, "Authorization"));
+	assert_int_equal(r->wired, 0);
+}
+
+static void a_forbidden_place(void **state)
+{
+	struct result *r = *state;
+
+	r->s.put_answer = "403 Forbidden";
+	tried(r);
+	assert_true(r->fatal);
+	assert_string_equal(r->code, "http-403");
+	assert_non_null(strstr(r->text, ": not allowed"));
+}
+
+/* From the top; whether they are there already, or are none of ours to make, PUT tells. */
+static void directories_are_made(void **state)
+{
+	static const char *const answers[] = { "201 Created", "405 Method Not Allowed",
+					       "403 Forbidden", "301 Moved Permanently",
+					       "409 Conflict" };
+	struct result *r = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(answers) / sizeof(*answers); i++) {
+		r->s.mkcol_answer = answers[i];
+		r->s.log[0] = '\0';
+		r->done = false;
+		r->progress = 0;
+		start(r, "a/b c/d.bin");
+		KIT_UNTIL(r->s.loop, r->done);
+		assert_int_equal(r->err, 0);
+		assert_ptr_equal(strstr(r->s.log, "MKCOL /files/a/|MKCOL /files/a/b%20c/|"
+						  "PUT /files/a/b%20c/.shunt-"),
+				 r->s.log);
+	}
+}
+
+static void directories_that_cannot_be_made(void **state)
+{
+	struct result *r = *state;
+
+	r->s.mkcol_answer = "507 Insufficient Storage";
+	start(r, "a/b.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_true(r->fatal);
+	assert_string_equal(r->code, "http-507");
+	assert_non_null(strstr(r->text, "MKCOL"));
+	assert_string_equal(r->s.log, "MKCOL /files/a/|"); /* there is nothing to take away */
+	r->done = false;
+	r->s.mkcol_answer = "503 Service Unavailable";
+	start(r, "a/b.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_false(r->fatal);
+	assert_int_equal(r->wired, 0);
+}
+
+static void directories_behind_a_password(void **state)
+{
+	struct result *r = *state;
+
+	r->s.challenge = DIGEST;
+	r->password = "s3cret";
+	start(r, "a/b.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_int_equal(r->err, 0);
+	assert_content(r);
+	r->password = NULL;
+	r->done = false;
+	start(r, "a/b.bin");
+	KIT_UNTIL(r->s.loop, r->done);
+	assert_true(r->fatal);
+	assert_string_equal(r->code, "http-401");
+	assert_non_null(strstr(r->text, "MKCOL"));
 }
 
 static void a_busy_server_may_be_asked_again(void **state)
@@ -507,6 +708,15 @@ int main(void)
 		TEST(put_then_move),
 		TEST(put_what_is_made),
 		TEST(a_refusal_takes_the_file_away),
+		TEST(a_password_by_digest),
+		TEST(a_password_that_nobody_wants),
+		TEST(no_password),
+		TEST(a_wrong_password),
+		TEST(no_password_in_clear),
+		TEST(a_forbidden_place),
+		TEST(directories_are_made),
+		TEST(directories_that_cannot_be_made),
+		TEST(directories_behind_a_password),
 		TEST(a_busy_server_may_be_asked_again),
 		TEST(a_broken_connection),
 		TEST(nobody_listens),

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "cloud/api.h"
+#include "cloud/credentials.h"
 #include "cloud/decider.h"
 #include "cloud/delivery.h"
 #include "cloud/direct.h"
@@ -39,6 +40,8 @@ const struct conf_row cloud_conf_table[] = {
 		   "PEM certificate of the deployment's CA"),
 	CONF_VALUE(CONF_PATH, "cert", T, cert, NULL, CONF_REQUIRED, "PEM certificate, role cloud"),
 	CONF_VALUE(CONF_PATH, "key", T, key, NULL, CONF_REQUIRED, "PEM private key, mode 0600"),
+	CONF_VALUE(CONF_PATH, "device-credentials", T, device_credentials, NULL, 0,
+		   "names and passwords for file servers, mode 0600"),
 	CONF_RANGE(CONF_ENDPOINT, "listen", T, listen, "0.0.0.0:8443", 0, UINT64_MAX,
 		   "address for terminals, gateways and devices"),
 	CONF_VALUE(CONF_ENDPOINT, "public", T, public, NULL, CONF_REQUIRED,
@@ -117,6 +120,12 @@ int cloud_credentials(const struct cloud_conf *conf, struct tls_ctx **out, struc
 	};
 
 	return tls_ctx_new(out, &files, e);
+}
+
+int cloud_device_credentials(const struct cloud_conf *conf, struct credentials **out, struct err *e)
+{
+	*out = NULL;
+	return conf->device_credentials ? credentials_load(conf->device_credentials, out, e) : 0;
 }
 
 /* ---- what the parts tell each other ---- */
@@ -379,15 +388,15 @@ void cloud_stop(struct cloud *c)
 
 void cloud_reload(struct cloud *c)
 {
-	struct tls_ctx *tls;
+	struct credentials *credentials = NULL;
+	struct tls_ctx *tls = NULL;
 	struct err e = { 0 };
 
-	if (cloud_credentials(c->conf, &tls, &e)) {
+	if (cloud_credentials(c->conf, &tls, &e) ||
+	    cloud_device_credentials(c->conf, &credentials, &e) ||
+	    http_set_ca(c->http, c->conf->ca, &e)) {
 		log_err("cloud: -: credentials not reloaded: %s", err_text(&e));
-		return;
-	}
-	if (http_set_ca(c->http, c->conf->ca, &e)) {
-		log_err("cloud: -: credentials not reloaded: %s", err_text(&e));
+		credentials_free(credentials);
 		tls_ctx_free(tls);
 		return;
 	}
@@ -395,6 +404,8 @@ void cloud_reload(struct cloud *c)
 	registry_set_tls(c->registry, tls);
 	tls_ctx_free(c->tls);
 	c->tls = tls;
+	credentials_free(c->credentials); /* hosts of http.h have copies */
+	c->credentials = credentials;
 	log_notice("cloud: -: credentials reloaded");
 }
 

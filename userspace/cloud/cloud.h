@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct credentials;
 struct decider;
 struct deliveries;
 struct directs;
@@ -32,6 +33,7 @@ struct http;
 
 struct cloud_conf {
 	char *ca, *cert, *key; /* PEM files */
+	char *device_credentials; /* file of credentials.h, or NULL */
 	int log_level;
 	char *user;
 	char *state; /* directory */
@@ -58,6 +60,7 @@ struct cloud {
 	const struct cloud_conf *conf;
 	struct loop *loop;
 	struct tls_ctx *tls;
+	struct credentials *credentials; /* NULL when there are none */
 	struct store *store;
 	struct spool *spool;
 	struct tokens *tokens;
@@ -81,9 +84,12 @@ struct cloud {
 int cloud_conf_check(struct cloud_conf *conf, struct err *e);
 /* Load credentials; for --check and for the start. */
 int cloud_credentials(const struct cloud_conf *conf, struct tls_ctx **out, struct err *e);
+/* And those of devices; NULL when none are configured. */
+int cloud_device_credentials(const struct cloud_conf *conf, struct credentials **out,
+			     struct err *e);
 
 /*
- * Start everything: @c holds conf, loop and tls. On failure all of it is undone. Privileges are
+ * Start everything: @c holds conf, loop, tls and credentials. On failure all of it is undone. Privileges are
  * dropped once the network device, the port and the state directory are open.
  */
 int cloud_start(struct cloud *c, struct err *e);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "cloud/cloud.h"
+#include "cloud/credentials.h"
 #include "cloud/delivery_int.h"
 #include "cloud/jobs.h"
 #include "cloud/spool.h"
@@ -110,8 +111,14 @@ void fileserver_put(struct delivery *d)
 		.tag = row->id,
 		.source = *tunnels_far(d->cloud->tunnels),
 	};
+	const struct credentials_entry *login =
+		credentials_find(d->cloud->credentials, row->device);
 	uint64_t size = row->size;
 
+	if (login) {
+		target.user = login->name;
+		target.password = login->password;
+	}
 	d->step = STEP_SENDING;
 	delivery_path_state(d, d->tunnel_idx, PATH_ACTIVE, "");
 	if (d->dev.recipient[0]) {

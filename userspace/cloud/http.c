@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/digest.h"
 #include "lib/err.h"
 #include "lib/loop.h"
 
@@ -43,6 +44,13 @@ struct http_host {
 	struct loop_defer *over; /* calls have ended: tell, outside of libcurl's stack */
 	char url[ENDPOINT_STR_LEN + 16];
 	char source[ADDR_STR_LEN + 8]; /* "host!ADDRESS"; "": any */
+	char *name, *password; /* NULL: none */
+	bool tls;
+	/*
+	 * CURLAUTH_DIGEST until the server has asked for Basic: then libcurl asks without the body of a request
+	 * first, and sends it once.
+	 */
+	unsigned long auth;
 	LIST_HEAD(, watch) watches;
 	TAILQ_HEAD(, http_call) calls;
 	TAILQ_HEAD(, http_call) ended;
@@ -258,6 +266,11 @@ static int set_connection(struct http_call *call)
 	SET(CURLOPT_CAPATH, (char *)NULL);
 	if (host->source[0])
 		SET(CURLOPT_INTERFACE, host->source);
+	if (!host->name)
+		return 0;
+	SET(CURLOPT_USERNAME, host->name);
+	SET(CURLOPT_PASSWORD, host->password);
+	SET(CURLOPT_HTTPAUTH, host->auth);
 	return 0;
 }
 
@@ -396,6 +409,25 @@ static int code_of(const struct http_call *call)
 	}
 }
 
+static enum http_login login_of(struct http_call *call, long status)
+{
+	struct http_host *host = call->host;
+	long offered = 0;
+
+	if (status != 401)
+		return HTTP_LOGIN_NONE;
+	if (!host->name)
+		return HTTP_LOGIN_WANTED;
+	curl_easy_getinfo(call->easy, CURLINFO_HTTPAUTH_AVAIL, &offered);
+	if (host->auth != CURLAUTH_DIGEST || (offered & CURLAUTH_DIGEST) ||
+	    !(offered & CURLAUTH_BASIC))
+		return HTTP_LOGIN_REFUSED;
+	if (!host->tls)
+		return HTTP_LOGIN_CLEAR;
+	host->auth = CURLAUTH_BASIC;
+	return HTTP_LOGIN_AGAIN;
+}
+
 static void reply_fill(struct http_call *call, struct http_reply *reply, char why[CURL_ERROR_SIZE])
 {
 	char *type = NULL;
@@ -415,6 +447,7 @@ static void reply_fill(struct http_call *call, struct http_reply *reply, char wh
 					     curl_easy_strerror(call->result));
 	reply->why = why;
 	reply->status = (int)status;
+	reply->login = reply->err ? HTTP_LOGIN_NONE : login_of(call, status);
 	reply->type = type ? type : "";
 	reply->body = buf_str(&call->body);
 	reply->len = call->body.len;
@@ -445,16 +478,34 @@ static void on_over(void *arg)
 
 /* ---- hosts ---- */
 
+static int set_login(struct http_host *host, const struct http_target *target)
+{
+	if (!target->name)
+		return 0;
+	host->auth = CURLAUTH_DIGEST;
+	host->name = strdup(target->name);
+	host->password = strdup(target->password);
+	return host->name && host->password ? 0 : -ENOMEM;
+}
+
+static void wipe(char *secret)
+{
+	if (secret)
+		secret_wipe(secret, strlen(secret));
+	free(secret);
+}
+
 int http_host_new(struct http *h, const struct http_target *target, struct http_host **out)
 {
 	struct shunt_endpoint ep = { target->address, target->port };
 	char address[ENDPOINT_STR_LEN], source[ADDR_STR_LEN];
 	struct http_host *host = calloc(1, sizeof(*host));
-	int ret = 0;
+	int ret;
 
 	if (!host)
 		return -ENOMEM;
 	host->http = h;
+	host->tls = target->tls;
 	LIST_INIT(&host->watches);
 	TAILQ_INIT(&host->calls);
 	TAILQ_INIT(&host->ended);
@@ -464,8 +515,7 @@ int http_host_new(struct http *h, const struct http_target *target, struct http_
 		snprintf(host->source, sizeof(host->source), "host!%s",
 			 addr_print(&target->source, source));
 	host->multi = curl_multi_init();
-	if (!host->multi)
-		ret = -ENOMEM;
+	ret = host->multi ? set_login(host, target) : -ENOMEM;
 	if (!ret)
 		ret = loop_timer_new(h->loop, on_timer, host, &host->timer);
 	if (!ret)
@@ -495,6 +545,8 @@ void http_host_free(struct http_host *host)
 		watch_free(LIST_FIRST(&host->watches));
 	loop_timer_free(host->timer);
 	loop_defer_free(host->over);
+	wipe(host->name);
+	wipe(host->password);
 	free(host);
 }
 

@@ -33,11 +33,16 @@ int http_new(struct loop *loop, const char *ca, struct http **out, struct err *e
 int http_set_ca(struct http *h, const char *ca, struct err *e);
 void http_free(struct http *h); /* after its hosts; NULL is allowed */
 
+/*
+ * A name and password go by Digest (RFC 7616), or by Basic (RFC 7617) over https only: the tunnel ends at the
+ * gateway, so that over http whoever listens in the device's LAN would read the password.
+ */
 struct http_target {
 	struct shunt_addr address;
 	uint16_t port;
 	bool tls;
 	struct shunt_addr source; /* local address; unset: any */
+	const char *name, *password; /* copied, wiped with the host; NULL: none */
 };
 
 /* 0, -ENOMEM. */
@@ -66,6 +71,15 @@ struct http_request {
 	size_t max_reply; /* octets of the answer's body; more end the call */
 };
 
+/* What a reply of status 401 (RFC 9110 15.5.2) means. */
+enum http_login {
+	HTTP_LOGIN_NONE, /* it is none */
+	HTTP_LOGIN_WANTED, /* the host has no name and password */
+	HTTP_LOGIN_CLEAR, /* the server wants it by Basic, and this is http */
+	HTTP_LOGIN_AGAIN, /* how it wants it is known only now: the same call may pass, once */
+	HTTP_LOGIN_REFUSED,
+};
+
 /* Valid during done(). */
 struct http_reply {
 	/* 0: the server answered, with whatever status. -ETIMEDOUT, -EMSGSIZE, -SHUNT_ECLOSED, others. */
@@ -73,6 +87,7 @@ struct http_reply {
 	uint64_t left; /* octets of the request's body that have left this host, so that they may be there */
 	const char *why; /* a sentence for people when err is not 0 */
 	int status;
+	enum http_login login;
 	const char *type; /* media type, "" when there is none */
 	const void *body;
 	size_t len;

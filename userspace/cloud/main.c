@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cloud/cloud.h"
+#include "cloud/credentials.h"
 #include "lib/err.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -56,6 +57,7 @@ static int run(struct cloud *c)
 	}
 	cloud_fini(c);
 	tls_ctx_free(c->tls);
+	credentials_free(c->credentials);
 	loop_free(c->loop);
 	log_fini();
 	return status < 0 ? EXIT_RUNTIME : status;
@@ -72,11 +74,14 @@ static int configured(const struct opts *opts)
 		fprintf(stderr, "%s: %s\n", about.name, err_text(&e));
 		return EXIT_CONFIG;
 	}
-	if (cloud_conf_check(&conf, &e) || cloud_credentials(&conf, &c.tls, &e)) {
+	if (cloud_conf_check(&conf, &e) || cloud_credentials(&conf, &c.tls, &e) ||
+	    cloud_device_credentials(&conf, &c.credentials, &e)) {
 		fprintf(stderr, "%s: %s: %s\n", about.name, opts->config, err_text(&e));
+		tls_ctx_free(c.tls);
 		status = EXIT_CONFIG;
 	} else if (opts->check) {
 		tls_ctx_free(c.tls);
+		credentials_free(c.credentials);
 	} else {
 		status = run(&c);
 	}

@@ -15,6 +15,7 @@
 #define REPLY_MAX ((size_t)64 << 10) /* octets of an answer's body that are borne */
 
 enum step {
+	STEP_MKCOL, /* of the directories on the way, from the top */
 	STEP_PUT,
 	STEP_MOVE,
 	STEP_DELETE, /* of the temporary file, after a refusal or an abort */
@@ -30,6 +31,7 @@ struct webdav_put {
 	char final[URL_MAX], temporary[URL_MAX];
 	int fd;
 	uint64_t size, pos;
+	unsigned int missing; /* directories that MKCOL is still to be asked for */
 	struct loop_timer *progress; /* while PUT is under way; then for on_done */
 	int err; /* the result, once it is known */
 	bool fatal;
@@ -160,12 +162,26 @@ static ssize_t read_content(void *arg, void *buf, size_t len)
 	return got;
 }
 
+/* The path of the first directory that is missing; @path is the temporary file's. RFC 4918 5.2: with a slash behind. */
+static const char *collection_path(const struct webdav_put *put, const char *path,
+				   char out[URL_MAX])
+{
+	unsigned int left = put->missing;
+	char *p = stpcpy(out, path);
+
+	while (left)
+		if (*--p == '/')
+			left--;
+	p[1] = '\0';
+	return out;
+}
+
 static void on_answer(const struct http_reply *reply, void *arg);
 
 static int begin(struct webdav_put *put, enum step step)
 {
-	static const char *const methods[] = { "PUT", "MOVE", "DELETE" };
-	char destination[URL_MAX + 16];
+	static const char *const methods[] = { "MKCOL", "PUT", "MOVE", "DELETE" };
+	char destination[URL_MAX + 16], collection[URL_MAX];
 	/* RFC 4918 10.3, 10.6: as with a plain PUT, a file of that name is replaced. */
 	const char *const headers[] = { destination, "Overwrite: T", NULL };
 	struct http_request req = {
@@ -176,10 +192,13 @@ static int begin(struct webdav_put *put, enum step step)
 	};
 
 	put->step = step;
-	if (step == STEP_MOVE) {
+	if (step == STEP_MKCOL) {
+		req.path = collection_path(put, req.path, collection);
+	} else if (step == STEP_MOVE) {
 		snprintf(destination, sizeof(destination), "Destination: %s", put->final);
 		req.headers = headers;
 	} else if (step == STEP_PUT) {
+		put->pos = 0;
 		req.read = read_content;
 		req.read_arg = put;
 		req.size = put->size;
@@ -208,7 +227,10 @@ static void done(struct webdav_put *put)
 
 static const char *step_name(enum step step)
 {
-	return step == STEP_PUT ? "PUT" : step == STEP_MOVE ? "MOVE" : "DELETE";
+	return step == STEP_MKCOL ? "MKCOL" :
+	       step == STEP_PUT	  ? "PUT" :
+	       step == STEP_MOVE  ? "MOVE" :
+				    "DELETE";
 }
 
 /* RFC 4918 9.9.4 and 11, RFC 9110 15: which refusals stand. */
@@ -220,25 +242,46 @@ static bool status_fatal(enum step step, long status)
 	       (status < 500 || status == 501 || status == 505 || status == 507);
 }
 
-static void refused(struct webdav_put *put, long status)
+static const char *hint_of(const struct http_reply *reply)
 {
-	char code[32], text[256];
-	const char *hint = "";
+	switch (reply->login) {
+	case HTTP_LOGIN_WANTED:
+		return ": it wants a name and password, and the cloud has none for the device";
+	case HTTP_LOGIN_CLEAR:
+		return ": it wants the password in clear (Basic), which is sent over https only";
+	case HTTP_LOGIN_REFUSED:
+	case HTTP_LOGIN_AGAIN:
+		return ": it does not accept the name and password";
+	case HTTP_LOGIN_NONE:
+		break;
+	}
+	switch (reply->status) {
+	case 403:
+		return ": not allowed";
+	case 404:
+	case 409:
+		return ": the directory does not exist";
+	case 405:
+	case 501:
+		return ": the server does not do WebDAV there";
+	case 507:
+		return ": no space left";
+	default:
+		return "";
+	}
+}
 
-	if (status == 401 || status == 403)
-		hint = ": not allowed";
-	else if (status == 404 || status == 409)
-		hint = ": the directory does not exist";
-	else if (status == 405 || status == 501)
-		hint = ": the server does not do WebDAV there";
-	else if (status == 507)
-		hint = ": no space left";
+static void refused(struct webdav_put *put, const struct http_reply *reply)
+{
+	long status = reply->status;
+	char code[32], text[256];
+
 	snprintf(code, sizeof(code), "http-%ld", status);
 	snprintf(text, sizeof(text), "the file server answered %s with status %ld%s",
-		 step_name(put->step), status, hint);
+		 step_name(put->step), status, hint_of(reply));
 	set_result(put, -SHUNT_EREMOTE, status_fatal(put->step, status), code, text);
 	/* Another try overwrites the temporary file; without one nobody would remove it. */
-	if (!put->fatal || begin(put, STEP_DELETE))
+	if (!put->fatal || put->step == STEP_MKCOL || begin(put, STEP_DELETE))
 		done(put);
 }
 
@@ -252,6 +295,29 @@ static void broken(struct webdav_put *put, const struct http_reply *reply)
 	done(put);
 }
 
+static void out_of_memory(struct webdav_put *put)
+{
+	set_result(put, -ENOMEM, false, "out-of-memory", "out of memory");
+	done(put);
+}
+
+/*
+ * RFC 4918 9.3.1: 405 is a directory that is there. Other refusals may mean that, too, where only what is below may be
+ * written to (403), or servers send elsewhere (301); whether it is there PUT will tell.
+ */
+static bool collection_passes(const struct http_reply *reply)
+{
+	return reply->status < 400 || (status_fatal(STEP_MKCOL, reply->status) &&
+				       reply->status != 401 && reply->status != 507);
+}
+
+static void next_collection(struct webdav_put *put)
+{
+	put->missing--;
+	if (begin(put, put->missing ? STEP_MKCOL : STEP_PUT))
+		out_of_memory(put);
+}
+
 static void on_answer(const struct http_reply *reply, void *arg)
 {
 	struct webdav_put *put = arg;
@@ -261,14 +327,17 @@ static void on_answer(const struct http_reply *reply, void *arg)
 		done(put); /* the result is known already; this was tidying up */
 	} else if (reply->err) {
 		broken(put, reply);
+	} else if (reply->login == HTTP_LOGIN_AGAIN) {
+		if (begin(put, put->step))
+			out_of_memory(put);
+	} else if (put->step == STEP_MKCOL && collection_passes(reply)) {
+		next_collection(put);
 	} else if (reply->status < 200 || reply->status >= 300) {
-		refused(put, reply->status);
+		refused(put, reply);
 	} else if (put->step == STEP_PUT) {
 		loop_timer_stop(put->progress);
-		if (begin(put, STEP_MOVE)) {
-			set_result(put, -ENOMEM, false, "out-of-memory", "out of memory");
-			done(put);
-		}
+		if (begin(put, STEP_MOVE))
+			out_of_memory(put);
 	} else {
 		set_result(put, 0, false, "", "");
 		done(put);
@@ -285,7 +354,7 @@ static void on_progress(void *arg)
 		webdav_put_free(put);
 		return;
 	}
-	acked = http_call_acked(put->call);
+	acked = put->step == STEP_PUT ? http_call_acked(put->call) : 0;
 	if (acked && put->ops.on_progress)
 		put->ops.on_progress(acked, put->arg);
 }
@@ -299,8 +368,17 @@ static int put_init(struct webdav_put *put, struct http *http, const struct webd
 		.port = target->port,
 		.tls = target->tls,
 		.source = target->source,
+		.name = target->user,
+		.password = target->password,
 	};
-	int ret = webdav_url(target, false, put->final, sizeof(put->final));
+	const char *p = target->name;
+	int ret;
+
+	while ((p = strchr(p, '/'))) {
+		put->missing++;
+		p++;
+	}
+	ret = webdav_url(target, false, put->final, sizeof(put->final));
 
 	if (!ret)
 		ret = webdav_url(target, true, put->temporary, sizeof(put->temporary));
@@ -326,7 +404,7 @@ int webdav_put(struct loop *loop, struct http *http, const struct webdav_target 
 	if (!ret)
 		ret = put_init(put, http, target);
 	if (!ret)
-		ret = begin(put, STEP_PUT);
+		ret = begin(put, put->missing ? STEP_MKCOL : STEP_PUT);
 	if (ret) {
 		webdav_put_free(put);
 		return ret;

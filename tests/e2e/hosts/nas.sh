@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# A file server in a network namespace: lighttpd with WebDAV on port 80, path /, files in DIR/files.
+# A file server in a network namespace: lighttpd with WebDAV on port 80, path /, files in DIR/files. With NAS_PASSWORD set it
+# is for the user "shunt" only, who says so by Digest, on port 8080.
 #
 # Usage: nas.sh start NETNS DIR	returns when the server answers WebDAV; log in DIR/log
 #        nas.sh stop NETNS DIR
@@ -14,16 +15,30 @@ host_begin()
 {
 	# Uploads are collected beside the files, on the same file system, so that a finished PUT is a rename.
 	mkdir -p "$2/files" "$2/upload"
+	local port=80 auth='' probe=(-f)
+
+	if [ -n "${NAS_PASSWORD:-}" ]; then
+		port=8080
+		printf 'shunt:files:%s\n' "$(printf 'shunt:files:%s' "$NAS_PASSWORD" | md5sum | cut -d' ' -f1)" >"$2/users"
+		auth='server.modules += ("mod_auth", "mod_authn_file")
+		auth.backend = "htdigest"
+		auth.backend.htdigest.userfile = "'$2'/users"
+		auth.require = ("/" => ("method" => "digest", "realm" => "files", "require" => "valid-user"))'
+		probe+=(--digest --user "shunt:$NAS_PASSWORD")
+	fi
 	cat >"$2/lighttpd.conf" <<-EOF_CONF
-		server.modules = ("mod_webdav")
-		server.port = 80
+		server.modules = ()
+		$auth
+		server.modules += ("mod_webdav")
+		server.port = $port
 		server.document-root = "$2/files"
 		server.upload-dirs = ("$2/upload")
 		server.errorlog = "$2/error.log"
 		webdav.activate = "enable"
 		webdav.is-readonly = "disable"
 	EOF_CONF
-	host_start "$1" "$2" "the file server to answer" curl -sf --max-time 5 -X PROPFIND -H "Depth: 0" http://127.0.0.1/
+	host_start "$1" "$2" "the file server to answer" \
+		curl -s "${probe[@]}" --max-time 5 -X PROPFIND -H "Depth: 0" "http://127.0.0.1:$port/"
 }
 
 host_run()
