@@ -6,13 +6,13 @@ failinject tunnels          all commands of the family
 failinject links            links of type shunt: made, set up, changed, set down, deleted. Not moved: the module has no part in that,
                             and the kernel warns of its own failures
 failinject module FILE      the module is loaded
+failinject dry              tunnels and links again, and once an allocation has failed, all that follow fail, too
 
 A request whose nth allocation fails is refused with an errno that says so, and has changed nothing; or it is done as if
 nothing had happened, where only somebody's notification is lost. A request whose acknowledgement is lost may be either.
 The walk is over when a request is done without a failure.
 """
 import ctypes
-import errno
 import os
 import socket
 import struct
@@ -51,11 +51,47 @@ class Fault:
         return said, not left
 
 
+class Drought:
+    """Of what this thread has the kernel do, all allocations fail once so many octets are used up."""
+
+    DIR = "/sys/kernel/debug/failslab"
+    STEP = 96  # octets, so that the walk stops at nearly each of them
+    ENOUGH = 1000000  # failures
+
+    def __init__(self):
+        self.arm = os.open("/proc/thread-self/make-it-fail", os.O_RDWR)
+        self.count = 0
+
+    def set(self, name, value):
+        with open(f"{self.DIR}/{name}", "w", encoding="ascii") as file:
+            file.write(str(value))
+
+    def during(self, nth, work):
+        """The name of the error that work ended with, "" for none; and whether an allocation failed."""
+        said = ""
+        self.set("space", self.STEP * nth)
+        self.set("times", self.ENOUGH)
+        self.set("probability", 100)
+        os.pwrite(self.arm, b"1", 0)
+        try:
+            work()
+        except Refused as error:
+            said = error.code
+        except OSError as error:
+            said = error_name(-error.errno)
+        os.pwrite(self.arm, b"0", 0)
+        self.set("probability", 0)
+        with open(f"{self.DIR}/times", encoding="ascii") as file:
+            failed = int(file.read()) != self.ENOUGH
+        self.count += failed
+        return said, failed
+
+
 class Walk:
     """Goes through the allocations of requests and keeps what was wrong."""
 
-    def __init__(self):
-        self.fault = Fault()
+    def __init__(self, fault):
+        self.fault = fault
         self.wrong, self.lines = [], []
 
     def over(self, what, state, work, undo=lambda: None, lossy=lambda: False, also=""):
@@ -102,6 +138,16 @@ def patient(netlink):
     return netlink
 
 
+def answer_lost(netlink):
+    """Receives the answer; the errno by which the kernel says that it had no memory for one, and nobody knows what has been
+    done, else 0."""
+    try:
+        netlink.answer()
+    except OSError as error:
+        return error.errno
+    return 0
+
+
 class Tunnels:
     """A device with tunnels, and somebody who listens."""
 
@@ -114,7 +160,7 @@ class Tunnels:
         self.listener = Family()
         self.listener.listen("tunnels")
         self.listener.listen("load")
-        self.was_lost = False
+        self.was_lost = 0
 
     def ask(self, command, names=TUNNEL, flags=ACK, **attrs):
         """What a walk does: the request is made before, and answers come without failures."""
@@ -124,23 +170,15 @@ class Tunnels:
         def work():
             message = self.asker.request(command, payload, flags, names)
             self.asker.sock.send(message)
-            self.receive()
+            self.was_lost = answer_lost(self.asker)
+            if self.was_lost:
+                raise OSError(self.was_lost, "answer lost")
         return work
 
-    def receive(self):
-        """An answer that there was no memory for is told of by ENOBUFS."""
-        try:
-            self.asker.answer()
-        except Refused:
-            raise
-        except OSError as error:
-            # what has been done is not known then
-            self.was_lost = error.errno in (errno.ENOBUFS, errno.ENOMEM)
-            self.asker = patient(Family())
-            raise
-
     def lost(self):
-        was, self.was_lost = self.was_lost, False
+        was, self.was_lost = self.was_lost, 0
+        # half an answer may still be to come
+        self.asker = patient(Family())
         self.listener.drain()
         return was
 
@@ -209,8 +247,8 @@ def walk_dump(walk, world):
     world.remove(*range(1, 60))
 
 
-def tunnels():
-    walk, world = Walk(), Tunnels()
+def tunnels(fault=None):
+    walk, world = Walk(fault or Fault()), Tunnels()
     for part in walk_new, walk_set, walk_del, walk_load, walk_dump:
         part(walk, world)
     world.links.delete("shunt0")
@@ -228,16 +266,14 @@ class Devices:
         def work():
             try:
                 getattr(self.links, verb)(*words)
-            except Refused:
-                raise
-            except OSError as error:
-                self.was_lost = error.errno in (errno.ENOBUFS, errno.ENOMEM)
-                self.links = patient(Links())
+            except OSError:
+                self.was_lost = True
                 raise
         return work
 
     def lost(self):
         was, self.was_lost = self.was_lost, False
+        self.links = patient(Links())
         return was
 
     def state(self):
@@ -263,8 +299,8 @@ class Devices:
         self.make(is_up)
 
 
-def links():
-    walk, world = Walk(), Devices()
+def links(fault=None):
+    walk, world = Walk(fault or Fault()), Devices()
     # netdev_register_kobject() does not look whether it could give a name
     walk.over("link made", world.state, world.ask("new", "shunt0", attr(2, struct.pack("=I", 7))), world.gone, world.lost,
               "EINVAL")
@@ -282,6 +318,11 @@ def links():
     return walk.right(250)
 
 
+def dry():
+    """What allocates a second time when the first time failed, sees no failure but this."""
+    return all([tunnels(Drought()), links(Drought())])
+
+
 def module(file):
     libc, ko = ctypes.CDLL(None, use_errno=True), os.open(file, os.O_RDONLY)
 
@@ -294,13 +335,13 @@ def module(file):
             libc.syscall(SYS_DELETE_MODULE, b"shunt", 0)
 
     unload()
-    walk = Walk()
+    walk = Walk(Fault())
     walk.over("module loaded", lambda: os.path.exists("/sys/module/shunt"), load, unload)
     return walk.right(10)
 
 
 def main(verb, *words):
-    sys.exit(0 if {"tunnels": tunnels, "links": links, "module": module}[verb](*words) else 1)
+    sys.exit(0 if {"tunnels": tunnels, "links": links, "module": module, "dry": dry}[verb](*words) else 1)
 
 
 main(*sys.argv[1:])

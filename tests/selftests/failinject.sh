@@ -16,7 +16,7 @@ faults=/sys/kernel/debug
 if [ ! -w /proc/self/fail-nth ] || [ ! -f "$faults/failslab/require-start" ]; then
 	skip "this kernel does not inject failures of allocations, or not by who asks for them"
 fi
-begin 15
+begin 16
 mark_log
 
 # faulty FILE VALUE: for both kinds of allocations
@@ -82,6 +82,17 @@ alone()
 	return "$rc"
 }
 
+# The walk's own allocations only, as these failures are not of a single one
+dry()
+{
+	local rc
+	faulty task-filter Y
+	alone failinject.py dry
+	rc=$?
+	faulty task-filter N && faulty space 0
+	return "$rc"
+}
+
 world()
 {
 	local i on_gw='' on_cloud=''
@@ -133,6 +144,7 @@ check "the module is loaded, or is not" load_module
 modprobe shunt
 check "commands of the family" alone failinject.py tunnels
 check "links" alone failinject.py links
+check "both, with no memory from some point on" dry
 check "tunnels" world
 check "packets are dropped and counted" short_of_memory
 for number in 1 2 3; do
