@@ -28,6 +28,7 @@ struct server {
 	bool in_body, stall;
 	char log[2048]; /* "PUT /a 300000|MOVE /a -> http://...|" */
 	const char *put_answer, *move_answer, *mkcol_answer;
+	const char *room; /* what PROPFIND tells; NULL: nothing */
 	const char *
 		challenge; /* WWW-Authenticate of what comes without "shunt" and "s3cret"; NULL: none */
 	uint64_t cut_at; /* close after so many bytes of body; 0: never */
@@ -114,6 +115,8 @@ static void server_log(struct server *s)
 {
 	char method[16], path[512], value[512];
 
+	if (!strncmp(s->head, "PROPFIND /files/ ", 17))
+		return; /* comes first, always */
 	sscanf(s->head, "%15s %511s", method, path);
 	strcat(strcat(strcat(s->log, method), " "), path);
 	if (!strcmp(method, "MOVE"))
@@ -121,11 +124,30 @@ static void server_log(struct server *s)
 	strcat(s->log, "|");
 }
 
+static void server_tell_room(struct server *s)
+{
+	char xml[256], text[512];
+	int n;
+
+	if (!s->room) {
+		server_say(s, "405 Method Not Allowed");
+		return;
+	}
+	n = snprintf(xml, sizeof(xml),
+		     "<q:quota-available-bytes xmlns:q=\"DAV:\">%s</q:quota-available-bytes>",
+		     s->room);
+	n = snprintf(text, sizeof(text),
+		     "HTTP/1.1 207 Multi-Status\r\nContent-Length: %d\r\n\r\n%s", n, xml);
+	assert_int_equal(write(s->conn, text, (size_t)n), n);
+}
+
 static void server_answer(struct server *s)
 {
 	if (!server_lets_in(s))
 		return;
-	if (!strncmp(s->head, "PUT", 3))
+	if (!strncmp(s->head, "PROPFIND", 8))
+		server_tell_room(s);
+	else if (!strncmp(s->head, "PUT", 3))
 		server_say(s, s->put_answer);
 	else if (!strncmp(s->head, "MOVE", 4))
 		server_say(s, s->move_answer);
@@ -533,6 +555,26 @@ static void directories_behind_a_password(void **state)
 	assert_non_null(strstr(r->text, "MKCOL"));
 }
 
+static void no_room(void **state)
+{
+	struct result *r = *state;
+
+	r->s.room = "299999";
+	tried(r);
+	assert_int_equal(r->err, -ENOSPC);
+	assert_true(r->fatal);
+	assert_string_equal(r->code, "no-room");
+	assert_string_equal(r->text,
+			    "the file server has room for 299999 bytes, the file has 300000");
+	assert_string_equal(r->s.log, "");
+	assert_int_equal(r->wired, 0);
+	r->done = false;
+	r->s.room = "300000";
+	tried(r);
+	assert_int_equal(r->err, 0);
+	assert_content(r);
+}
+
 static void a_busy_server_may_be_asked_again(void **state)
 {
 	struct result *r = *state;
@@ -717,6 +759,7 @@ int main(void)
 		TEST(directories_are_made),
 		TEST(directories_that_cannot_be_made),
 		TEST(directories_behind_a_password),
+		TEST(no_room),
 		TEST(a_busy_server_may_be_asked_again),
 		TEST(a_broken_connection),
 		TEST(nobody_listens),

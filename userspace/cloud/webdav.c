@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cloud/http.h"
+#include "cloud/quota.h"
 #include "lib/err.h"
 #include "lib/loop.h"
 
@@ -15,6 +16,7 @@
 #define REPLY_MAX ((size_t)64 << 10) /* octets of an answer's body that are borne */
 
 enum step {
+	STEP_QUOTA, /* PROPFIND: is there room? */
 	STEP_MKCOL, /* of the directories on the way, from the top */
 	STEP_PUT,
 	STEP_MOVE,
@@ -31,6 +33,7 @@ struct webdav_put {
 	char final[URL_MAX], temporary[URL_MAX];
 	int fd;
 	uint64_t size, pos;
+	size_t base_len; /* of the base in a path, with the slash behind */
 	unsigned int missing; /* directories that MKCOL is still to be asked for */
 	struct loop_timer *progress; /* while PUT is under way; then for on_done */
 	int err; /* the result, once it is known */
@@ -162,6 +165,18 @@ static ssize_t read_content(void *arg, void *buf, size_t len)
 	return got;
 }
 
+static ssize_t read_question(void *arg, void *buf, size_t len)
+{
+	struct webdav_put *put = arg;
+	size_t left = sizeof(QUOTA_QUESTION) - 1 - (size_t)put->pos;
+
+	if (len > left)
+		len = left;
+	memcpy(buf, QUOTA_QUESTION + put->pos, len);
+	put->pos += len;
+	return (ssize_t)len;
+}
+
 /* The path of the first directory that is missing; @path is the temporary file's. RFC 4918 5.2: with a slash behind. */
 static const char *collection_path(const struct webdav_put *put, const char *path,
 				   char out[URL_MAX])
@@ -180,10 +195,11 @@ static void on_answer(const struct http_reply *reply, void *arg);
 
 static int begin(struct webdav_put *put, enum step step)
 {
-	static const char *const methods[] = { "MKCOL", "PUT", "MOVE", "DELETE" };
+	static const char *const methods[] = { "PROPFIND", "MKCOL", "PUT", "MOVE", "DELETE" };
 	char destination[URL_MAX + 16], collection[URL_MAX];
 	/* RFC 4918 10.3, 10.6: as with a plain PUT, a file of that name is replaced. */
 	const char *const headers[] = { destination, "Overwrite: T", NULL };
+	static const char *const question[] = { "Depth: 0", "Content-Type: application/xml", NULL };
 	struct http_request req = {
 		.method = methods[step],
 		.path = strchr(strstr(put->temporary, "://") + 3, '/'),
@@ -192,7 +208,15 @@ static int begin(struct webdav_put *put, enum step step)
 	};
 
 	put->step = step;
-	if (step == STEP_MKCOL) {
+	if (step == STEP_QUOTA) {
+		put->pos = 0;
+		snprintf(collection, sizeof(collection), "%.*s", (int)put->base_len, req.path);
+		req.path = collection;
+		req.headers = question;
+		req.read = read_question;
+		req.read_arg = put;
+		req.size = sizeof(QUOTA_QUESTION) - 1;
+	} else if (step == STEP_MKCOL) {
 		req.path = collection_path(put, req.path, collection);
 	} else if (step == STEP_MOVE) {
 		snprintf(destination, sizeof(destination), "Destination: %s", put->final);
@@ -227,7 +251,8 @@ static void done(struct webdav_put *put)
 
 static const char *step_name(enum step step)
 {
-	return step == STEP_MKCOL ? "MKCOL" :
+	return step == STEP_QUOTA ? "PROPFIND" :
+	       step == STEP_MKCOL ? "MKCOL" :
 	       step == STEP_PUT	  ? "PUT" :
 	       step == STEP_MOVE  ? "MOVE" :
 				    "DELETE";
@@ -311,6 +336,25 @@ static bool collection_passes(const struct http_reply *reply)
 				       reply->status != 401 && reply->status != 507);
 }
 
+/* A server that does not tell, whatever it says instead, is one that has room: PUT will be refused if not. */
+static void on_quota(struct webdav_put *put, const struct http_reply *reply)
+{
+	uint64_t room = reply->err || reply->status != 207 ?
+				QUOTA_UNKNOWN :
+				quota_available(reply->body, reply->len);
+	char text[128];
+
+	if (put->size > room) {
+		snprintf(text, sizeof(text),
+			 "the file server has room for %llu bytes, the file has %llu",
+			 (unsigned long long)room, (unsigned long long)put->size);
+		set_result(put, -ENOSPC, true, "no-room", text);
+		done(put);
+	} else if (begin(put, put->missing ? STEP_MKCOL : STEP_PUT)) {
+		out_of_memory(put);
+	}
+}
+
 static void next_collection(struct webdav_put *put)
 {
 	put->missing--;
@@ -325,11 +369,13 @@ static void on_answer(const struct http_reply *reply, void *arg)
 	put->call = NULL;
 	if (put->step == STEP_DELETE) {
 		done(put); /* the result is known already; this was tidying up */
-	} else if (reply->err) {
+	} else if (reply->err && !(put->step == STEP_QUOTA && reply->err == -EMSGSIZE)) {
 		broken(put, reply);
 	} else if (reply->login == HTTP_LOGIN_AGAIN) {
 		if (begin(put, put->step))
 			out_of_memory(put);
+	} else if (put->step == STEP_QUOTA) {
+		on_quota(put, reply);
 	} else if (put->step == STEP_MKCOL && collection_passes(reply)) {
 		next_collection(put);
 	} else if (reply->status < 200 || reply->status >= 300) {
@@ -380,6 +426,14 @@ static int put_init(struct webdav_put *put, struct http *http, const struct webd
 	}
 	ret = webdav_url(target, false, put->final, sizeof(put->final));
 
+	if (!ret) {
+		/* What is left of the name's URL without the name, which begins "/" only in the base. */
+		struct webdav_target base = *target;
+
+		base.name = "";
+		ret = webdav_url(&base, false, put->temporary, sizeof(put->temporary));
+		put->base_len = strlen(strchr(strstr(put->temporary, "://") + 3, '/'));
+	}
 	if (!ret)
 		ret = webdav_url(target, true, put->temporary, sizeof(put->temporary));
 	return ret ? ret : http_host_new(http, &server, &put->host);
@@ -404,7 +458,7 @@ int webdav_put(struct loop *loop, struct http *http, const struct webdav_target 
 	if (!ret)
 		ret = put_init(put, http, target);
 	if (!ret)
-		ret = begin(put, put->missing ? STEP_MKCOL : STEP_PUT);
+		ret = begin(put, STEP_QUOTA);
 	if (ret) {
 		webdav_put_free(put);
 		return ret;

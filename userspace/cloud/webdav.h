@@ -4,7 +4,7 @@
  * #757-#777), carried by cloud/http.h.
  *
  * A file is PUT under a temporary name beside its place and then MOVEd there, so nobody ever sees
- * half a file. Directories that its name leads through are made, below the base, and stay. An interrupted PUT starts over: WebDAV has no partial PUT. HTTP/1.1, no proxies, no
+ * half a file. A server that says it has no room (RFC 4331) is not sent any of it. Directories that its name leads through are made, below the base, and stay. An interrupted PUT starts over: WebDAV has no partial PUT. HTTP/1.1, no proxies, no
  * redirects; what the server says is bounded and otherwise ignored.
  */
 #ifndef SHUNT_CLOUD_WEBDAV_H
@@ -22,7 +22,7 @@ struct http;
 struct loop;
 struct webdav_put;
 
-#define WEBDAV_REQUEST_MS 60000 /* MKCOL, MOVE, DELETE */
+#define WEBDAV_REQUEST_MS 60000 /* PROPFIND, MKCOL, MOVE, DELETE */
 #define WEBDAV_STALL_S 60 /* a PUT that moves nothing for so long has failed */
 #define WEBDAV_PROGRESS_MS 200
 
