@@ -332,6 +332,19 @@ static bool may_join(const struct way *way)
 }
 
 /*
+ * What waits in a queue is to count against its sender's socket. Segmentation hands that on for sock_wfree() only; TCP's stays
+ * with the whole packet, so that has to wait before it is cut up, not behind a device that has no queue. A reference to
+ * the socket without a size, as sock_efree() gives back, is each capsule's own.
+ */
+static bool pays_for_all(const struct sk_buff *head, const struct net_device *dev)
+{
+	if (!head->sk || head->destructor == sock_wfree)
+		return true;
+	return head->destructor != sock_efree &&
+	       (dev->features & NETIF_F_FRAGLIST || !(dev->priv_flags & IFF_NO_QUEUE));
+}
+
+/*
  * Segments that owe their sender's socket owe it for their size, so that one can pay for all; and
  * all but the last are as long as the first.
  */
@@ -342,15 +355,15 @@ static bool fits_behind(const struct sk_buff *head, const struct sk_buff *skb, u
 }
 
 /*
- * Take the next capsule out of a burst, and those behind it that may leave with it: as its frag
- * list, which UDP's segmentation takes apart without a copy.
+ * Take the next capsule out of a burst, and those behind it that may leave with it by @dev, NULL if
+ * none may: as its frag list, which UDP's segmentation takes apart without a copy.
  */
-static struct sk_buff *next_packet(struct sk_buff_head *burst, bool join)
+static struct sk_buff *next_packet(struct sk_buff_head *burst, const struct net_device *dev)
 {
 	struct sk_buff *head = __skb_dequeue(burst), *skb, **tail;
 	unsigned int size, count = 1;
 
-	if (!head || !join)
+	if (!head || !dev || !pays_for_all(head, dev))
 		return head;
 	size = head->len;
 	tail = &skb_shinfo(head)->frag_list;
@@ -399,16 +412,16 @@ static void drop_burst(struct shunt_tunnel *t, struct sk_buff_head *burst)
  */
 void shunt_outer_send(struct shunt_tunnel *t, struct sk_buff_head *burst, u8 tos, bool fragment)
 {
+	const struct net_device *join;
 	struct sk_buff *skb;
 	struct way way;
-	bool join;
 
 	if (find_way(t, &way)) {
 		drop_burst(t, burst);
 		return;
 	}
 	shunt_touch(&t->last_tx);
-	join = !fragment && may_join(&way);
+	join = !fragment && may_join(&way) ? way.dst->dev : NULL;
 	while ((skb = next_packet(burst, join))) {
 		/* the device counts by itself, what is inside the capsules */
 		skb->dev = NULL;

@@ -120,6 +120,13 @@ static void failures(void **state)
 		  "Error: a quote is not closed\nCommand failed F:1\n" },
 		{ "a \"b\nc\n", true, CLI_USAGE, "<c>\n",
 		  "Error: a quote is not closed\nCommand failed F:1\n" },
+		/* what belonged to a broken command does not run by itself */
+		{ "a \"b \\\nc\r\nd\n", true, CLI_USAGE, "<d>\n",
+		  "Error: a quote is not closed\nCommand failed F:1\n" },
+		{ "a 'b \\\r\nc\\\nd\ne\nusage\n", true, CLI_USAGE, "<e>\n<usage>\n",
+		  "Error: a quote is not closed\nCommand failed F:1\nError: as asked\nCommand failed F:5\n" },
+		{ "a \\\r\n b # c \\\nusage\n", false, CLI_USAGE, "<a><b>\n<usage>\n",
+		  "Error: as asked\nCommand failed F:3\n" },
 	};
 	char errors[512];
 	size_t i;

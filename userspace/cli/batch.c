@@ -16,9 +16,12 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
-static bool goes_on(const char *at)
+/* How many octets at @at say that the next line belongs to this one; 0: it does not. */
+static size_t goes_on(const char *at)
 {
-	return at[0] == '\\' && at[1] == '\n';
+	if (at[0] != '\\')
+		return 0;
+	return at[1] == '\n' ? 2 : at[1] == '\r' && at[2] == '\n' ? 3 : 0;
 }
 
 /* Over what separates words: blanks, comments, ends of lines that go on. */
@@ -28,7 +31,7 @@ static void skip_blanks(struct text *t)
 		if (is_blank(*t->at)) {
 			t->at++;
 		} else if (goes_on(t->at)) {
-			t->at += 2;
+			t->at += goes_on(t->at);
 			t->line++;
 		} else if (*t->at == '#') {
 			t->at += strcspn(t->at, "\n");
@@ -71,14 +74,26 @@ static int take_line(struct text *t, char *store, struct args *a, struct err *e)
 	}
 }
 
-/* Goes by a line that could not be taken to its end. */
-static void end_line(struct text *t)
+/* Whether a command goes on after the end of a line at @end. */
+static bool was_continued(const char *begin, const char *end)
 {
-	t->at += strcspn(t->at, "\n");
-	if (*t->at) {
-		t->at++;
+	if (end > begin && end[-1] == '\r')
+		end--;
+	return end > begin && end[-1] == '\\';
+}
+
+/* Goes by the end of a command's last line. One that was @broken has all its lines left out, or they would run by themselves. */
+static void end_command(struct text *t, const char *begin, bool broken)
+{
+	const char *end;
+
+	do {
+		t->at += strcspn(t->at, "\n");
+		if (!*t->at)
+			return;
+		end = t->at++;
 		t->line++;
-	}
+	} while (broken && was_continued(begin, end));
 }
 
 static int run_one(struct cli *c, struct args *a, int (*command)(struct cli *c, struct args *a))
@@ -107,7 +122,7 @@ static int run_all(struct cli *c, const char *path, const char *content, char *s
 
 		line = t.line;
 		status = take_line(&t, store, &a, &e) ? cli_usage(c, "%s", err_text(&e)) : CLI_OK;
-		end_line(&t);
+		end_command(&t, content, status != CLI_OK);
 		if (status == CLI_OK && a.n)
 			status = run_one(c, &a, command);
 		if (status == CLI_OK)
@@ -132,7 +147,7 @@ int batch_run(struct cli *c, const char *path, bool force,
 	/* to the end, or to a NUL, which is none of a text */
 	errno = 0;
 	len = getdelim(&content, &size, '\0', f);
-	if (len < 0 && errno) {
+	if (ferror(f) || (len < 0 && errno)) {
 		status = cli_usage(c, "-batch %s: %s", path, strerror(errno));
 	} else if (len < 0) {
 		status = CLI_OK; /* nothing at all */

@@ -145,6 +145,10 @@ unsigned int cli_out_flags(const struct cli *c)
 
 static int set_option(struct cli *c, enum option option, const char *value)
 {
+	if (c->begun && !c->batch && (option == OPT_BATCH || option == OPT_FORCE)) {
+		cli_usage(c, "-batch and -force stand before any command");
+		return -1;
+	}
 	if (c->batch && (option == OPT_NETNS || option == OPT_BATCH || option == OPT_FORCE)) {
 		cli_usage(c, "a batch has one namespace and no other batch in it");
 		return -1;
@@ -303,8 +307,11 @@ static int run(struct cli *c, struct args *a)
 		;
 	if (option < 0)
 		return CLI_USAGE;
+	c->begun = true;
 	if (c->batch_file)
 		return run_batch(c, a);
+	if (c->force)
+		return cli_usage(c, "-force is for -batch");
 	word = args_peek(a);
 	if (word &&
 	    (!strcmp(word, "--version") || !strcmp(word, "-V") || !strcmp(word, "-Version"))) {

@@ -45,6 +45,7 @@ struct cli {
 	bool json, pretty, stats, details;
 	bool batch; /* one of many commands, see batch.h: the namespace is not its to choose */
 	const char *batch_file; /* NULL: none */
+	bool begun; /* the options before the command are all taken */
 	bool force; /* go on after a command of it that failed */
 	struct dev_name *dev;
 	/* Where and as whom; NULL: from the configuration file. Not owned. */
