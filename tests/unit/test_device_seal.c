@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "device/seal.h"
+
 #define SIZE 300000 /* four chunks of 64 KiB and a bit */
 
 static struct age_identity id;
@@ -226,6 +228,33 @@ static void what_is_gathered_has_come(void **state)
 	assert_int_equal(duplicate, 500);
 	await_end(f, job);
 	assert_stored(f, SIZE);
+}
+
+/* One piece that needs a chunk again which had to make room for the piece's own beginning. */
+static void a_chunk_that_made_room_for_the_same_piece(void **state)
+{
+	static const uint64_t from[] = { AGE_CHUNK + 1000, 2 * AGE_CHUNK, 3 * AGE_CHUNK,
+					 4 * AGE_CHUNK };
+	static const uint64_t to[] = { 2 * AGE_CHUNK, 2 * AGE_CHUNK + 10, 3 * AGE_CHUNK + 10,
+				       4 * AGE_CHUNK + 10 };
+	struct fixture *f = *state;
+	struct job *job = create(f);
+	struct upload *open[SEAL_OPEN], *u;
+
+	for (int i = 0; i < SEAL_OPEN; i++) {
+		assert_int_equal(upload_begin(job, from[i], to[i], &open[i]), 0);
+		feed(f, open[i], from[i], to[i]);
+	}
+	assert_int_equal(upload_begin(job, 500, AGE_CHUNK + 1000, &u), 0);
+	assert_int_equal(upload_data(u, f->data + 500, AGE_CHUNK + 500), 0);
+	assert_int_equal(upload_end(u, NULL), 0);
+	for (int i = 0; i < SEAL_OPEN; i++)
+		assert_int_equal(upload_end(open[i], NULL), 0);
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_COMPLETED);
+	assert_stored(f, SIZE);
+	assert_no_litter(f);
 }
 
 /* Many small pieces: more chunks begun than are kept in memory, and the agent stopped again and again. */
@@ -560,6 +589,7 @@ int main(void)
 		TEST(in_order_no_scratch_is_needed),
 		TEST(pieces_in_any_order_on_two_paths),
 		TEST(what_is_gathered_has_come),
+		TEST(a_chunk_that_made_room_for_the_same_piece),
 		TEST(shuffled_pieces_over_restarts),
 		TEST(killed_in_the_middle),
 		TEST(without_its_key_a_job_starts_over),
