@@ -394,6 +394,44 @@ static void what_came_in_clear_is_dropped_once_encryption_is_configured(void **s
 	assert_no_litter(f);
 }
 
+/* Killed while it drops what it had and makes new files: here by SIGXFSZ, as soon as the new one gets its length. */
+static void killed_while_it_starts_over(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit low = { 100000, RLIM_INFINITY }, none = { 0, 0 };
+	struct job *job;
+	pid_t pid;
+	int status;
+
+	stop(f);
+	f->n_to = 0;
+	start(f);
+	job = create(f);
+	put(f, job, 0, 200000);
+	stop(f);
+	f->n_to = 1;
+	pid = fork();
+	if (pid == 0) {
+		signal(SIGXFSZ, SIG_DFL);
+		setrlimit(RLIMIT_CORE, &none);
+		setrlimit(RLIMIT_FSIZE, &low);
+		start(f);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
+	assert_nothing_in_clear(f);
+	start(f);
+	job = jobs_find(f->jobs, "cloud1", ID_1);
+	assert_int_equal(job_state(job), JOB_RECEIVING);
+	assert_held(job, "");
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_COMPLETED);
+	assert_stored(f, SIZE);
+	assert_no_litter(f);
+}
+
 static void small_contents(void **state)
 {
 	struct fixture *f = *state;
@@ -594,6 +632,7 @@ int main(void)
 		TEST(killed_in_the_middle),
 		TEST(without_its_key_a_job_starts_over),
 		TEST(what_came_in_clear_is_dropped_once_encryption_is_configured),
+		TEST(killed_while_it_starts_over),
 		TEST(small_contents),
 		TEST(restarted_while_storing),
 		TEST(damage_on_the_disk_fails_the_job),
