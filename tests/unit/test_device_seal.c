@@ -12,6 +12,9 @@
 
 #include "device/seal.h"
 
+#define ID_3 "00000000000000000000000000000003"
+#define ID_4 "00000000000000000000000000000004"
+#define ID_5 "00000000000000000000000000000005"
 #define SIZE 300000 /* four chunks of 64 KiB and a bit */
 
 static struct age_identity id;
@@ -614,9 +617,53 @@ static void the_quota_counts_files_and_claims(void **state)
 	/* A link is no file of ours to count, or to follow. */
 	assert_int_equal(symlink("/bin/sh", in_store(f, "link")), 0);
 	restart(f);
-	assert_int_equal(try_create(f, "00000000000000000000000000000003", "c", 200000, &e),
-			 -EDQUOT);
+	assert_int_equal(try_create(f, ID_3, "c", 200000, &e), -EDQUOT);
 	assert_non_null(strstr(e.text, "100000 of stored files and 200001 of"));
+}
+
+/* Encrypted a content is longer, and that is what counts: of a file, of a claim, and of what can never have room. */
+static void the_quota_counts_what_is_sealed(void **state)
+{
+	struct job_meta meta = { .id = ID_4,
+				 .cloud = "cloud1",
+				 .job = { .kind = JOB_STORE, .pull = true } };
+	uint64_t need = seal_disk_size(1000);
+	struct fixture *f = *state;
+	struct job *job = create(f);
+	char claims[64];
+	struct stat st;
+	struct err e;
+
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(stat(in_store(f, "a file.bin.age"), &st), 0);
+	assert_int_equal(unlink(in_store(f, "a file.bin.age")), 0);
+
+	f->quota = (uint64_t)st.st_size + need -
+		   1; /* an octet too few for that file and another one */
+	restart(f);
+	job = create_sized(f, ID_2, SIZE);
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(try_create(f, ID_3, "b", 1000, &e), -EDQUOT);
+	assert_int_equal(unlink(in_store(f, "a file.bin.age")), 0);
+	assert_int_equal(try_create(f, ID_3, "b", 1000, &e), 1);
+
+	f->quota = need + seal_disk_size(2000) - 1;
+	restart(f); /* ID_3 is unfinished */
+	assert_int_equal(try_create(f, ID_4, "c", 2000, &e), -EDQUOT);
+	snprintf(claims, sizeof(claims), "and %llu of unfinished jobs", (unsigned long long)need);
+	assert_non_null(strstr(e.text, claims));
+
+	/* One that is pulled waits for room, but not when there will never be any. */
+	strcpy(meta.job.name, "d");
+	strcpy(meta.job.media_type, "text/plain");
+	strcpy(meta.job.sha256, f->sha256);
+	meta.job.size = 2000;
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), 1);
+	strcpy(meta.id, ID_5);
+	meta.job.size = f->quota;
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), -EDQUOT);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -640,6 +687,7 @@ int main(void)
 		TEST(a_disk_that_refuses_for_a_while),
 		TEST(names_that_would_replace_or_leave),
 		TEST(the_quota_counts_files_and_claims),
+		TEST(the_quota_counts_what_is_sealed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
