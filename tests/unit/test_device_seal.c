@@ -10,7 +10,9 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "device/journal.h"
 #include "device/seal.h"
+#include "lib/clock.h"
 
 #define ID_3 "00000000000000000000000000000003"
 #define ID_4 "00000000000000000000000000000004"
@@ -292,6 +294,67 @@ static void shuffled_pieces_over_restarts(void **state)
 	assert_int_equal(job_state(job), JOB_COMPLETED);
 	assert_stored(f, SIZE);
 	assert_no_litter(f);
+}
+
+/* What the journal would say if the machine had lost its power now. */
+static void durable(struct fixture *f, struct ranges *out)
+{
+	static const uint8_t other_boot[JOURNAL_BOOT_LEN] = { 1 };
+	static uint8_t bytes[4096];
+	struct journal_replay replay;
+	char path[256];
+	ssize_t n;
+	size_t good;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" ID_1 ".cloud1.journal", f->state);
+	fd = open(path, O_RDONLY);
+	assert_true(fd >= 0);
+	n = read(fd, bytes, sizeof(bytes));
+	assert_in_range(n, 1, sizeof(bytes) - 1);
+	close(fd);
+	assert_int_equal(journal_decode(bytes, (size_t)n, other_boot, &replay, &good), 0);
+	assert_int_equal(ranges_copy(out, &replay.received), 0);
+	journal_replay_fini(&replay);
+}
+
+/* Run the loop until [from, to) is; it has to be so a second after it was acknowledged, for which ten are granted. */
+static void await_durable(struct fixture *f, uint64_t from, uint64_t to)
+{
+	uint64_t last = clock_mono_ms() + 10000;
+	struct ranges held = RANGES_INIT;
+
+	for (durable(f, &held); !ranges_contains(&held, from, to); durable(f, &held)) {
+		assert_true(clock_mono_ms() < last);
+		assert_int_equal(loop_step(f->loop, 1000), 0);
+	}
+	ranges_fini(&held);
+}
+
+/* Octets that came before a sync, and were acknowledged after it. */
+static void what_came_before_a_sync_is_synced(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = create(f);
+	struct upload *a;
+
+	assert_int_equal(upload_begin(job, 0, 1000, &a), 0);
+	put(f, job, 200000, 201000);
+	feed(f, a, 0, 1000);
+	await_durable(f, 200000, 201000);
+	assert_int_equal(upload_end(a, NULL), 0);
+	assert_held(job, "0-1000,200000-201000");
+	await_durable(f, 0, 1000);
+}
+
+static void what_came_in_clear_before_a_sync_is_synced(void **state)
+{
+	struct fixture *f = *state;
+
+	stop(f);
+	f->n_to = 0;
+	start(f);
+	what_came_before_a_sync_is_synced(state);
 }
 
 /* kill -9 in the middle of a request: what was acknowledged is held, and the rest is asked for. */
@@ -676,6 +739,8 @@ int main(void)
 		TEST(what_is_gathered_has_come),
 		TEST(a_chunk_that_made_room_for_the_same_piece),
 		TEST(shuffled_pieces_over_restarts),
+		TEST(what_came_before_a_sync_is_synced),
+		TEST(what_came_in_clear_before_a_sync_is_synced),
 		TEST(killed_in_the_middle),
 		TEST(without_its_key_a_job_starts_over),
 		TEST(what_came_in_clear_is_dropped_once_encryption_is_configured),

@@ -280,11 +280,16 @@ static int upload_journal(struct upload *u)
 {
 	struct job *job = u->job;
 	struct ranges *fresh;
+	uint64_t octets;
 	int rc = 0;
 
 	if (!job->content)
 		return 0;
 	fresh = content_fresh(job->content);
+	/* If there was a sync since they came, the journal did not have them, or not even the disk. */
+	octets = ranges_total(fresh);
+	if (job->unsynced < octets)
+		job->unsynced = octets;
 	for (size_t i = 0; i < fresh->n && !rc; i++)
 		rc = journal_range(job->journal, fresh->v[i].from, fresh->v[i].to);
 	if (rc)
