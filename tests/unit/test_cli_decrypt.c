@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* shunt key and shunt decrypt: what they make, what they say, and that no half of a file is left. */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -176,6 +179,32 @@ static void keys_are_never_overwritten(void **state)
 	assert_int_equal(size_of("out"), AGE_RECIPIENT_STR_LEN);
 }
 
+/* A disk that is full says nothing about the file. */
+static void what_cannot_be_written_is_no_damage(void **state)
+{
+	struct rlimit before, low = { 70000, RLIM_INFINITY };
+	char said[512];
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	assert_int_equal(decrypt("stored", "never", said), CLI_USAGE);
+	assert_non_null(strstr(said, "never: "));
+	assert_non_null(strstr(said, strerror(EFBIG)));
+	assert_int_equal(run(cmd_decrypt, (char *[]){ "-i", in_top("key"), in_top("stored"), NULL },
+			     said),
+			 CLI_USAGE);
+	assert_non_null(strstr(said, "standard output: "));
+	assert_int_equal(
+		run(cmd_decrypt,
+		    (char *[]){ "-i", in_top("key"), "--range", "0-99999", in_top("stored"), NULL },
+		    said),
+		CLI_USAGE);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(access(in_top("never"), F_OK), -1);
+}
+
 static void damage_leaves_nothing(void **state)
 {
 	char said[512];
@@ -243,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_comes_back),
 		cmocka_unit_test(keys_are_never_overwritten),
+		cmocka_unit_test(what_cannot_be_written_is_no_damage),
 		cmocka_unit_test(damage_leaves_nothing),
 		cmocka_unit_test(wrong_keys),
 	};

@@ -10,6 +10,13 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "device/journal.h"
+#include "device/seal.h"
+#include "lib/clock.h"
+
+#define ID_3 "00000000000000000000000000000003"
+#define ID_4 "00000000000000000000000000000004"
+#define ID_5 "00000000000000000000000000000005"
 #define SIZE 300000 /* four chunks of 64 KiB and a bit */
 
 static struct age_identity id;
@@ -228,6 +235,33 @@ static void what_is_gathered_has_come(void **state)
 	assert_stored(f, SIZE);
 }
 
+/* One piece that needs a chunk again which had to make room for the piece's own beginning. */
+static void a_chunk_that_made_room_for_the_same_piece(void **state)
+{
+	static const uint64_t from[] = { AGE_CHUNK + 1000, 2 * AGE_CHUNK, 3 * AGE_CHUNK,
+					 4 * AGE_CHUNK };
+	static const uint64_t to[] = { 2 * AGE_CHUNK, 2 * AGE_CHUNK + 10, 3 * AGE_CHUNK + 10,
+				       4 * AGE_CHUNK + 10 };
+	struct fixture *f = *state;
+	struct job *job = create(f);
+	struct upload *open[SEAL_OPEN], *u;
+
+	for (int i = 0; i < SEAL_OPEN; i++) {
+		assert_int_equal(upload_begin(job, from[i], to[i], &open[i]), 0);
+		feed(f, open[i], from[i], to[i]);
+	}
+	assert_int_equal(upload_begin(job, 500, AGE_CHUNK + 1000, &u), 0);
+	assert_int_equal(upload_data(u, f->data + 500, AGE_CHUNK + 500), 0);
+	assert_int_equal(upload_end(u, NULL), 0);
+	for (int i = 0; i < SEAL_OPEN; i++)
+		assert_int_equal(upload_end(open[i], NULL), 0);
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_COMPLETED);
+	assert_stored(f, SIZE);
+	assert_no_litter(f);
+}
+
 /* Many small pieces: more chunks begun than are kept in memory, and the agent stopped again and again. */
 static void shuffled_pieces_over_restarts(void **state)
 {
@@ -260,6 +294,67 @@ static void shuffled_pieces_over_restarts(void **state)
 	assert_int_equal(job_state(job), JOB_COMPLETED);
 	assert_stored(f, SIZE);
 	assert_no_litter(f);
+}
+
+/* What the journal would say if the machine had lost its power now. */
+static void durable(struct fixture *f, struct ranges *out)
+{
+	static const uint8_t other_boot[JOURNAL_BOOT_LEN] = { 1 };
+	static uint8_t bytes[4096];
+	struct journal_replay replay;
+	char path[256];
+	ssize_t n;
+	size_t good;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/" ID_1 ".cloud1.journal", f->state);
+	fd = open(path, O_RDONLY);
+	assert_true(fd >= 0);
+	n = read(fd, bytes, sizeof(bytes));
+	assert_in_range(n, 1, sizeof(bytes) - 1);
+	close(fd);
+	assert_int_equal(journal_decode(bytes, (size_t)n, other_boot, &replay, &good), 0);
+	assert_int_equal(ranges_copy(out, &replay.received), 0);
+	journal_replay_fini(&replay);
+}
+
+/* Run the loop until [from, to) is; it has to be so a second after it was acknowledged, for which ten are granted. */
+static void await_durable(struct fixture *f, uint64_t from, uint64_t to)
+{
+	uint64_t last = clock_mono_ms() + 10000;
+	struct ranges held = RANGES_INIT;
+
+	for (durable(f, &held); !ranges_contains(&held, from, to); durable(f, &held)) {
+		assert_true(clock_mono_ms() < last);
+		assert_int_equal(loop_step(f->loop, 1000), 0);
+	}
+	ranges_fini(&held);
+}
+
+/* Octets that came before a sync, and were acknowledged after it. */
+static void what_came_before_a_sync_is_synced(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job = create(f);
+	struct upload *a;
+
+	assert_int_equal(upload_begin(job, 0, 1000, &a), 0);
+	put(f, job, 200000, 201000);
+	feed(f, a, 0, 1000);
+	await_durable(f, 200000, 201000);
+	assert_int_equal(upload_end(a, NULL), 0);
+	assert_held(job, "0-1000,200000-201000");
+	await_durable(f, 0, 1000);
+}
+
+static void what_came_in_clear_before_a_sync_is_synced(void **state)
+{
+	struct fixture *f = *state;
+
+	stop(f);
+	f->n_to = 0;
+	start(f);
+	what_came_before_a_sync_is_synced(state);
 }
 
 /* kill -9 in the middle of a request: what was acknowledged is held, and the rest is asked for. */
@@ -361,6 +456,44 @@ static void what_came_in_clear_is_dropped_once_encryption_is_configured(void **s
 	put(f, job, 100000, SIZE);
 	await_end(f, job);
 	assert_string_equal(job_reason(job), "stored encrypted, as a file.bin.age");
+	assert_stored(f, SIZE);
+	assert_no_litter(f);
+}
+
+/* Killed while it drops what it had and makes new files: here by SIGXFSZ, as soon as the new one gets its length. */
+static void killed_while_it_starts_over(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit low = { 100000, RLIM_INFINITY }, none = { 0, 0 };
+	struct job *job;
+	pid_t pid;
+	int status;
+
+	stop(f);
+	f->n_to = 0;
+	start(f);
+	job = create(f);
+	put(f, job, 0, 200000);
+	stop(f);
+	f->n_to = 1;
+	pid = fork();
+	if (pid == 0) {
+		signal(SIGXFSZ, SIG_DFL);
+		setrlimit(RLIMIT_CORE, &none);
+		setrlimit(RLIMIT_FSIZE, &low);
+		start(f);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
+	assert_nothing_in_clear(f);
+	start(f);
+	job = jobs_find(f->jobs, "cloud1", ID_1);
+	assert_int_equal(job_state(job), JOB_RECEIVING);
+	assert_held(job, "");
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_COMPLETED);
 	assert_stored(f, SIZE);
 	assert_no_litter(f);
 }
@@ -547,9 +680,53 @@ static void the_quota_counts_files_and_claims(void **state)
 	/* A link is no file of ours to count, or to follow. */
 	assert_int_equal(symlink("/bin/sh", in_store(f, "link")), 0);
 	restart(f);
-	assert_int_equal(try_create(f, "00000000000000000000000000000003", "c", 200000, &e),
-			 -EDQUOT);
+	assert_int_equal(try_create(f, ID_3, "c", 200000, &e), -EDQUOT);
 	assert_non_null(strstr(e.text, "100000 of stored files and 200001 of"));
+}
+
+/* Encrypted a content is longer, and that is what counts: of a file, of a claim, and of what can never have room. */
+static void the_quota_counts_what_is_sealed(void **state)
+{
+	struct job_meta meta = { .id = ID_4,
+				 .cloud = "cloud1",
+				 .job = { .kind = JOB_STORE, .pull = true } };
+	uint64_t need = seal_disk_size(1000);
+	struct fixture *f = *state;
+	struct job *job = create(f);
+	char claims[64];
+	struct stat st;
+	struct err e;
+
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(stat(in_store(f, "a file.bin.age"), &st), 0);
+	assert_int_equal(unlink(in_store(f, "a file.bin.age")), 0);
+
+	f->quota = (uint64_t)st.st_size + need -
+		   1; /* an octet too few for that file and another one */
+	restart(f);
+	job = create_sized(f, ID_2, SIZE);
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(try_create(f, ID_3, "b", 1000, &e), -EDQUOT);
+	assert_int_equal(unlink(in_store(f, "a file.bin.age")), 0);
+	assert_int_equal(try_create(f, ID_3, "b", 1000, &e), 1);
+
+	f->quota = need + seal_disk_size(2000) - 1;
+	restart(f); /* ID_3 is unfinished */
+	assert_int_equal(try_create(f, ID_4, "c", 2000, &e), -EDQUOT);
+	snprintf(claims, sizeof(claims), "and %llu of unfinished jobs", (unsigned long long)need);
+	assert_non_null(strstr(e.text, claims));
+
+	/* One that is pulled waits for room, but not when there will never be any. */
+	strcpy(meta.job.name, "d");
+	strcpy(meta.job.media_type, "text/plain");
+	strcpy(meta.job.sha256, f->sha256);
+	meta.job.size = 2000;
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), 1);
+	strcpy(meta.id, ID_5);
+	meta.job.size = f->quota;
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), -EDQUOT);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -560,10 +737,14 @@ int main(void)
 		TEST(in_order_no_scratch_is_needed),
 		TEST(pieces_in_any_order_on_two_paths),
 		TEST(what_is_gathered_has_come),
+		TEST(a_chunk_that_made_room_for_the_same_piece),
 		TEST(shuffled_pieces_over_restarts),
+		TEST(what_came_before_a_sync_is_synced),
+		TEST(what_came_in_clear_before_a_sync_is_synced),
 		TEST(killed_in_the_middle),
 		TEST(without_its_key_a_job_starts_over),
 		TEST(what_came_in_clear_is_dropped_once_encryption_is_configured),
+		TEST(killed_while_it_starts_over),
 		TEST(small_contents),
 		TEST(restarted_while_storing),
 		TEST(damage_on_the_disk_fails_the_job),
@@ -571,6 +752,7 @@ int main(void)
 		TEST(a_disk_that_refuses_for_a_while),
 		TEST(names_that_would_replace_or_leave),
 		TEST(the_quota_counts_files_and_claims),
+		TEST(the_quota_counts_what_is_sealed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,8 +21,8 @@ static const char usage_text[] =
 	"OUT appears when all of it was verified, and is replaced if it exists; standard output gets each\n"
 	"64 KiB when they were, so there the exit status tells whether they were all.\n"
 	"--range gives octets FIRST to LAST (counted from 0) of a FILE without reading what is before them.\n"
-	"Exit status: 0 done; 1 usage, identity or OUT unusable; 2 the file is damaged, cut off, or not for\n"
-	"this identity.\n";
+	"Exit status: 0 done; 1 usage, identity unusable, or OUT cannot be written; 2 the file is damaged,\n"
+	"cut off, or not for this identity.\n";
 
 #define FILE_IN (AGE_SEALED + 1) /* one octet of the next chunk tells that this is not the last */
 
@@ -50,6 +50,7 @@ struct sink {
 	const char *final; /* NULL: standard output */
 	char part[PATH_MAX];
 	int fd;
+	bool failed; /* the trouble is here, not with the file that is decrypted */
 };
 
 /* Taken away on a signal, so that nothing is left behind that somebody takes for a result. */
@@ -96,6 +97,7 @@ static int sink_put(struct sink *s, const void *data, size_t len, struct err *e)
 {
 	int rc = file_write(s->fd, data, len);
 
+	s->failed = rc;
 	return rc ? err_sys(e, rc, "%s", s->name) : 0;
 }
 
@@ -104,8 +106,10 @@ static int sink_close(struct sink *s, int rc, struct err *e)
 {
 	if (!s->final || s->fd < 0)
 		return rc;
-	if (!rc && (fsync(s->fd) < 0 || rename(s->part, s->final) < 0))
+	if (!rc && (fsync(s->fd) < 0 || rename(s->part, s->final) < 0)) {
 		rc = err_sys(e, -errno, "%s", s->name);
+		s->failed = true;
+	}
 	if (rc)
 		unlink(s->part);
 	close(s->fd);
@@ -232,14 +236,14 @@ static int decrypt(struct cli *c, const struct decrypt_args *args, int fd,
 	struct sink sink = { .fd = -1 };
 	struct age *age = NULL;
 	size_t have, used;
-	int status = CLI_REFUSED, rc;
+	int rc;
 
 	if (!in)
 		return err_sys(e, -ENOMEM, "%s", args->file), CLI_REFUSED;
 	rc = open_age(fd, args->file, ids, n, in, &have, &used, &age, e);
 	if (!rc) {
 		rc = sink_open(&sink, c, args->output, e);
-		status = rc ? CLI_USAGE : CLI_REFUSED;
+		sink.failed = rc;
 	}
 	if (!rc && args->range) {
 		rc = range_of(age, fd, args, &sink, e);
@@ -251,7 +255,7 @@ static int decrypt(struct cli *c, const struct decrypt_args *args, int fd,
 	age_free(age);
 	secret_wipe(in, FILE_IN);
 	free(in);
-	return rc ? status : CLI_OK;
+	return !rc ? CLI_OK : sink.failed ? CLI_USAGE : CLI_REFUSED;
 }
 
 static int parse_range(struct decrypt_args *args)

@@ -284,11 +284,16 @@ static void start_store(struct execution *x, const struct job_meta *meta, const 
 			bool sealed)
 {
 	char name[NAME_MAX + 1];
-	int rc = store(x->ex, file, stored_name(meta->job.name, sealed, name));
+	struct stat st = { 0 };
+	int rc;
 
+	/* Sealed it is longer than the job's content. */
+	rc = fstatat(x->ex->store_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	if (!rc)
+		rc = store(x->ex, file, stored_name(meta->job.name, sealed, name));
 	x->state = rc ? JOB_FAILED : JOB_COMPLETED;
 	if (!rc)
-		quota_stored(x->ex->quota, meta->job.size);
+		quota_stored(x->ex->quota, (uint64_t)st.st_size);
 	if (!rc && sealed)
 		snprintf(x->reason, sizeof(x->reason), "stored encrypted, as %s", name);
 	if (rc == -EEXIST)

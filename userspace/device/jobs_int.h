@@ -30,7 +30,7 @@ struct job {
 	struct offer *offer; /* fetch: the content, being made or ready */
 	uint64_t claim; /* octets that count against max-bytes */
 	struct execution *execution;
-	uint64_t unsynced; /* octets written since the last sync */
+	uint64_t unsynced; /* octets written or journaled since the last sync */
 	unsigned int uploads; /* in progress */
 	bool verified;
 	bool roomless; /* its content has no reserved place yet */

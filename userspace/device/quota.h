@@ -3,8 +3,9 @@
  * quota: how much may lie in the directory of stored files.
  *
  * What counts is the length of the regular files in the directory itself, whoever put them there; those that are being
- * received (EXPORT_RESERVED) do not, as their jobs claim their whole length from the start. A file that a job will
- * replace counts until it is replaced, since both are there for a moment.
+ * received (EXPORT_RESERVED) do not, as their jobs claim the whole length of their file, of a sealed one at most what
+ * it can be, from the start. A file that a job will replace counts until it is replaced, since both are there for a
+ * moment.
  */
 #ifndef SHUNT_DEVICE_QUOTA_H
 #define SHUNT_DEVICE_QUOTA_H

@@ -148,19 +148,22 @@ static int files_open(struct job *job, const struct ranges *received)
 			    seal_of(job, &names), &job->content);
 }
 
-/* From nothing, in the way that is configured now; the journal is told to forget what was held. */
+/*
+ * From nothing, in the way that is configured now. The journal forgets what was held before anything is touched: killed
+ * in between, a restart finds files that hold nothing, or none, and starts over again.
+ */
 static int start_over(struct job *job, const struct journal_replay *replay)
 {
 	struct journal_replay now = *replay;
-	int rc;
+	int rc = 0;
 
-	receive_remove(job);
-	job->sealed = wants_seal(job);
-	rc = files_create(job);
-	if (rc || replay->received.n == 0)
-		return rc;
 	ranges_init(&now.received);
-	return journal_compact(job->journal, &now);
+	if (replay->received.n)
+		rc = journal_compact(job->journal, &now);
+	if (rc)
+		return rc;
+	receive_remove(job);
+	return receive_create(job);
 }
 
 int receive_recover(struct job *job, const struct journal_replay *replay)
@@ -277,11 +280,16 @@ static int upload_journal(struct upload *u)
 {
 	struct job *job = u->job;
 	struct ranges *fresh;
+	uint64_t octets;
 	int rc = 0;
 
 	if (!job->content)
 		return 0;
 	fresh = content_fresh(job->content);
+	/* If there was a sync since they came, the journal did not have them, or not even the disk. */
+	octets = ranges_total(fresh);
+	if (job->unsynced < octets)
+		job->unsynced = octets;
 	for (size_t i = 0; i < fresh->n && !rc; i++)
 		rc = journal_range(job->journal, fresh->v[i].from, fresh->v[i].to);
 	if (rc)

@@ -20,7 +20,24 @@ uint64_t jobs_room(const struct jobs *jobs)
 	return held < jobs->conf.max_bytes ? jobs->conf.max_bytes - held : 0;
 }
 
-/* Octets of unfinished store jobs. */
+/* Octets of a file that holds a content of @size. */
+static uint64_t file_size(bool sealed, uint64_t size)
+{
+	return sealed ? seal_disk_size(size) : size;
+}
+
+/* Octets of the file that a new job would have; fetch.c sees to its own. */
+static uint64_t file_needed(const struct jobs *jobs, const struct job_meta *meta)
+{
+	size_t recipients;
+
+	if (meta->job.kind == JOB_FETCH)
+		return 0;
+	executor_recipients(jobs->executor, meta->job.kind, &recipients);
+	return file_size(recipients > 0, meta->job.size);
+}
+
+/* Octets of the files of unfinished store jobs. */
 static uint64_t claimed_store(const struct jobs *jobs)
 {
 	uint64_t claimed = 0;
@@ -28,7 +45,7 @@ static uint64_t claimed_store(const struct jobs *jobs)
 
 	TAILQ_FOREACH(job, &jobs->open, link)
 		if (job->meta.job.kind == JOB_STORE && !job->roomless)
-			claimed += job->claim;
+			claimed += file_size(job->sealed, job->claim);
 	return claimed;
 }
 
@@ -36,10 +53,8 @@ static uint64_t claimed_store(const struct jobs *jobs)
 static int check_room(struct jobs *jobs, const struct job_meta *meta, struct err *e)
 {
 	int dirfd = executor_content_dir(jobs->executor, meta->job.kind, jobs->dirfd);
-	/* fetch.c sees to its own */
 	uint64_t size = meta->job.kind == JOB_FETCH ? 0 : meta->job.size;
-	uint64_t missing = 0, room, need = size;
-	size_t recipients;
+	uint64_t missing = 0, room, need = file_needed(jobs, meta);
 	struct statvfs fs;
 	struct job *job;
 	int rc;
@@ -48,8 +63,8 @@ static int check_room(struct jobs *jobs, const struct job_meta *meta, struct err
 		if (job->roomless)
 			continue;
 		if (job->content && jobs_content_dir(job) == dirfd)
-			missing +=
-				job->meta.job.size - ranges_total(content_received(job->content));
+			missing += file_size(job->sealed, job->meta.job.size) -
+				   ranges_total(content_received(job->content));
 	}
 	room = jobs_room(jobs);
 	if (size > room)
@@ -57,9 +72,6 @@ static int check_room(struct jobs *jobs, const struct job_meta *meta, struct err
 			       "%llu octets beside the %llu of unfinished jobs pass max-bytes",
 			       (unsigned long long)size,
 			       (unsigned long long)(jobs->conf.max_bytes - room));
-	executor_recipients(jobs->executor, meta->job.kind, &recipients);
-	if (recipients)
-		need = seal_disk_size(size);
 	if (meta->job.kind == JOB_STORE) {
 		rc = quota_check(executor_quota(jobs->executor), claimed_store(jobs), need, e);
 		if (rc)
@@ -93,6 +105,6 @@ int room_admission(struct jobs *jobs, const struct job_meta *meta, bool *roomles
 	/* One that can never have room is not worth waiting for. */
 	*roomless = rc && meta->job.pull && meta->job.size <= jobs->conf.max_bytes &&
 		    (meta->job.kind != JOB_STORE ||
-		     meta->job.size <= quota_max(executor_quota(jobs->executor)));
+		     file_needed(jobs, meta) <= quota_max(executor_quota(jobs->executor)));
 	return *roomless ? 0 : rc;
 }

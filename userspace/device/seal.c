@@ -349,7 +349,7 @@ static struct slot *slot_find(struct seal *s, uint64_t index)
 	return NULL;
 }
 
-/* Fetch back what the scratch file has of the slot's chunk. */
+/* Fetch back what of @held the scratch file has for the slot's chunk. */
 static int slot_load(struct seal *s, struct slot *slot, const struct ranges *held)
 {
 	uint64_t from = chunk_from(slot->index), end = chunk_to(s, slot->index);
@@ -390,6 +390,9 @@ static int slot_take(struct seal *s, uint64_t index, const struct ranges *held,
 	slot->used = true;
 	slot->index = index;
 	rc = slot_load(s, slot, held);
+	/* The chunk may have had a slot, and lost it, in this very call. */
+	if (!rc)
+		rc = slot_load(s, slot, fresh);
 	if (rc)
 		slot_release(slot);
 	else

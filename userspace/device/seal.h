@@ -64,7 +64,8 @@ void seal_on_plain(struct seal *s, seal_plain_fn *fn, void *arg);
 
 /*
  * Take [@offset, @offset + @len), none of which is @held or was taken before. What is on disk because of that is added to
- * @fresh: the chunks that became whole, and pieces of others that had to make room in memory. 0 or -errno; then
+ * @fresh, which counts as held: the chunks that became whole, and pieces of others that had to make room in memory
+ * (one of them may be needed again in the same call). 0 or -errno; then
  * some of it may have been taken. -EBADMSG: pieces that were held cannot be read back, so the content is lost.
  */
 int seal_put(struct seal *s, uint64_t offset, const void *data, size_t len,
