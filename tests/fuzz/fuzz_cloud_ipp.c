@@ -60,14 +60,16 @@ static void job(const uint8_t *data, size_t size, bool many)
 		return;
 	assert(job.id >= 0 && (!many || !job.id || !strcmp(job.name, "a.pdf [0123456789abcdef]")));
 	words(&job.reasons);
-	for (bits = 0; bits < 8; bits++) {
+	for (bits = 0; bits < 16; bits++) {
 		known.accepted = bits & 1;
 		known.all_sent = bits & 2;
 		known.withdrawn = bits & 4;
+		known.none_sent = bits & 8;
 		/* Never again what the printer confirmed, or of which it says that some was printed. */
 		if (verdict_of(&job, &known) == VERDICT_AGAIN)
 			assert(!known.accepted && job.impressions <= 0 && job.sheets <= 0 &&
-			       (!job.impressions || !job.sheets || !job.documents));
+			       (!job.impressions || !job.sheets ||
+				(known.none_sent && !job.documents)));
 	}
 	verdict_text(text, sizeof(text), &job, NULL);
 	ipp_job_fini(&job);

@@ -215,7 +215,6 @@ static void judges(void **state)
 		{ COMPLETED, 1, 1, 9, false, true, false, VERDICT_UNSURE },
 		/* nothing was printed */
 		{ ABORTED, 0, 1, N, false, true, false, VERDICT_AGAIN },
-		{ ABORTED, N, 0, N, false, false, false, VERDICT_AGAIN },
 		{ CANCELED, 0, 1, N, false, false, true, VERDICT_AGAIN },
 		{ CANCELED, 0, 1, N, false, true, false, VERDICT_AGAIN },
 		/* something was, or the printer does not say */
@@ -249,6 +248,21 @@ static void judges(void **state)
 		if (verdict_of(&job, &known) != cases[i].verdict)
 			fail_msg("case %zu: %d, not %d", i, verdict_of(&job, &known),
 				 cases[i].verdict);
+	}
+}
+
+/* A printer that prints while it reads may count a document only when it has all of it. */
+static void wants_more_than_no_documents(void **state)
+{
+	struct ipp_job job = { .impressions = N, .sheets = N, .k_octets = N };
+	struct verdict_known known = { .withdrawn = true, .size = 10 * KB };
+
+	(void)state;
+	for (job.state = IPP_JOB_STATE_CANCELED; job.state <= IPP_JOB_STATE_ABORTED; job.state++) {
+		known.none_sent = false;
+		assert_int_equal(verdict_of(&job, &known), VERDICT_UNSURE);
+		known.none_sent = true;
+		assert_int_equal(verdict_of(&job, &known), VERDICT_AGAIN);
 	}
 }
 
@@ -314,6 +328,7 @@ int main(void)
 		cmocka_unit_test(long_lists_are_cut),
 		cmocka_unit_test(knows_media_by_their_names),
 		cmocka_unit_test(judges),
+		cmocka_unit_test(wants_more_than_no_documents),
 		cmocka_unit_test(knows_who_waits_for_somebody),
 		cmocka_unit_test(puts_it_into_words),
 	};

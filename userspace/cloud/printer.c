@@ -48,7 +48,7 @@ struct printer {
 	char uri[ENDPOINT_STR_LEN + SAPI_SERVICE_PATH_LEN + 8];
 	char name[IPP_TEXT_LEN];
 	uint32_t number;
-	bool accepted, all_sent, withdrawn, canceling;
+	bool accepted, all_sent, none_sent, withdrawn, canceling;
 	char refusal[SAPI_TEXT_LEN]; /* of the document, in so many words; "": none */
 	unsigned int failures; /* questions in a row without answer */
 	unsigned int again; /* jobs that were given up before this one */
@@ -336,6 +336,7 @@ static void judge(struct printer *p)
 	struct verdict_known known = {
 		.accepted = p->accepted,
 		.all_sent = p->all_sent,
+		.none_sent = p->none_sent,
 		.withdrawn = p->withdrawn,
 		.size = p->conf.size,
 	};
@@ -530,6 +531,13 @@ static void in_doubt(struct printer *p, uint64_t ms)
 	later(p, STEP_DOUBT, ms);
 }
 
+/* So many octets of the document's request may be at the printer. */
+static void has_left(struct printer *p, uint64_t left)
+{
+	p->all_sent = left >= p->head.len + p->conf.size;
+	p->none_sent = left <= p->head.len;
+}
+
 /* Anything but a plain yes leaves in doubt what the printer has. */
 static void on_sent(const struct http_reply *reply, void *arg)
 {
@@ -537,7 +545,7 @@ static void on_sent(const struct http_reply *reply, void *arg)
 	struct ipp_status status;
 
 	p->send = NULL;
-	p->all_sent = reply->left >= p->head.len + p->conf.size;
+	has_left(p, reply->left);
 	http_call_free(p->ask);
 	p->ask = NULL;
 	p->failures = 0;
@@ -575,7 +583,7 @@ static void send_document(struct printer *p)
 	ret = ipp_send_document(&ref, (int32_t)p->number, p->ticket.format, p->conf.name, &p->head);
 	req.size = p->head.len + p->conf.size;
 	p->pos = p->acked = 0;
-	p->all_sent = false;
+	p->all_sent = p->none_sent = false;
 	p->refusal[0] = '\0';
 	p->moved_at = p->asked_at = now(p);
 	p->interval = QUIET_MS;
@@ -608,7 +616,7 @@ static void watch_document(struct printer *p)
 		if (p->waits_since && !p->ask)
 			ask_job(p); /* it goes on */
 	} else if (t - p->moved_at >= PRINTER_STALL_MS && !p->waits_since) {
-		p->all_sent = http_call_left(p->send) >= p->head.len + p->conf.size;
+		has_left(p, http_call_left(p->send));
 		http_call_free(p->send);
 		p->send = NULL;
 		in_doubt(p, 0);

@@ -4,11 +4,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Does the printer say that nothing of it was printed? What it does not tell it does not say. */
-static bool unprinted(const struct ipp_job *job)
+/*
+ * Does the printer say that nothing of it was printed? What it does not tell it does not say, and one that prints
+ * while it reads may count a document only when it has all of it.
+ */
+static bool unprinted(const struct ipp_job *job, const struct verdict_known *known)
 {
 	return job->impressions <= 0 && job->sheets <= 0 &&
-	       (!job->impressions || !job->sheets || !job->documents);
+	       (!job->impressions || !job->sheets || (known->none_sent && !job->documents));
 }
 
 /* Is it still to get its document (RFC 8011 5.3.8)? */
@@ -34,13 +37,13 @@ enum verdict verdict_of(const struct ipp_job *job, const struct verdict_known *k
 		if (known->accepted)
 			return VERDICT_CANCELED;
 		/* In doubt it was us who canceled it, perhaps before a restart. */
-		if (unprinted(job))
+		if (unprinted(job, known))
 			return VERDICT_AGAIN;
 		return known->withdrawn ? VERDICT_UNSURE : VERDICT_CANCELED;
 	case IPP_JOB_STATE_ABORTED:
 		if (known->accepted)
 			return VERDICT_ABORTED;
-		return unprinted(job) ? VERDICT_AGAIN : VERDICT_UNSURE;
+		return unprinted(job, known) ? VERDICT_AGAIN : VERDICT_UNSURE;
 	default:
 		if (known->accepted || (known->all_sent && !incoming(job)))
 			return VERDICT_FOLLOW;
