@@ -40,7 +40,8 @@ struct ippkit_faults {
 	bool endless; /* answers have no end */
 	bool garbage; /* answers are not IPP */
 	bool silent; /* nothing is ever answered */
-	ipp_status_t refuse_document;
+	ipp_status_t refuse_document, refuse_questions; /* of jobs */
+	int name_len; /* of a job's name, that is kept; 0: all */
 	int http_status; /* instead of 200 */
 	bool no_create; /* Create-Job is not among the operations */
 };
@@ -205,7 +206,8 @@ static void create(struct ippkit *kit, ipp_t *request, ipp_t *a)
 	kit->job_reason = "job-incoming";
 	kit->has_document = false;
 	kit->impressions = 0;
-	keep_word(request, "job-name", kit->name, sizeof(kit->name));
+	keep_word(request, "job-name", kit->name,
+		  kit->fault.name_len ? (size_t)kit->fault.name_len + 1 : sizeof(kit->name));
 	keep_word(request, "copies", kit->copies, sizeof(kit->copies));
 	keep_word(request, "media", kit->media, sizeof(kit->media));
 	keep_word(request, "sides", kit->sides, sizeof(kit->sides));
@@ -267,6 +269,8 @@ static ipp_status_t obey(struct ippkit *kit, struct ippkit_conn *c, ipp_t *reque
 		return mine ? IPP_STATUS_OK : IPP_STATUS_ERROR_NOT_FOUND;
 	default:
 		kit->questions++;
+		if (kit->fault.refuse_questions)
+			return kit->fault.refuse_questions;
 		if (!mine || (kit->fault.forgets && kit->state >= IPP_JSTATE_CANCELED))
 			return IPP_STATUS_ERROR_NOT_FOUND;
 		add_job(kit, a);

@@ -187,7 +187,7 @@ static void prints(void **state)
 	assert_string_equal(w->code, "");
 	assert_string_equal(w->text, "job 1 at the printer: completed: job-completed-successfully");
 	assert_string_equal(w->kit.ops, "PCSJ");
-	assert_string_equal(w->kit.name, "report.pdf [0123456789abcdef]");
+	assert_string_equal(w->kit.name, "[0123456789abcdef] report.pdf");
 	assert_string_equal(w->kit.copies, "2");
 	assert_string_equal(w->kit.media, "iso_a4_210x297mm");
 	assert_string_equal(w->kit.sides, "two-sided-long-edge");
@@ -521,6 +521,47 @@ static void believes_a_printer_that_forgets_what_it_took(void **state)
 	assert_printed(w);
 }
 
+/* What it does not tell is not forgotten. */
+static void does_not_take_a_refusal_for_forgetting(void **state)
+{
+	static const ipp_status_t refusals[] = { IPP_STATUS_ERROR_INTERNAL,
+						 IPP_STATUS_ERROR_FORBIDDEN };
+	struct world *w = *state;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		w->kit.hold = true;
+		w->accepted = false;
+		w->conf.number = 0;
+		w->conf.accepted = false;
+		w->kit.fault.refuse_questions = refusals[i];
+		run(w);
+		assert_int_equal(w->end, PRINTER_LOST);
+		assert_string_equal(w->code, "not-told");
+		assert_true(w->accepted);
+		w->kit.fault.refuse_questions = 0;
+		w->kit.state = IPP_JSTATE_COMPLETED;
+		w->conf.number = w->number;
+		w->conf.accepted = true;
+		run(w);
+		assert_int_equal(w->end, PRINTER_COMPLETED);
+		assert_string_equal(w->code, "");
+	}
+}
+
+static void knows_its_job_by_a_shortened_name(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.name_len = 24;
+	w->kit.fault.cut_created = true;
+	run(w);
+	assert_completed(w);
+	assert_string_equal(w->code, "");
+	assert_string_equal(w->kit.name, "[0123456789abcdef] repor");
+	assert_int_equal(w->kit.created, 1);
+}
+
 static void gives_up_after_some_documents(void **state)
 {
 	struct world *w = *state;
@@ -644,6 +685,8 @@ int main(void)
 		T(asks_after_a_restart),
 		T(does_not_take_anothers_job_for_its_own),
 		T(believes_a_printer_that_forgets_what_it_took),
+		T(does_not_take_a_refusal_for_forgetting),
+		T(knows_its_job_by_a_shortened_name),
 		T(gives_up_after_some_documents),
 		T(refuses_what_it_cannot_take),
 		T(refuses_a_printer_that_cannot_be_asked),

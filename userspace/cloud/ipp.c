@@ -520,7 +520,7 @@ static int jobs_read(const void *data, size_t len, const char *name, struct ipp_
 			continue;
 		}
 		ret = take_group(ipp, &attr, out);
-		if (!ret && (!name || !strcmp(out->name, name)))
+		if (!ret && (!name || !strncmp(out->name, name, strlen(name))))
 			break;
 		ipp_job_fini(out);
 		job_init(out);

@@ -128,7 +128,7 @@ int ipp_printer_read(const void *data, size_t len, struct ipp_status *status,
 		     struct ipp_printer *out, struct err *e);
 int ipp_job_read(const void *data, size_t len, struct ipp_status *status, struct ipp_job *out,
 		 struct err *e);
-/* Of many jobs the first of that name; id 0: there is none. */
+/* Of many jobs the first whose name begins with @name; id 0: there is none. */
 int ipp_jobs_read(const void *data, size_t len, const char *name, struct ipp_status *status,
 		  struct ipp_job *out, struct err *e);
 void ipp_printer_fini(struct ipp_printer *p); /* safe on a zeroed one */

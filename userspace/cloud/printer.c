@@ -18,6 +18,7 @@
 #define TICK_MS 200 /* while the document is on its way */
 #define QUIET_MS 2000 /* without progress, before the printer is asked beside it */
 #define NAME_MAX_LEN 180 /* octets of the document's name in the job's */
+#define TAG_LEN 18 /* octets before it, which are ours */
 
 enum step {
 	STEP_LOOK, /* what the printer is */
@@ -393,13 +394,16 @@ static void on_job(const struct http_reply *reply, void *arg)
 	}
 	ipp_job_fini(&p->job);
 	p->job = job;
-	if (status.outcome == IPP_OUTCOME_BUSY) {
-		no_answer(p, "printer-busy", status.text);
+	if (status.outcome == IPP_OUTCOME_BUSY ||
+	    (status.outcome == IPP_OUTCOME_REFUSED && p->step != STEP_SEND)) {
+		/* It does not want to tell, which says nothing of the job. */
+		no_answer(p, status.outcome == IPP_OUTCOME_BUSY ? "printer-busy" : "not-told",
+			  status.text);
 		return;
 	}
 	p->failures = 0;
 	/* Names may be left out for those who do not own a job, but then it is none of ours. */
-	if (status.outcome != IPP_OUTCOME_OK || strcmp(job.name, p->name))
+	if (status.outcome != IPP_OUTCOME_OK || strncmp(job.name, p->name, TAG_LEN))
 		forgotten(p);
 	else
 		judge(p);
@@ -704,6 +708,7 @@ static void on_jobs(const struct http_reply *reply, void *arg)
 {
 	struct printer *p = arg;
 	struct ipp_status status;
+	char tag[TAG_LEN + 1];
 	struct err e = { 0 };
 	struct ipp_job job;
 	int ret;
@@ -711,7 +716,8 @@ static void on_jobs(const struct http_reply *reply, void *arg)
 	p->ask = NULL;
 	if (!is_answer(p, reply))
 		return;
-	ret = ipp_jobs_read(reply->body, reply->len, p->name, &status, &job, &e);
+	snprintf(tag, sizeof(tag), "%.*s", TAG_LEN, p->name);
+	ret = ipp_jobs_read(reply->body, reply->len, tag, &status, &job, &e);
 	if (ret) {
 		bad_answer(p, ret, &e);
 		return;
@@ -837,14 +843,17 @@ static void on_timer(void *arg)
 	}
 }
 
-/* "report.pdf [0123456789abcdef]": whose it is for people, and which it is for us. */
+/*
+ * "[0123456789abcdef] report.pdf": which it is for us, and whose it is for people. Only what is ours is
+ * compared, and first, as some printers shorten names.
+ */
 static void make_name(struct printer *p)
 {
 	size_t n = strnlen(p->conf.name, NAME_MAX_LEN);
 
 	while (n && n == NAME_MAX_LEN && ((unsigned char)p->conf.name[n] & 0xc0) == 0x80)
 		n--;
-	snprintf(p->name, sizeof(p->name), "%.*s [%.16s]", (int)n, p->conf.name, p->conf.job);
+	snprintf(p->name, sizeof(p->name), "[%.16s] %.*s", p->conf.job, (int)n, p->conf.name);
 }
 
 int printer_new(const struct printer_conf *conf, const struct printer_ops *ops, void *arg,

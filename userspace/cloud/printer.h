@@ -10,7 +10,7 @@
  * under that number, also after a restart, and what it says decides (cloud/verdict.h): it has all of
  * it, so it is followed; it has none, or a part of which it says that nothing was printed, so that job is canceled
  * there and another made; or it cannot say, and then the job fails. The number counts only with the
- * job's name, which holds our id: a printer that was switched off may give its numbers again.
+ * job's name, which begins with our id: a printer that was switched off may give its numbers again.
  *
  * A printer that waits for somebody (out of paper, stopped, busy) is asked at growing intervals, at
  * most every PRINTER_ASK_MAX_MS, and each such question is two round trips. After `patience` the
