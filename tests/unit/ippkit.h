@@ -59,6 +59,7 @@ struct ippkit {
 	ipp_jstate_t state;
 	bool has_document;
 	int impressions;
+	int k_octets; /* 0: not told */
 	const char *job_reason, *printer_reason; /* NULL: none */
 	bool hold; /* it does not go on */
 	/* what came */
@@ -158,6 +159,8 @@ static void add_job(struct ippkit *kit, ipp_t *a)
 		     kit->job_reason ? kit->job_reason : "none");
 	ippAddInteger(a, IPP_TAG_JOB, IPP_TAG_INTEGER, "job-impressions-completed",
 		      kit->impressions);
+	if (kit->k_octets)
+		ippAddInteger(a, IPP_TAG_JOB, IPP_TAG_INTEGER, "job-k-octets", kit->k_octets);
 }
 
 static void get_printer(struct ippkit *kit, ipp_t *a)

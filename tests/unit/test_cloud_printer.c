@@ -487,12 +487,31 @@ static void asks_after_a_restart(void **state)
 	begin(w);
 	KIT_UNTIL(w->loop, w->kit.documents);
 	printer_free(w->printer);
+	w->printer = NULL;
+	assert_false(w->partial);
 	w->kit.state = IPP_JSTATE_COMPLETED;
 	w->conf.number = w->number;
-	w->conf.told = true;
+	w->conf.told = w->conf.unremembered = true;
+	run(w);
+	assert_int_equal(w->end, PRINTER_UNSURE);
+	w->kit.k_octets = SIZE / 1024;
 	run(w);
 	assert_completed(w);
 	assert_int_equal(w->kit.created, 1);
+}
+
+/* The tunnel ends in the middle of the document. */
+static void tells_that_it_was_let_go_in_the_middle(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.stop_at = 100000;
+	begin(w);
+	KIT_UNTIL(w->loop, w->wired > 100000);
+	assert_false(w->partial);
+	printer_free(w->printer);
+	w->printer = NULL;
+	assert_true(w->partial);
 }
 
 /* It was switched off, and its numbers begin anew. */
@@ -683,6 +702,7 @@ int main(void)
 		T(follows_when_only_the_answer_was_lost),
 		T(adopts_the_job_whose_number_was_lost),
 		T(asks_after_a_restart),
+		T(tells_that_it_was_let_go_in_the_middle),
 		T(does_not_take_anothers_job_for_its_own),
 		T(believes_a_printer_that_forgets_what_it_took),
 		T(does_not_take_a_refusal_for_forgetting),

@@ -266,6 +266,30 @@ static void wants_more_than_no_documents(void **state)
 	}
 }
 
+static void takes_no_completion_of_a_part(void **state)
+{
+	struct ipp_job job = { .state = IPP_JOB_STATE_COMPLETED, .impressions = N, .sheets = N };
+	struct verdict_known known = { .all_sent = true, .size = 10 * KB };
+
+	(void)state;
+	job.documents = N;
+	job.k_octets = 0;
+	assert_int_equal(verdict_of(&job, &known), VERDICT_UNSURE);
+	job.documents = 0; /* closed before it got any */
+	job.k_octets = N;
+	assert_int_equal(verdict_of(&job, &known), VERDICT_UNSURE);
+	job.documents = 1;
+	assert_int_equal(verdict_of(&job, &known), VERDICT_COMPLETED);
+	known.unknown_sent = true; /* after a restart only what it counts proves it */
+	assert_int_equal(verdict_of(&job, &known), VERDICT_UNSURE);
+	job.k_octets = 10;
+	assert_int_equal(verdict_of(&job, &known), VERDICT_COMPLETED);
+	known.size = 100;
+	known.unknown_sent = false;
+	job.k_octets = 0; /* rounded down */
+	assert_int_equal(verdict_of(&job, &known), VERDICT_COMPLETED);
+}
+
 static void knows_who_waits_for_somebody(void **state)
 {
 	static const struct {
@@ -328,6 +352,7 @@ int main(void)
 		cmocka_unit_test(long_lists_are_cut),
 		cmocka_unit_test(knows_media_by_their_names),
 		cmocka_unit_test(judges),
+		cmocka_unit_test(takes_no_completion_of_a_part),
 		cmocka_unit_test(wants_more_than_no_documents),
 		cmocka_unit_test(knows_who_waits_for_somebody),
 		cmocka_unit_test(puts_it_into_words),

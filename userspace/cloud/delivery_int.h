@@ -91,7 +91,8 @@ struct delivery {
 	struct h2 *agent; /* session through the tunnel */
 	struct webdav_put *put;
 	struct wrap *wrap; /* of what is put, if it is stored encrypted */
-	struct printer *printer; /* of printing.c, as are the five below */
+	struct printer *printer; /* of printing.c, as are the six below */
+	bool numbered; /* the job's number there was told here, and not read from the disk */
 	bool partial; /* it cannot have all of the document */
 	struct group_wait kept;
 	unsigned int rests; /* in a row, since the printer waits for somebody */

@@ -49,7 +49,7 @@ struct printer {
 	char uri[ENDPOINT_STR_LEN + SAPI_SERVICE_PATH_LEN + 8];
 	char name[IPP_TEXT_LEN];
 	uint32_t number;
-	bool accepted, all_sent, none_sent, withdrawn, canceling;
+	bool accepted, all_sent, unknown_sent, none_sent, withdrawn, canceling;
 	char refusal[SAPI_TEXT_LEN]; /* of the document, in so many words; "": none */
 	unsigned int failures; /* questions in a row without answer */
 	unsigned int again; /* jobs that were given up before this one */
@@ -68,11 +68,28 @@ static uint64_t now(const struct printer *p)
 
 /* ---- the end ---- */
 
+/* So many octets of the document's request may be at the printer, and no more will be. */
+static void has_left(struct printer *p, uint64_t left)
+{
+	p->all_sent = left >= p->head.len + p->conf.size;
+	p->none_sent = left <= p->head.len;
+	if (!p->all_sent)
+		p->ops.on_partial(p->arg);
+}
+
+static void break_off(struct printer *p)
+{
+	if (p->send)
+		has_left(p, http_call_left(p->send));
+	http_call_free(p->send);
+	p->send = NULL;
+}
+
 static void stop(struct printer *p)
 {
 	http_call_free(p->ask);
-	http_call_free(p->send);
-	p->ask = p->send = NULL;
+	p->ask = NULL;
+	break_off(p);
 }
 
 /* on_done from the loop: the caller may be one of the calls that end. */
@@ -337,6 +354,7 @@ static void judge(struct printer *p)
 	struct verdict_known known = {
 		.accepted = p->accepted,
 		.all_sent = p->all_sent,
+		.unknown_sent = p->unknown_sent,
 		.none_sent = p->none_sent,
 		.withdrawn = p->withdrawn,
 		.size = p->conf.size,
@@ -529,17 +547,8 @@ static void accepted(struct printer *p)
 
 static void in_doubt(struct printer *p, uint64_t ms)
 {
-	if (!p->all_sent)
-		p->ops.on_partial(p->arg);
 	p->interval = PRINTER_ASK_MIN_MS;
 	later(p, STEP_DOUBT, ms);
-}
-
-/* So many octets of the document's request may be at the printer. */
-static void has_left(struct printer *p, uint64_t left)
-{
-	p->all_sent = left >= p->head.len + p->conf.size;
-	p->none_sent = left <= p->head.len;
 }
 
 /* Anything but a plain yes leaves in doubt what the printer has. */
@@ -587,7 +596,7 @@ static void send_document(struct printer *p)
 	ret = ipp_send_document(&ref, (int32_t)p->number, p->ticket.format, p->conf.name, &p->head);
 	req.size = p->head.len + p->conf.size;
 	p->pos = p->acked = 0;
-	p->all_sent = p->none_sent = false;
+	p->all_sent = p->unknown_sent = p->none_sent = false;
 	p->refusal[0] = '\0';
 	p->moved_at = p->asked_at = now(p);
 	p->interval = QUIET_MS;
@@ -620,9 +629,7 @@ static void watch_document(struct printer *p)
 		if (p->waits_since && !p->ask)
 			ask_job(p); /* it goes on */
 	} else if (t - p->moved_at >= PRINTER_STALL_MS && !p->waits_since) {
-		has_left(p, http_call_left(p->send));
-		http_call_free(p->send);
-		p->send = NULL;
+		break_off(p);
 		in_doubt(p, 0);
 	} else if (t - p->moved_at >= QUIET_MS && t - p->asked_at >= p->interval && !p->ask) {
 		ask_job(p);
@@ -878,6 +885,7 @@ int printer_new(const struct printer_conf *conf, const struct printer_ops *ops, 
 	p->number = conf->number;
 	p->accepted = conf->accepted;
 	p->all_sent = conf->number && !conf->partial; /* for all anybody knows */
+	p->unknown_sent = conf->unremembered;
 	p->interval = PRINTER_ASK_MIN_MS;
 	buf_init(&p->message);
 	buf_init(&p->head);
@@ -900,7 +908,8 @@ void printer_free(struct printer *p)
 {
 	if (!p)
 		return;
-	http_host_free(p->host); /* with the calls */
+	break_off(p);
+	http_host_free(p->host); /* with the other calls */
 	loop_timer_free(p->timer);
 	buf_fini(&p->message);
 	buf_fini(&p->head);

@@ -57,6 +57,7 @@ struct printer_conf {
 	bool told; /* there was an earlier try: it may have a job of ours whose number we never learnt */
 	bool accepted; /* it confirmed that it has the whole document */
 	bool partial; /* not all of the document can have reached it: on_partial() told in an earlier try */
+	bool unremembered; /* how much of it was sent nobody remembers: @number is from before a restart */
 	uint64_t patience; /* ms that it may wait for somebody before PRINTER_WAITS; 0: for ever */
 }; /* strings and @print live as long as the printer */
 
@@ -78,7 +79,7 @@ struct printer_ops {
 	void (*on_progress)(uint64_t bytes, void *arg);
 	/* Its number there (0: none any more): to be made durable, then printer_kept(). */
 	void (*on_number)(uint32_t number, void *arg);
-	/* It has the whole document; or not all of it left this host before the connection broke. */
+	/* It has the whole document; or not all of it left this host before that ended, also by printer_free(). */
 	void (*on_accepted)(void *arg);
 	void (*on_partial)(void *arg);
 	/* What the printer says of the job, when it changes; @waits: it goes no further by itself. */

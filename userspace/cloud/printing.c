@@ -31,6 +31,7 @@ static void on_number(uint32_t number, void *arg)
 	int err = job_printer_is(d->job, number);
 
 	d->partial = false;
+	d->numbered = true;
 	if (number)
 		job_event(d->job, "printer-job", PATH_TUNNEL, "", "the printer has it as job %u",
 			  number);
@@ -156,6 +157,7 @@ static int begin(struct delivery *d)
 		.told = d->tunnel_idx > 0, /* there were tunnels before this one */
 		.accepted = was_accepted(row),
 		.partial = d->partial,
+		.unremembered = row->printer_job && !d->numbered,
 		/* It was given its time at the first visit. */
 		.patience = d->rests ? 1 : d->cloud->conf->printer_patience,
 	};

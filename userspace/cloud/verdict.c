@@ -21,16 +21,23 @@ static bool incoming(const struct ipp_job *job)
 	       ipp_words_have(&job->reasons, "job-data-insufficient");
 }
 
-static bool is_short(const struct ipp_job *job, uint64_t size)
+/* Does the printer say that it has all of it? When it does not tell, what left this host counts, if that is known. */
+static bool is_whole(const struct ipp_job *job, const struct verdict_known *known)
 {
-	return job->k_octets > 0 && (uint64_t)job->k_octets < size / 1024;
+	if (!known->all_sent || !job->documents)
+		return false;
+	if (job->k_octets == IPP_NUMBER_UNKNOWN)
+		return !known->unknown_sent;
+	if (known->unknown_sent)
+		return (uint64_t)job->k_octets >= (known->size + 1023) / 1024;
+	return (uint64_t)job->k_octets >= known->size / 1024; /* some round down */
 }
 
 enum verdict verdict_of(const struct ipp_job *job, const struct verdict_known *known)
 {
 	switch (job->state) {
 	case IPP_JOB_STATE_COMPLETED:
-		if (known->accepted || (known->all_sent && !is_short(job, known->size)))
+		if (known->accepted || is_whole(job, known))
 			return VERDICT_COMPLETED;
 		return VERDICT_UNSURE; /* it took a part for all there is */
 	case IPP_JOB_STATE_CANCELED:
