@@ -40,7 +40,8 @@ struct ippkit_faults {
 	bool endless; /* answers have no end */
 	bool garbage; /* answers are not IPP */
 	bool silent; /* nothing is ever answered */
-	ipp_status_t refuse_document, refuse_questions; /* of jobs */
+	ipp_status_t refuse_document, refuse_cancel;
+	ipp_status_t refuse_questions; /* of jobs */
 	int name_len; /* of a job's name, that is kept; 0: all */
 	int http_status; /* instead of 200 */
 	bool no_create; /* Create-Job is not among the operations */
@@ -266,6 +267,8 @@ static ipp_status_t obey(struct ippkit *kit, struct ippkit_conn *c, ipp_t *reque
 		document(kit, c);
 		return mine ? IPP_STATUS_OK : IPP_STATUS_ERROR_NOT_FOUND;
 	case IPP_OP_CANCEL_JOB:
+		if (kit->fault.refuse_cancel)
+			return kit->fault.refuse_cancel;
 		kit->canceled++;
 		if (kit->state < IPP_JSTATE_CANCELED && !kit->fault.keeps)
 			kit->state = IPP_JSTATE_CANCELED;

@@ -354,6 +354,52 @@ static void tells_when_a_cancellation_was_not_heard(void **state)
 	assert_int_equal(w->end, PRINTER_LOST);
 }
 
+static void cancels_nothing_of_others(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.id = 1;
+	snprintf(w->kit.name, sizeof(w->kit.name), "invoice.pdf");
+	w->kit.state = IPP_JSTATE_PROCESSING;
+	w->conf.number = 1;
+	begin(w);
+	printer_cancel(w->printer);
+	kit_until(w->loop, &w->done);
+	assert_int_equal(w->end, PRINTER_WITHDRAWN);
+	assert_int_equal(w->kit.canceled, 0);
+	assert_int_equal(w->kit.state, IPP_JSTATE_PROCESSING);
+}
+
+/* Then in another visit, in which its name is asked for first. */
+static void does_not_take_a_refusal_for_a_cancellation(void **state)
+{
+	static const ipp_status_t refusals[] = { IPP_STATUS_ERROR_BUSY, IPP_STATUS_ERROR_INTERNAL,
+						 IPP_STATUS_ERROR_FORBIDDEN };
+	struct world *w = *state;
+	size_t i;
+
+	w->kit.hold = true;
+	begin(w);
+	KIT_UNTIL(w->loop, w->accepted);
+	for (i = 0; i < 4; i++) {
+		if (i < 3)
+			w->kit.fault.refuse_cancel = refusals[i];
+		else
+			w->kit.fault.http_status = 503;
+		printer_cancel(w->printer);
+		kit_until(w->loop, &w->done);
+		assert_int_equal(w->end, PRINTER_LOST);
+		w->conf.number = w->number;
+		begin(w);
+	}
+	w->kit.fault.http_status = 0;
+	w->kit.fault.refuse_cancel = 0;
+	printer_cancel(w->printer);
+	kit_until(w->loop, &w->done);
+	assert_int_equal(w->end, PRINTER_WITHDRAWN);
+	assert_int_equal(w->kit.canceled, 1);
+}
+
 static void cancels_what_is_being_created(void **state)
 {
 	struct world *w = *state;
@@ -692,6 +738,8 @@ int main(void)
 		T(tells_what_became_of_it_at_the_printer),
 		T(cancels),
 		T(tells_when_a_cancellation_was_not_heard),
+		T(cancels_nothing_of_others),
+		T(does_not_take_a_refusal_for_a_cancellation),
 		T(cancels_what_is_being_created),
 		T(sends_again_what_broke_off),
 		T(waits_for_a_printer_that_keeps_a_part),

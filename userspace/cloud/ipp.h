@@ -58,6 +58,8 @@ int ipp_get_jobs(const struct ipp_printer_ref *p, struct buf *out);
 
 /* ---- answers ---- */
 
+#define IPP_CODE_NOT_POSSIBLE 0x0404 /* the job's state does not allow it, as it is over */
+
 enum ipp_outcome {
 	IPP_OUTCOME_OK,
 	IPP_OUTCOME_BUSY, /* not now: busy, not accepting, out of room */

@@ -50,6 +50,7 @@ struct printer {
 	char name[IPP_TEXT_LEN];
 	uint32_t number;
 	bool accepted, all_sent, unknown_sent, none_sent, withdrawn, canceling;
+	bool mine; /* the number is of a job with our name */
 	char refusal[SAPI_TEXT_LEN]; /* of the document, in so many words; "": none */
 	unsigned int failures; /* questions in a row without answer */
 	unsigned int again; /* jobs that were given up before this one */
@@ -103,7 +104,7 @@ static void finish(struct printer *p, enum printer_end end, const char *code, co
 	if (p->step == STEP_DONE)
 		return;
 	p->step = STEP_DONE;
-	p->end = end;
+	p->end = p->canceling && end != PRINTER_WITHDRAWN ? PRINTER_LOST : end;
 	snprintf(p->code, sizeof(p->code), "%s", code);
 	va_start(ap, fmt);
 	vsnprintf(p->text, sizeof(p->text), fmt, ap);
@@ -119,7 +120,7 @@ static void later(struct printer *p, enum step step, uint64_t ms)
 
 static void no_answer(struct printer *p, const char *code, const char *why)
 {
-	if (++p->failures >= PRINTER_FAILURES)
+	if (++p->failures >= PRINTER_FAILURES || p->canceling)
 		finish(p, PRINTER_LOST, code, "%.400s", why);
 	else
 		later(p, p->step, p->failures * PRINTER_ASK_MIN_MS);
@@ -383,11 +384,26 @@ static void forgotten(struct printer *p)
 {
 	if (p->step == STEP_SEND)
 		return; /* how the document fares is told by its own call */
-	if (p->accepted)
+	if (p->canceling)
+		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
+	else if (p->accepted)
 		finish(p, PRINTER_COMPLETED, "printer-forgot",
 		       "the printer took the job and does not list it any more");
 	else
 		unsure(p, "does not know the job any more");
+}
+
+static void ask_cancel(struct printer *p);
+
+static void known(struct printer *p)
+{
+	p->mine = true;
+	if (!p->canceling)
+		judge(p);
+	else if (p->job.state >= IPP_JOB_STATE_CANCELED && p->job.state <= IPP_JOB_STATE_COMPLETED)
+		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
+	else
+		ask_cancel(p);
 }
 
 static void on_job(const struct http_reply *reply, void *arg)
@@ -424,7 +440,7 @@ static void on_job(const struct http_reply *reply, void *arg)
 	if (status.outcome != IPP_OUTCOME_OK || strncmp(job.name, p->name, TAG_LEN))
 		forgotten(p);
 	else
-		judge(p);
+		known(p);
 }
 
 static void ask_job(struct printer *p)
@@ -464,21 +480,33 @@ static void on_followed(const struct http_reply *reply, void *arg)
 
 /* ---- an incomplete job, or one that is not wanted any more ---- */
 
+/* Only a yes, or that there is nothing to cancel any more, ends it: else it would be printed nonetheless. */
+static void on_wanted_no_more(struct printer *p, const struct http_reply *reply)
+{
+	struct ipp_status status;
+	struct err e = { 0 };
+	int ret = ipp_status_read(reply->body, reply->len, &status, &e);
+
+	if (ret)
+		bad_answer(p, ret, &e);
+	else if (status.outcome == IPP_OUTCOME_OK || status.outcome == IPP_OUTCOME_NOT_FOUND ||
+		 status.code == IPP_CODE_NOT_POSSIBLE)
+		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
+	else
+		no_answer(p, "not-canceled", status.text);
+}
+
 static void on_canceled(const struct http_reply *reply, void *arg)
 {
 	struct printer *p = arg;
 
 	p->ask = NULL;
-	if (p->canceling && reply->err) {
-		finish(p, PRINTER_LOST, "no-answer", "printer: %.400s", reply->why);
-		return;
-	}
-	if (p->canceling) {
-		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
-		return;
-	}
 	if (!is_answer(p, reply))
 		return;
+	if (p->canceling) {
+		on_wanted_no_more(p, reply);
+		return;
+	}
 	/* Whatever it says: the job's state tells what came of it. */
 	p->withdrawn = true;
 	later(p, STEP_WITHDRAW, PRINTER_ASK_MIN_MS);
@@ -501,10 +529,13 @@ void printer_cancel(struct printer *p)
 		return; /* its answer has the number */
 	stop(p);
 	loop_timer_stop(p->timer);
-	if (p->number)
+	p->step = STEP_FIND;
+	if (!p->number)
+		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
+	else if (p->mine)
 		ask_cancel(p);
 	else
-		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
+		later(p, STEP_FIND, 0); /* the number may be another's by now */
 }
 
 /* ---- the document ---- */
@@ -641,7 +672,9 @@ static void watch_document(struct printer *p)
 static void created(struct printer *p, const struct ipp_job *job)
 {
 	p->number = (uint32_t)job->id;
+	p->mine = true;
 	if (p->canceling) {
+		p->step = STEP_FIND;
 		ask_cancel(p);
 		return;
 	}

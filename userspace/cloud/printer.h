@@ -93,7 +93,7 @@ int printer_new(const struct printer_conf *conf, const struct printer_ops *ops, 
 		struct printer **out);
 /* What on_number() told is on disk; @err: it is not, and nothing is sent. */
 void printer_kept(struct printer *p, int err);
-/* Cancel the job there, if it has it; on_done follows: PRINTER_LOST when it did not answer that. */
+/* Cancel the job there, if it has it; on_done follows: PRINTER_LOST when it did not agree to that. */
 void printer_cancel(struct printer *p);
 /* Forget it at once, leaving things at the printer as they are. NULL is allowed. */
 void printer_free(struct printer *p);
