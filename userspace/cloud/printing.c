@@ -89,6 +89,7 @@ static void on_done(enum printer_end end, const char *code, const char *text, vo
 	struct delivery *d = arg;
 	char why[SAPI_TEXT_LEN];
 
+	group_unwait(&d->kept);
 	d->printer = NULL; /* freed by itself after this */
 	if (d->step == STEP_CLOSING) {
 		/* It was too late for this visit to cancel it, or nobody answered. */
@@ -184,7 +185,8 @@ void printing_start(struct delivery *d)
 void printing_shut(struct delivery *d)
 {
 	group_unwait(&d->kept);
-	d->unheard = d->printer && job_row(d->job)->state == JOB_CANCELED;
+	if (d->printer) /* it may be shut twice, as by the tunnel's end and then by the timer */
+		d->unheard = job_row(d->job)->state == JOB_CANCELED;
 	printer_free(d->printer);
 	d->printer = NULL;
 }
