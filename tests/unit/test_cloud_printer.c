@@ -6,6 +6,7 @@
 #include "ippkit.h"
 
 #include "cloud/http.h"
+#include "cloud/patience.h"
 #include "cloud/printer.h"
 
 #define SIZE (3u << 20)
@@ -270,6 +271,30 @@ static void waits_for_paper_in_the_middle(void **state)
 	kit_until(w->loop, &w->done);
 	assert_completed(w);
 	assert_int_equal(w->kit.created, 1);
+}
+
+/* One whose words change with each answer is neither asked sooner nor passed on without end. */
+static void bears_a_talkative_printer(void **state)
+{
+	struct patience p = { .limit = 60000, .interval = 100 };
+	unsigned int told = 0, overs = 0;
+	char text[32];
+	bool changed;
+	uint64_t t;
+
+	(void)state;
+	for (t = 1000; t < 3601000; t += 100) {
+		snprintf(text, sizeof(text), "%u", (unsigned int)t);
+		told += patience_hear(&p, t, IPP_JOB_STATE_PROCESSING, t / 100 % 2, text, &changed);
+		overs += patience_over(&p, t);
+	}
+	assert_in_range(told, PATIENCE_NEWS, PATIENCE_NEWS + 40);
+	assert_true(overs > 0); /* though it goes on again and again */
+	patience_hear(&p, t += 600000, IPP_JOB_STATE_PROCESSING, p.said_waits, "other", &changed);
+	assert_string_equal(p.said, "other");
+	assert_false(changed);
+	patience_next(&p, changed, 100, 120);
+	assert_int_equal(p.interval, 120);
 }
 
 static void lets_go_of_the_tunnel_and_comes_back(void **state)
@@ -733,6 +758,7 @@ int main(void)
 		T(sends_nothing_when_the_number_cannot_be_kept),
 		T(waits_for_paper),
 		T(waits_for_paper_in_the_middle),
+		T(bears_a_talkative_printer),
 		T(lets_go_of_the_tunnel_and_comes_back),
 		T(waits_for_a_busy_printer),
 		T(tells_what_became_of_it_at_the_printer),

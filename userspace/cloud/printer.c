@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cloud/http.h"
+#include "cloud/patience.h"
 #include "cloud/ticket.h"
 #include "cloud/verdict.h"
 #include "lib/buf.h"
@@ -17,8 +18,6 @@
 
 #define TICK_MS 200 /* while the document is on its way */
 #define QUIET_MS 2000 /* without progress, before the printer is asked beside it */
-#define NAME_MAX_LEN 180 /* octets of the document's name in the job's */
-#define TAG_LEN 18 /* octets before it, which are ours */
 
 enum step {
 	STEP_LOOK, /* what the printer is */
@@ -54,10 +53,9 @@ struct printer {
 	char refusal[SAPI_TEXT_LEN]; /* of the document, in so many words; "": none */
 	unsigned int failures; /* questions in a row without answer */
 	unsigned int again; /* jobs that were given up before this one */
-	uint64_t interval, asked_at, moved_at, acked;
-	uint64_t waits_since; /* 0: it does not */
+	uint64_t asked_at, moved_at, acked;
+	struct patience patience;
 	struct ipp_job job; /* as it was told last */
-	char said[SAPI_TEXT_LEN]; /* to the owner */
 	enum printer_end end;
 	char code[SAPI_REASON_LEN], text[SAPI_TEXT_LEN];
 };
@@ -171,22 +169,14 @@ static void ask(struct printer *p, int made, bool once,
 		finish(p, PRINTER_LOST, "out-of-memory", "%s", shunt_strerror(made));
 }
 
-/* RFC 9110 15: which answers of a server that is none of ours stand. */
 static void http_refused(struct printer *p, int status)
 {
-	const char *hint = "";
 	char code[SAPI_REASON_LEN];
 
-	if (status == 401 || status == 403 || status == 407)
-		hint = ": it wants to know who asks";
-	else if (status == 404 || status == 405 || status == 501)
-		hint = ": there is no printer at that path";
-	else if (status == 426)
-		hint = ": it wants TLS";
 	snprintf(code, sizeof(code), "http-%d", status);
-	if (status >= 300 && status != 408 && status != 429 && (status < 500 || status == 501))
+	if (verdict_http_final(status))
 		finish(p, PRINTER_REFUSED, code, "the printer answered with HTTP status %d%s",
-		       status, hint);
+		       status, verdict_http_hint(status));
 	else
 		no_answer(p, code, "the printer answered with an HTTP error");
 }
@@ -218,40 +208,25 @@ static void bad_answer(struct printer *p, int err, const struct err *e)
 
 /* ---- what the printer says ---- */
 
-/* Tell the owner of what is new, and whether anything is. */
+/* Tell the owner of what is new, and whether more than words is. */
 static bool tell(struct printer *p, bool waits, const char *text)
 {
-	bool was = p->waits_since;
+	bool changed;
 
-	if (!waits)
-		p->waits_since = 0;
-	else if (!was)
-		p->waits_since = now(p);
-	if (waits == was && !strcmp(text, p->said))
-		return false;
-	snprintf(p->said, sizeof(p->said), "%s", text);
-	p->ops.on_state(waits, text, p->arg);
-	return true;
-}
-
-static void next_interval(struct printer *p, bool changed, uint64_t min)
-{
-	p->interval = changed ? min : p->interval + p->interval / 2;
-	if (p->interval > PRINTER_ASK_MAX_MS)
-		p->interval = PRINTER_ASK_MAX_MS;
+	if (patience_hear(&p->patience, now(p), p->job.state, waits, text, &changed))
+		p->ops.on_state(waits, text, p->arg);
+	return changed;
 }
 
 /* When to ask next: soon after a change, seldom while everything stays as it is. */
 static void ask_later(struct printer *p, enum step step, bool changed)
 {
-	uint64_t patience = p->conf.patience;
-
-	if (patience && p->waits_since && !p->send && now(p) - p->waits_since >= patience) {
-		finish(p, PRINTER_WAITS, "printer-waits", "%.400s", p->said);
+	if (!p->send && patience_over(&p->patience, now(p))) {
+		finish(p, PRINTER_WAITS, "printer-waits", "%.400s", p->patience.said);
 		return;
 	}
-	next_interval(p, changed, PRINTER_ASK_MIN_MS);
-	later(p, step, p->interval);
+	patience_next(&p->patience, changed, PRINTER_ASK_MIN_MS, PRINTER_ASK_MAX_MS);
+	later(p, step, p->patience.interval);
 }
 
 /* It takes no job, or no document, just now. */
@@ -274,12 +249,13 @@ static void make_again(struct printer *p)
 	if (++p->again > PRINTER_AGAIN) {
 		finish(p, PRINTER_ABORTED, "printer-aborted",
 		       "the printer gave the job up %u times while it was sent: %.300s", p->again,
-		       p->said);
+		       p->patience.said);
 		return;
 	}
 	p->number = 0;
 	p->withdrawn = false;
-	p->waits_since = 0;
+	p->patience.waits = false;
+	p->patience.until = 0;
 	p->step = STEP_KEEP;
 	p->ops.on_number(0, p->arg);
 }
@@ -437,7 +413,7 @@ static void on_job(const struct http_reply *reply, void *arg)
 	}
 	p->failures = 0;
 	/* Names may be left out for those who do not own a job, but then it is none of ours. */
-	if (status.outcome != IPP_OUTCOME_OK || strncmp(job.name, p->name, TAG_LEN))
+	if (status.outcome != IPP_OUTCOME_OK || strncmp(job.name, p->name, TICKET_TAG_LEN))
 		forgotten(p);
 	else
 		known(p);
@@ -473,7 +449,7 @@ static void on_followed(const struct http_reply *reply, void *arg)
 	changed = tell(p, verdict_waits(&p->job, &printer), text);
 	ipp_printer_fini(&printer);
 	if (p->step == STEP_SEND)
-		next_interval(p, changed, QUIET_MS);
+		patience_next(&p->patience, changed, QUIET_MS, PRINTER_ASK_MAX_MS);
 	else
 		ask_later(p, p->step, changed);
 }
@@ -572,13 +548,13 @@ static void accepted(struct printer *p)
 	p->accepted = true;
 	p->ops.on_progress(p->conf.size, p->arg);
 	p->ops.on_accepted(p->arg);
-	p->interval = PRINTER_ASK_MIN_MS;
+	p->patience.interval = PRINTER_ASK_MIN_MS;
 	later(p, STEP_FOLLOW, 0);
 }
 
 static void in_doubt(struct printer *p, uint64_t ms)
 {
-	p->interval = PRINTER_ASK_MIN_MS;
+	p->patience.interval = PRINTER_ASK_MIN_MS;
 	later(p, STEP_DOUBT, ms);
 }
 
@@ -630,7 +606,7 @@ static void send_document(struct printer *p)
 	p->all_sent = p->unknown_sent = p->none_sent = false;
 	p->refusal[0] = '\0';
 	p->moved_at = p->asked_at = now(p);
-	p->interval = QUIET_MS;
+	p->patience.interval = QUIET_MS;
 	if (!ret)
 		ret = http_call_new(p->host, &req, on_sent, p, &p->send);
 	if (ret)
@@ -655,14 +631,15 @@ static void watch_document(struct printer *p)
 		p->acked = acked;
 		p->moved_at = t;
 		p->failures = 0;
-		p->interval = QUIET_MS;
+		p->patience.interval = QUIET_MS;
 		p->ops.on_progress(acked, p->arg);
-		if (p->waits_since && !p->ask)
+		if (p->patience.waits && !p->ask)
 			ask_job(p); /* it goes on */
-	} else if (t - p->moved_at >= PRINTER_STALL_MS && !p->waits_since) {
+	} else if (t - p->moved_at >= PRINTER_STALL_MS && !p->patience.waits) {
 		break_off(p);
 		in_doubt(p, 0);
-	} else if (t - p->moved_at >= QUIET_MS && t - p->asked_at >= p->interval && !p->ask) {
+	} else if (t - p->moved_at >= QUIET_MS && t - p->asked_at >= p->patience.interval &&
+		   !p->ask) {
 		ask_job(p);
 	}
 }
@@ -748,7 +725,7 @@ static void on_jobs(const struct http_reply *reply, void *arg)
 {
 	struct printer *p = arg;
 	struct ipp_status status;
-	char tag[TAG_LEN + 1];
+	char tag[TICKET_TAG_LEN + 1];
 	struct err e = { 0 };
 	struct ipp_job job;
 	int ret;
@@ -756,7 +733,7 @@ static void on_jobs(const struct http_reply *reply, void *arg)
 	p->ask = NULL;
 	if (!is_answer(p, reply))
 		return;
-	snprintf(tag, sizeof(tag), "%.*s", TAG_LEN, p->name);
+	snprintf(tag, sizeof(tag), "%.*s", TICKET_TAG_LEN, p->name);
 	ret = ipp_jobs_read(reply->body, reply->len, tag, &status, &job, &e);
 	if (ret) {
 		bad_answer(p, ret, &e);
@@ -883,19 +860,6 @@ static void on_timer(void *arg)
 	}
 }
 
-/*
- * "[0123456789abcdef] report.pdf": which it is for us, and whose it is for people. Only what is ours is
- * compared, and first, as some printers shorten names.
- */
-static void make_name(struct printer *p)
-{
-	size_t n = strnlen(p->conf.name, NAME_MAX_LEN);
-
-	while (n && n == NAME_MAX_LEN && ((unsigned char)p->conf.name[n] & 0xc0) == 0x80)
-		n--;
-	snprintf(p->name, sizeof(p->name), "[%.16s] %.*s", p->conf.job, (int)n, p->conf.name);
-}
-
 int printer_new(const struct printer_conf *conf, const struct printer_ops *ops, void *arg,
 		struct printer **out)
 {
@@ -913,16 +877,17 @@ int printer_new(const struct printer_conf *conf, const struct printer_ops *ops, 
 	if (!p)
 		return -ENOMEM;
 	p->conf = *conf;
+	p->patience.limit = conf->patience;
 	p->ops = *ops;
 	p->arg = arg;
 	p->number = conf->number;
 	p->accepted = conf->accepted;
 	p->all_sent = conf->number && !conf->partial; /* for all anybody knows */
 	p->unknown_sent = conf->unremembered;
-	p->interval = PRINTER_ASK_MIN_MS;
+	p->patience.interval = PRINTER_ASK_MIN_MS;
 	buf_init(&p->message);
 	buf_init(&p->head);
-	make_name(p);
+	ticket_name(conf->job, conf->name, p->name);
 	snprintf(p->uri, sizeof(p->uri), "%s://%s%s", conf->tls ? "ipps" : "ipp",
 		 endpoint_print(&ep, address), conf->path);
 	ret = http_host_new(conf->http, &target, &p->host);

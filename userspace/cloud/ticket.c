@@ -149,3 +149,12 @@ int ticket_make(const struct ipp_printer *printer, const char *type, const void 
 		ret = refuse_word(why, "color", out->color, &printer->colors);
 	return ret;
 }
+
+void ticket_name(const char *job, const char *document, char out[IPP_TEXT_LEN])
+{
+	size_t n = strnlen(document, TICKET_NAME_MAX);
+
+	while (n && n == TICKET_NAME_MAX && ((unsigned char)document[n] & 0xc0) == 0x80)
+		n--;
+	snprintf(out, IPP_TEXT_LEN, "[%.16s] %.*s", job, (int)n, document);
+}

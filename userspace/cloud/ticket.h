@@ -36,4 +36,13 @@ struct ticket_refusal {
 int ticket_make(const struct ipp_printer *printer, const char *type, const void *head, size_t len,
 		const struct sapi_print *print, struct ticket *out, struct ticket_refusal *why);
 
+#define TICKET_NAME_MAX 180 /* octets of the document's name in the job's */
+#define TICKET_TAG_LEN 18 /* octets before it, which are ours */
+
+/*
+ * "[0123456789abcdef] report.pdf": which job it is for us, and whose it is for people. Only what is ours is
+ * to be compared, and it is first, as some printers shorten names.
+ */
+void ticket_name(const char *job, const char *document, char out[IPP_TEXT_LEN]);
+
 #endif

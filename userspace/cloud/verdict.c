@@ -107,6 +107,22 @@ bool verdict_waits(const struct ipp_job *job, const struct ipp_printer *printer)
 	return printer->state == IPP_PRINTER_STATE_STOPPED;
 }
 
+/* ---- HTTP ---- */
+
+bool verdict_http_final(int status)
+{
+	return status >= 300 && status != 408 && status != 429 && (status < 500 || status == 501);
+}
+
+const char *verdict_http_hint(int status)
+{
+	if (status == 401 || status == 403 || status == 407)
+		return ": it wants to know who asks";
+	if (status == 404 || status == 405 || status == 501)
+		return ": there is no printer at that path";
+	return status == 426 ? ": it wants TLS" : "";
+}
+
 /* ---- words ---- */
 
 static size_t add_words(char *out, size_t size, size_t len, const char *before,

@@ -35,6 +35,10 @@ enum verdict verdict_of(const struct ipp_job *job, const struct verdict_known *k
 /* Does the job, or the printer, wait for somebody to do something? Either may be NULL. */
 bool verdict_waits(const struct ipp_job *job, const struct ipp_printer *printer);
 
+/* RFC 9110 15: does such an answer of a server that is none of ours stand, and what does it mean to people? */
+bool verdict_http_final(int status);
+const char *verdict_http_hint(int status); /* "" or ": ..." */
+
 /* "processing: job-printing; printer: media-empty, media-needed: Load paper". @printer may be NULL. */
 void verdict_text(char *out, size_t size, const struct ipp_job *job,
 		  const struct ipp_printer *printer);
