@@ -19,7 +19,7 @@ struct world {
 	struct printer_conf conf;
 	struct sapi_print print;
 	int fd;
-	bool done, waited, accepted, partial;
+	bool done, waited, accepted, partial, withdrawn;
 	enum printer_end end;
 	char code[64], text[512], state[512];
 	uint32_t number, numbers; /* last told, how often */
@@ -69,6 +69,13 @@ static void on_partial(void *arg)
 	w->partial = true;
 }
 
+static void on_withdrawn(void *arg)
+{
+	struct world *w = arg;
+
+	w->withdrawn = true;
+}
+
 static void on_state(bool waits, const char *text, void *arg)
 {
 	struct world *w = arg;
@@ -94,6 +101,7 @@ static const struct printer_ops ops = {
 	.on_number = on_number,
 	.on_accepted = on_accepted,
 	.on_partial = on_partial,
+	.on_withdrawn = on_withdrawn,
 	.on_state = on_state,
 	.on_done = on_done,
 };
@@ -529,6 +537,31 @@ static void remembers_that_it_has_a_part_only(void **state)
 	assert_int_equal(w->kit.created, 1);
 }
 
+/* Canceled it was by us, in an earlier visit or, for all anybody knows, before a restart. */
+static void does_not_blame_others_for_its_cancellation(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.fault.cut_at = SIZE / 2;
+	w->kit.fault.keeps = w->kit.fault.impressions = true;
+	w->conf.patience = 300;
+	run(w);
+	assert_int_equal(w->end, PRINTER_WAITS);
+	assert_true(w->withdrawn);
+	w->kit.state = IPP_JSTATE_CANCELED;
+	w->conf.number = w->number;
+	w->conf.withdrawn = true;
+	run(w);
+	assert_int_equal(w->end, PRINTER_UNSURE);
+	w->conf.withdrawn = false;
+	w->conf.unremembered = true;
+	run(w);
+	assert_int_equal(w->end, PRINTER_UNSURE);
+	w->conf.unremembered = false;
+	run(w);
+	assert_int_equal(w->end, PRINTER_CANCELED);
+}
+
 static void follows_when_only_the_answer_was_lost(void **state)
 {
 	struct world *w = *state;
@@ -773,6 +806,7 @@ int main(void)
 		T(does_not_send_again_what_was_printed_in_part),
 		T(does_not_take_a_part_for_all_of_it),
 		T(remembers_that_it_has_a_part_only),
+		T(does_not_blame_others_for_its_cancellation),
 		T(follows_when_only_the_answer_was_lost),
 		T(adopts_the_job_whose_number_was_lost),
 		T(asks_after_a_restart),

@@ -91,8 +91,9 @@ struct delivery {
 	struct h2 *agent; /* session through the tunnel */
 	struct webdav_put *put;
 	struct wrap *wrap; /* of what is put, if it is stored encrypted */
-	struct printer *printer; /* of printing.c, as are the six below */
+	struct printer *printer; /* of printing.c, as are the seven below */
 	bool numbered; /* the job's number there was told here, and not read from the disk */
+	bool withdrawn; /* its incomplete job was canceled there, by us */
 	bool partial; /* it cannot have all of the document */
 	struct group_wait kept;
 	unsigned int rests; /* in a row, since the printer waits for somebody */

@@ -46,9 +46,11 @@ struct printer {
 	uint64_t pos; /* of head and document */
 	struct ticket ticket;
 	char uri[ENDPOINT_STR_LEN + SAPI_SERVICE_PATH_LEN + 8];
+	struct ipp_printer_ref ref;
 	char name[IPP_TEXT_LEN];
 	uint32_t number;
-	bool accepted, all_sent, unknown_sent, none_sent, withdrawn, canceling;
+	struct verdict_known known;
+	bool canceling, asked_cancel; /* by the owner; of an incomplete job, in this visit */
 	bool mine; /* the number is of a job with our name */
 	char refusal[SAPI_TEXT_LEN]; /* of the document, in so many words; "": none */
 	unsigned int failures; /* questions in a row without answer */
@@ -70,9 +72,9 @@ static uint64_t now(const struct printer *p)
 /* So many octets of the document's request may be at the printer, and no more will be. */
 static void has_left(struct printer *p, uint64_t left)
 {
-	p->all_sent = left >= p->head.len + p->conf.size;
-	p->none_sent = left <= p->head.len;
-	if (!p->all_sent)
+	p->known.all_sent = left >= p->head.len + p->conf.size;
+	p->known.none_sent = left <= p->head.len;
+	if (!p->known.all_sent)
 		p->ops.on_partial(p->arg);
 }
 
@@ -125,11 +127,6 @@ static void no_answer(struct printer *p, const char *code, const char *why)
 }
 
 /* ---- questions ---- */
-
-static struct ipp_printer_ref ref_of(const struct printer *p)
-{
-	return (struct ipp_printer_ref){ .uri = p->uri, .user = p->conf.owner };
-}
 
 static ssize_t read_message(void *arg, void *to, size_t len)
 {
@@ -253,7 +250,7 @@ static void make_again(struct printer *p)
 		return;
 	}
 	p->number = 0;
-	p->withdrawn = false;
+	p->known.withdrawn = p->asked_cancel = false;
 	p->patience.waits = false;
 	p->patience.until = 0;
 	p->step = STEP_KEEP;
@@ -274,17 +271,15 @@ static void over(struct printer *p, enum verdict verdict)
 	verdict_text(text, sizeof(text), &p->job, NULL);
 	switch (verdict) {
 	case VERDICT_COMPLETED:
-		if (!p->accepted)
+		if (!p->known.accepted)
 			p->ops.on_progress(p->conf.size, p->arg);
 		finish(p, PRINTER_COMPLETED, "", "job %u at the printer: %s", p->number, text);
 		break;
 	case VERDICT_CANCELED:
-		finish(p, PRINTER_CANCELED, "canceled-at-printer", "job %u at the printer: %s",
-		       p->number, text);
-		break;
 	case VERDICT_ABORTED:
-		finish(p, PRINTER_ABORTED, "printer-aborted", "job %u at the printer: %s",
-		       p->number, text);
+		finish(p, verdict == VERDICT_ABORTED ? PRINTER_ABORTED : PRINTER_CANCELED,
+		       verdict == VERDICT_ABORTED ? "printer-aborted" : "canceled-at-printer",
+		       "job %u at the printer: %s", p->number, text);
 		break;
 	case VERDICT_AGAIN:
 		make_again(p);
@@ -299,7 +294,7 @@ static void withdraw(struct printer *p)
 {
 	char text[SAPI_TEXT_LEN];
 
-	if (!p->withdrawn) {
+	if (!p->asked_cancel) {
 		later(p, STEP_WITHDRAW, 0);
 		return;
 	}
@@ -328,21 +323,13 @@ static void judge_sending(struct printer *p)
 
 static void judge(struct printer *p)
 {
-	struct verdict_known known = {
-		.accepted = p->accepted,
-		.all_sent = p->all_sent,
-		.unknown_sent = p->unknown_sent,
-		.none_sent = p->none_sent,
-		.withdrawn = p->withdrawn,
-		.size = p->conf.size,
-	};
 	enum verdict verdict;
 
 	if (p->step == STEP_SEND) {
 		judge_sending(p);
 		return;
 	}
-	verdict = verdict_of(&p->job, &known);
+	verdict = verdict_of(&p->job, &p->known);
 	if (p->refusal[0] && verdict == VERDICT_FOLLOW)
 		verdict = VERDICT_WITHDRAW;
 	if (verdict == VERDICT_WITHDRAW) {
@@ -362,7 +349,7 @@ static void forgotten(struct printer *p)
 		return; /* how the document fares is told by its own call */
 	if (p->canceling)
 		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
-	else if (p->accepted)
+	else if (p->known.accepted)
 		finish(p, PRINTER_COMPLETED, "printer-forgot",
 		       "the printer took the job and does not list it any more");
 	else
@@ -421,10 +408,8 @@ static void on_job(const struct http_reply *reply, void *arg)
 
 static void ask_job(struct printer *p)
 {
-	struct ipp_printer_ref ref = ref_of(p);
-
 	buf_reset(&p->message);
-	ask(p, ipp_get_job(&ref, (int32_t)p->number, &p->message), false, on_job);
+	ask(p, ipp_get_job(&p->ref, (int32_t)p->number, &p->message), false, on_job);
 }
 
 static void on_followed(const struct http_reply *reply, void *arg)
@@ -484,16 +469,14 @@ static void on_canceled(const struct http_reply *reply, void *arg)
 		return;
 	}
 	/* Whatever it says: the job's state tells what came of it. */
-	p->withdrawn = true;
+	p->asked_cancel = true;
 	later(p, STEP_WITHDRAW, PRINTER_ASK_MIN_MS);
 }
 
 static void ask_cancel(struct printer *p)
 {
-	struct ipp_printer_ref ref = ref_of(p);
-
 	buf_reset(&p->message);
-	ask(p, ipp_cancel_job(&ref, (int32_t)p->number, &p->message), false, on_canceled);
+	ask(p, ipp_cancel_job(&p->ref, (int32_t)p->number, &p->message), false, on_canceled);
 }
 
 void printer_cancel(struct printer *p)
@@ -545,7 +528,7 @@ static ssize_t read_document(void *arg, void *to, size_t len)
 
 static void accepted(struct printer *p)
 {
-	p->accepted = true;
+	p->known.accepted = true;
 	p->ops.on_progress(p->conf.size, p->arg);
 	p->ops.on_accepted(p->arg);
 	p->patience.interval = PRINTER_ASK_MIN_MS;
@@ -587,7 +570,6 @@ static void on_sent(const struct http_reply *reply, void *arg)
 
 static void send_document(struct printer *p)
 {
-	struct ipp_printer_ref ref = ref_of(p);
 	struct http_request req = {
 		.method = "POST",
 		.path = p->conf.path,
@@ -600,10 +582,11 @@ static void send_document(struct printer *p)
 	int ret;
 
 	buf_reset(&p->head);
-	ret = ipp_send_document(&ref, (int32_t)p->number, p->ticket.format, p->conf.name, &p->head);
+	ret = ipp_send_document(&p->ref, (int32_t)p->number, p->ticket.format, p->conf.name,
+				&p->head);
 	req.size = p->head.len + p->conf.size;
 	p->pos = p->acked = 0;
-	p->all_sent = p->unknown_sent = p->none_sent = false;
+	p->known.all_sent = p->known.unknown_sent = p->known.none_sent = false;
 	p->refusal[0] = '\0';
 	p->moved_at = p->asked_at = now(p);
 	p->patience.interval = QUIET_MS;
@@ -707,7 +690,6 @@ static void on_created(const struct http_reply *reply, void *arg)
 
 static void create(struct printer *p)
 {
-	struct ipp_printer_ref ref = ref_of(p);
 	struct ipp_ticket ticket = {
 		.name = p->name,
 		.copies = p->ticket.copies,
@@ -717,7 +699,7 @@ static void create(struct printer *p)
 	};
 
 	buf_reset(&p->message);
-	ask(p, ipp_create_job(&ref, &ticket, &p->message), true, on_created);
+	ask(p, ipp_create_job(&p->ref, &ticket, &p->message), true, on_created);
 }
 
 /* A job of ours without document, from a try whose answer was lost, is used; else it would be in the way. */
@@ -749,10 +731,8 @@ static void on_jobs(const struct http_reply *reply, void *arg)
 
 static void ask_jobs(struct printer *p)
 {
-	struct ipp_printer_ref ref = ref_of(p);
-
 	buf_reset(&p->message);
-	ask(p, ipp_get_jobs(&ref, &p->message), false, on_jobs);
+	ask(p, ipp_get_jobs(&p->ref, &p->message), false, on_jobs);
 }
 
 /* ---- what the printer is ---- */
@@ -812,10 +792,8 @@ static void on_looked(const struct http_reply *reply, void *arg)
 
 static void look(struct printer *p, void (*done)(const struct http_reply *reply, void *arg))
 {
-	struct ipp_printer_ref ref = ref_of(p);
-
 	buf_reset(&p->message);
-	ask(p, ipp_get_printer(&ref, &p->message), false, done);
+	ask(p, ipp_get_printer(&p->ref, &p->message), false, done);
 }
 
 static void on_timer(void *arg)
@@ -842,10 +820,13 @@ static void on_timer(void *arg)
 			send_document(p);
 		break;
 	case STEP_WITHDRAW:
-		if (!p->withdrawn)
-			ask_cancel(p);
-		else
+		if (p->asked_cancel) {
 			ask_job(p);
+			break;
+		}
+		p->known.withdrawn = true;
+		p->ops.on_withdrawn(p->arg);
+		ask_cancel(p);
 		break;
 	case STEP_DOUBT:
 	case STEP_FOLLOW:
@@ -881,15 +862,18 @@ int printer_new(const struct printer_conf *conf, const struct printer_ops *ops, 
 	p->ops = *ops;
 	p->arg = arg;
 	p->number = conf->number;
-	p->accepted = conf->accepted;
-	p->all_sent = conf->number && !conf->partial; /* for all anybody knows */
-	p->unknown_sent = conf->unremembered;
+	p->known.accepted = conf->accepted;
+	p->known.all_sent = conf->number && !conf->partial; /* for all anybody knows */
+	p->known.unknown_sent = conf->unremembered;
+	p->known.withdrawn = conf->withdrawn;
+	p->known.size = conf->size;
 	p->patience.interval = PRINTER_ASK_MIN_MS;
 	buf_init(&p->message);
 	buf_init(&p->head);
 	ticket_name(conf->job, conf->name, p->name);
 	snprintf(p->uri, sizeof(p->uri), "%s://%s%s", conf->tls ? "ipps" : "ipp",
 		 endpoint_print(&ep, address), conf->path);
+	p->ref = (struct ipp_printer_ref){ .uri = p->uri, .user = conf->owner };
 	ret = http_host_new(conf->http, &target, &p->host);
 	if (!ret)
 		ret = loop_timer_new(conf->loop, on_timer, p, &p->timer);

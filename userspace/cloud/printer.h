@@ -57,7 +57,8 @@ struct printer_conf {
 	bool told; /* there was an earlier try: it may have a job of ours whose number we never learnt */
 	bool accepted; /* it confirmed that it has the whole document */
 	bool partial; /* not all of the document can have reached it: on_partial() told in an earlier try */
-	bool unremembered; /* how much of it was sent nobody remembers: @number is from before a restart */
+	bool withdrawn; /* on_withdrawn() told in an earlier try */
+	bool unremembered; /* how much of it was sent, or whether it was withdrawn, nobody remembers: @number is from before a restart */
 	uint64_t patience; /* ms that it may wait for somebody before PRINTER_WAITS; 0: for ever */
 }; /* strings and @print live as long as the printer */
 
@@ -82,6 +83,8 @@ struct printer_ops {
 	/* It has the whole document; or not all of it left this host before that ended, also by printer_free(). */
 	void (*on_accepted)(void *arg);
 	void (*on_partial)(void *arg);
+	/* Its incomplete job is being canceled there, by us. */
+	void (*on_withdrawn)(void *arg);
 	/* What the printer says of the job, when it changes; @waits: it goes no further by itself. */
 	void (*on_state)(bool waits, const char *text, void *arg);
 	/* Over; the printer is freed after this returns. @code: kebab-case word, @text for people. */

@@ -30,7 +30,7 @@ static void on_number(uint32_t number, void *arg)
 	struct delivery *d = arg;
 	int err = job_printer_is(d->job, number);
 
-	d->partial = false;
+	d->partial = d->withdrawn = false;
 	d->numbered = true;
 	if (number)
 		job_event(d->job, "printer-job", PATH_TUNNEL, "", "the printer has it as job %u",
@@ -58,6 +58,13 @@ static void on_partial(void *arg)
 	struct delivery *d = arg;
 
 	d->partial = true;
+}
+
+static void on_withdrawn(void *arg)
+{
+	struct delivery *d = arg;
+
+	d->withdrawn = true;
 }
 
 /* Why it goes no further is the job's reason for as long as it does not. */
@@ -135,6 +142,7 @@ static int begin(struct delivery *d)
 		.on_number = on_number,
 		.on_accepted = on_accepted,
 		.on_partial = on_partial,
+		.on_withdrawn = on_withdrawn,
 		.on_state = on_state,
 		.on_done = on_done,
 	};
@@ -158,6 +166,7 @@ static int begin(struct delivery *d)
 		.told = d->tunnel_idx > 0, /* there were tunnels before this one */
 		.accepted = was_accepted(row),
 		.partial = d->partial,
+		.withdrawn = d->withdrawn,
 		.unremembered = row->printer_job && !d->numbered,
 		/* It was given its time at the first visit. */
 		.patience = d->rests ? 1 : d->cloud->conf->printer_patience,

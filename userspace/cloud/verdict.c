@@ -46,7 +46,7 @@ enum verdict verdict_of(const struct ipp_job *job, const struct verdict_known *k
 		/* In doubt it was us who canceled it, perhaps before a restart. */
 		if (unprinted(job, known))
 			return VERDICT_AGAIN;
-		return known->withdrawn ? VERDICT_UNSURE : VERDICT_CANCELED;
+		return known->withdrawn || known->unknown_sent ? VERDICT_UNSURE : VERDICT_CANCELED;
 	case IPP_JOB_STATE_ABORTED:
 		if (known->accepted)
 			return VERDICT_ABORTED;

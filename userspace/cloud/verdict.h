@@ -25,7 +25,7 @@ enum verdict {
 struct verdict_known {
 	bool accepted; /* the printer confirmed the document */
 	bool all_sent; /* all of it may have left this host */
-	bool unknown_sent; /* but nobody remembers how much: all_sent is a guess */
+	bool unknown_sent; /* but nobody remembers how much, or whether we canceled it: all_sent is a guess */
 	bool none_sent; /* no octet of it can have */
 	bool withdrawn; /* we canceled the job there */
 	uint64_t size;
