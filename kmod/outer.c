@@ -332,9 +332,10 @@ static bool may_join(const struct way *way)
 }
 
 /*
- * What waits in a queue is to count against its sender's socket. Segmentation hands that on for sock_wfree() only; TCP's stays
- * with the whole packet, so that has to wait before it is cut up, not behind a device that has no queue. A reference to
- * the socket without a size, as sock_efree() gives back, is each capsule's own.
+ * What waits in a queue is to count against its sender's socket. Segmentation hands that on for
+ * sock_wfree() only; TCP's stays with the whole packet, so that has to wait before it is cut up,
+ * not behind a device that has no queue. A reference to the socket without a size, as sock_efree()
+ * gives back, is each capsule's own.
  */
 static bool pays_for_all(const struct sk_buff *head, const struct net_device *dev)
 {
