@@ -17,16 +17,6 @@ ROUNDS=${ROUNDS:-$(at_length 5 1)}
 ENDS="tunnel down device netns module"
 SEED=${SEED:-$RANDOM}
 
-end_of()
-{
-	batch "$1" <<-IP
-		link add shunt0 type shunt
-		link set shunt0 up
-		route add local $2 dev lo
-		route add $3 dev shunt0
-	IP
-}
-
 world()
 {
 	setup_ns gw cloud

@@ -34,17 +34,6 @@ still()
 	SENDERS=()
 }
 
-# end_of NS LOCAL REMOTE: its shunt0; all local addresses are its own
-end_of()
-{
-	batch "$1" <<-IP
-		link add shunt0 type shunt
-		link set shunt0 up
-		route add local $2 dev lo
-		route add $3 dev shunt0
-	IP
-}
-
 # world NUMBER: both namespaces, and senders at both ends to as many tunnels
 world()
 {

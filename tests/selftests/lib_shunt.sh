@@ -250,6 +250,17 @@ far_link()
 	IP
 }
 
+# end_of NS LOCAL REMOTE: its shunt0 leads to the prefix REMOTE, and all addresses of LOCAL are its own
+end_of()
+{
+	batch "$1" <<-IP
+		link add shunt0 type shunt
+		link set shunt0 up
+		route add local $2 dev lo
+		route add $3 dev shunt0
+	IP
+}
+
 # key_octets CIPHER: cipher key and salt
 key_octets()
 {

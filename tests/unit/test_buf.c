@@ -12,7 +12,7 @@
 static void test_put(void **state)
 {
 	struct buf b = BUF_INIT;
-	char *p;
+	char *p, got[16];
 	size_t n;
 
 	(void)state;
@@ -22,6 +22,12 @@ static void test_put(void **state)
 	assert_int_equal(buf_printf(&b, "-%d-%s", 42, "x"), 0);
 	assert_int_equal(buf_put(&b, NULL, 0), 0);
 	assert_string_equal(buf_str(&b), "abcd-42-x");
+	n = 2;
+	assert_int_equal(buf_copy(&b, &n, got, 3), 3);
+	assert_memory_equal(got, "cd-", 3);
+	assert_int_equal(buf_copy(&b, &n, got, sizeof(got)), 4);
+	assert_memory_equal(got, "42-x", 4);
+	assert_int_equal(buf_copy(&b, &n, got, sizeof(got)), 0);
 	buf_consume(&b, 4);
 	assert_string_equal(buf_str(&b), "-42-x");
 	buf_consume(&b, 100);

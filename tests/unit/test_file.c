@@ -43,6 +43,9 @@ static void all_of_it(void **state)
 	assert_int_equal(put, 0);
 	assert_int_equal(pread(fd, got, sizeof(got), 0), 11);
 	assert_memory_equal(got, "oZZtwo\0\0end", 11);
+	assert_int_equal(file_read_at(fd, 1, got, 5), 0);
+	assert_memory_equal(got, "ZZtwo", 5);
+	assert_int_equal(file_read_at(fd, 8, got, 4), -ENODATA);
 	close(fd);
 }
 

@@ -13,7 +13,6 @@
 
 #define DIGEST_STEP ((uint64_t)4 << 20) /* bytes hashed in one pass of the loop */
 #define ABANDON_CHECK_MS 60000 /* how late an abandoned upload may be noticed */
-#define TELL_AGAIN_MS 1000 /* the store did not take that a fetched content is here */
 
 /* ---- content that the terminal uploads ---- */
 
@@ -50,6 +49,17 @@ static void on_arrived(int err, void *arg)
 	/* If not, the terminal is told, and may try to end the upload again. */
 	if (!err && job->row.state == JOB_RECEIVING)
 		digest_begin(job);
+}
+
+/* The store is told what the spool holds; part of the group. */
+static int put_ranges(struct job *job)
+{
+	struct group *group = job->jobs->group;
+	int ret = group_begin(group);
+
+	return ret ? ret :
+		     group_did(group, store_ranges_put(job->jobs->conf.store, job->row.id,
+						       STORE_UPLOADED, spool_held(job->content)));
 }
 
 /* ---- small content: durable in the store, in the spool for those who send it ---- */
@@ -93,19 +103,13 @@ int jobs_content_load(struct job *job)
 /* What came so far, and that it came. */
 static int make_durable(struct job *job)
 {
-	struct group *group = job->jobs->group;
 	int ret;
 
 	if (jobs_is_small(&job->row) && spool_complete(job->content))
 		ret = content_save(job);
 	else
 		ret = spool_flush(job->content);
-	if (!ret)
-		ret = group_begin(group);
-	if (!ret)
-		ret = group_did(group, store_ranges_put(job->jobs->conf.store, job->row.id,
-							STORE_UPLOADED, spool_held(job->content)));
-	return ret;
+	return ret ? ret : put_ranges(job);
 }
 
 int job_upload(struct job *job, uint64_t offset, const void *data, size_t len)
@@ -218,18 +222,11 @@ int job_told(struct job *job, uint64_t size, const char *sha256)
  */
 static int keep_fetched(struct job *job)
 {
-	struct group *group = job->jobs->group;
 	int ret = spool_flush(job->content);
 
-	if (ret)
-		return ret;
-	ret = group_begin(group);
-	if (!ret)
-		ret = group_did(group, store_ranges_put(job->jobs->conf.store, job->row.id,
-							STORE_UPLOADED, spool_held(job->content)));
-	if (ret)
+	if (!ret && put_ranges(job))
 		jobs_store_failed(job, "ranges");
-	return 0;
+	return ret;
 }
 
 int job_fetched(struct job *job, uint64_t offset, const void *data, size_t len)
@@ -286,7 +283,7 @@ static void tell_again_later(struct job *job)
 {
 	jobs_digest_end(job);
 	job->check = CHECK_UNTOLD;
-	loop_timer_set(job->jobs->tell, TELL_AGAIN_MS);
+	loop_timer_set(job->jobs->tell, JOBS_TELL_AGAIN_MS);
 }
 
 static void on_told(int err, void *arg)
@@ -305,21 +302,15 @@ static void on_told(int err, void *arg)
 /* It is what the device told. The device may drop it as soon as the store, too, knows that it is here. */
 static void tell_store(struct job *job)
 {
-	struct group *group = job->jobs->group;
-	int ret = group_begin(group);
-
 	jobs_digest_end(job);
-	if (!ret)
-		ret = group_did(group, store_ranges_put(job->jobs->conf.store, job->row.id,
-							STORE_UPLOADED, spool_held(job->content)));
-	if (ret) {
+	if (put_ranges(job)) {
 		jobs_store_failed(job, "ranges");
 		tell_again_later(job);
 		return;
 	}
 	job->arrived.done = on_told;
 	job->arrived.arg = job;
-	group_wait(group, &job->arrived);
+	group_wait(job->jobs->group, &job->arrived);
 }
 
 void jobs_on_tell(void *arg)

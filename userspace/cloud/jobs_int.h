@@ -15,6 +15,7 @@ struct loop_timer;
 
 #define BUCKETS 4096 /* three hex digits of the id, which is random */
 #define JOBS_SMALL ((uint64_t)64 << 10) /* content up to this is durable in the store: see jobs.h */
+#define JOBS_TELL_AGAIN_MS 1000 /* until the store, which did not take something, is told again */
 
 /* How far the check of a fetched content is, while there is an on_checked. */
 enum check {

@@ -13,8 +13,6 @@
 #include "lib/loop.h"
 #include "lib/store.h"
 
-#define TELL_AGAIN_MS 1000 /* the store did not take a job's last word */
-
 static void remove_content(struct jobs *jobs, const char *id)
 {
 	if (spool_remove(jobs->conf.spool, id))
@@ -45,7 +43,7 @@ static void on_over(int err, void *arg)
 	struct leftover *l = arg;
 
 	if (err && !l->jobs->closing) {
-		loop_timer_set(l->again, TELL_AGAIN_MS);
+		loop_timer_set(l->again, JOBS_TELL_AGAIN_MS);
 		return;
 	}
 	/* What the store takes for unfinished goes on at the next start and needs its content; what was
@@ -69,7 +67,7 @@ static void on_tell_again(void *arg)
 	if (ret == -ENOENT) /* forgotten meanwhile */
 		leftover_free(l);
 	else if (ret)
-		loop_timer_set(l->again, TELL_AGAIN_MS);
+		loop_timer_set(l->again, JOBS_TELL_AGAIN_MS);
 	else
 		group_wait(jobs->group, &l->wait);
 }

@@ -785,12 +785,8 @@ void path_cancel_job(struct path *p, void (*done)(int err, void *arg), void *arg
 static ssize_t on_introduction(void *arg, void *to, size_t len)
 {
 	struct path *p = arg;
-	size_t left = p->introduction.len - p->introduced;
 
-	if (len > left)
-		len = left;
-	memcpy(to, p->introduction.data + p->introduced, len);
-	p->introduced += len;
+	len = buf_copy(&p->introduction, &p->introduced, to, len);
 	if (p->introduced == p->introduction.len)
 		loop_defer_call(p->later);
 	return (ssize_t)len;

@@ -131,13 +131,8 @@ static void no_answer(struct printer *p, const char *code, const char *why)
 static ssize_t read_message(void *arg, void *to, size_t len)
 {
 	struct printer *p = arg;
-	size_t left = p->message.len - p->message_pos;
 
-	if (len > left)
-		len = left;
-	memcpy(to, p->message.data + p->message_pos, len);
-	p->message_pos += len;
-	return (ssize_t)len;
+	return (ssize_t)buf_copy(&p->message, &p->message_pos, to, len);
 }
 
 static const char *const ipp_headers[] = { "Content-Type: application/ipp", NULL };
@@ -412,24 +407,32 @@ static void ask_job(struct printer *p)
 	ask(p, ipp_get_job(&p->ref, (int32_t)p->number, &p->message), false, on_job);
 }
 
+/* What the printer says of itself, to be freed; false: it did not say it, and that is seen to. */
+static bool read_printer(struct printer *p, const struct http_reply *reply,
+			 struct ipp_status *status, struct ipp_printer *printer)
+{
+	struct err e = { 0 };
+	int ret;
+
+	p->ask = NULL;
+	if (!is_answer(p, reply))
+		return false;
+	ret = ipp_printer_read(reply->body, reply->len, status, printer, &e);
+	if (ret)
+		bad_answer(p, ret, &e);
+	return !ret;
+}
+
 static void on_followed(const struct http_reply *reply, void *arg)
 {
 	struct printer *p = arg;
 	struct ipp_printer printer;
 	struct ipp_status status;
 	char text[SAPI_TEXT_LEN];
-	struct err e = { 0 };
 	bool changed;
-	int ret;
 
-	p->ask = NULL;
-	if (!is_answer(p, reply))
+	if (!read_printer(p, reply, &status, &printer))
 		return;
-	ret = ipp_printer_read(reply->body, reply->len, &status, &printer, &e);
-	if (ret) {
-		bad_answer(p, ret, &e);
-		return;
-	}
 	verdict_text(text, sizeof(text), &p->job, &printer);
 	changed = tell(p, verdict_waits(&p->job, &printer), text);
 	ipp_printer_fini(&printer);
@@ -767,17 +770,9 @@ static void on_looked(const struct http_reply *reply, void *arg)
 	struct printer *p = arg;
 	struct ipp_printer printer;
 	struct ipp_status status;
-	struct err e = { 0 };
-	int ret;
 
-	p->ask = NULL;
-	if (!is_answer(p, reply))
+	if (!read_printer(p, reply, &status, &printer))
 		return;
-	ret = ipp_printer_read(reply->body, reply->len, &status, &printer, &e);
-	if (ret) {
-		bad_answer(p, ret, &e);
-		return;
-	}
 	if (status.outcome == IPP_OUTCOME_BUSY) {
 		busy(p, STEP_LOOK, status.text);
 	} else if (status.outcome != IPP_OUTCOME_OK) {

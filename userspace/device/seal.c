@@ -274,22 +274,6 @@ void seal_on_plain(struct seal *s, seal_plain_fn *fn, void *arg)
 	s->arg = arg;
 }
 
-static int read_fully(int fd, uint64_t offset, uint8_t *to, size_t len)
-{
-	size_t done = 0;
-	ssize_t n;
-
-	while (done < len) {
-		n = pread(fd, to + done, len - done, (off_t)(offset + done));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 /* ---- the scratch file ---- */
 
 static int scratch_write(struct seal *s, uint64_t from, const uint8_t *plain, size_t len)
@@ -314,7 +298,7 @@ static int scratch_read(struct seal *s, uint64_t from, uint8_t *plain, size_t le
 	int rc;
 
 	/* That it is not there, or shorter, is no passing trouble: somebody took it away. */
-	rc = s->scratch_fd < 0 ? -EIO : read_fully(s->scratch_fd, from, plain, len);
+	rc = s->scratch_fd < 0 ? -EIO : file_read_at(s->scratch_fd, from, plain, len);
 	if (rc)
 		return -EBADMSG;
 	return age_mask(s->age, from / AGE_CHUNK, from % AGE_CHUNK, plain, len);
@@ -489,7 +473,9 @@ ssize_t seal_read(struct seal *s, uint64_t offset, void *buf, size_t len)
 	size_t chunk = age_chunk_len(s->size, index), skip = offset % AGE_CHUNK;
 	int rc;
 
-	rc = read_fully(s->fd, age_chunk_at(s->age, index), s->sealed, chunk + AGE_TAG);
+	rc = file_read_at(s->fd, age_chunk_at(s->age, index), s->sealed, chunk + AGE_TAG);
+	if (rc == -ENODATA) /* it was shortened; 0 would be its end */
+		rc = -EIO;
 	if (!rc)
 		rc = age_unseal(s->age, index, index + 1 == age_chunks(s->size), s->sealed,
 				chunk + AGE_TAG, s->sealed);

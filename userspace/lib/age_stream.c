@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/digest.h"
+#include "lib/file.h"
 
 #define NONE UINT64_MAX
 
@@ -35,22 +35,6 @@ static int stream_new(struct age *age, int fd, bool seal, uint64_t plain, struct
 	return 0;
 }
 
-static int read_fully(int fd, uint64_t offset, uint8_t *to, size_t len)
-{
-	size_t done = 0;
-	ssize_t n;
-
-	while (done < len) {
-		n = pread(fd, to + done, len - done, (off_t)(offset + done));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -ENODATA;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
 /* Have chunk @index in @out. */
 static int load(struct age_stream *s, uint64_t index)
 {
@@ -62,11 +46,11 @@ static int load(struct age_stream *s, uint64_t index)
 		return 0;
 	s->held = NONE;
 	if (s->seal) {
-		rc = read_fully(s->fd, index * AGE_CHUNK, s->in, len);
+		rc = file_read_at(s->fd, index * AGE_CHUNK, s->in, len);
 		if (!rc)
 			rc = age_seal(s->age, index, last, s->in, len, s->out);
 	} else {
-		rc = read_fully(s->fd, age_chunk_at(s->age, index), s->in, len + AGE_TAG);
+		rc = file_read_at(s->fd, age_chunk_at(s->age, index), s->in, len + AGE_TAG);
 		if (!rc)
 			rc = age_unseal(s->age, index, last, s->in, len + AGE_TAG, s->out);
 	}

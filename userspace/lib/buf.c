@@ -150,6 +150,16 @@ int buf_printf(struct buf *b, const char *fmt, ...)
 	return ret;
 }
 
+size_t buf_copy(const struct buf *b, size_t *pos, void *to, size_t len)
+{
+	if (len > b->len - *pos)
+		len = b->len - *pos;
+	if (len)
+		memcpy(to, b->data + *pos, len);
+	*pos += len;
+	return len;
+}
+
 void buf_consume(struct buf *b, size_t n)
 {
 	if (n > b->len)

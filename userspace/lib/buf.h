@@ -49,6 +49,9 @@ int buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((forma
 uint8_t *buf_reserve(struct buf *b, size_t n);
 void buf_commit(struct buf *b, size_t n);
 
+/* Up to @len bytes from *@pos on, which goes on behind them; how many: 0 at the end. */
+size_t buf_copy(const struct buf *b, size_t *pos, void *to, size_t len);
+
 /* Drop @n bytes (at most len) from the front. */
 void buf_consume(struct buf *b, size_t n);
 

@@ -42,3 +42,19 @@ int file_write_at(int fd, uint64_t offset, const void *data, size_t len, size_t 
 		*put = done;
 	return n < 0 ? (int)n : 0;
 }
+
+int file_read_at(int fd, uint64_t offset, void *to, size_t len)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = pread(fd, (uint8_t *)to + done, len - done, (off_t)(offset + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -ENODATA;
+		done += (size_t)n;
+	}
+	return 0;
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * file: writing to descriptors, to the last octet.
+ * file: reading and writing descriptors, to the last octet.
  */
 #ifndef SHUNT_LIB_FILE_H
 #define SHUNT_LIB_FILE_H
@@ -12,5 +12,7 @@
 int file_write(int fd, const void *data, size_t len);
 /* The same at @offset. *@put (may be NULL) is how much of it was written, on error too. */
 int file_write_at(int fd, uint64_t offset, const void *data, size_t len, size_t *put);
+/* @len octets at @offset. 0; -ENODATA: it ends before them; -errno. */
+int file_read_at(int fd, uint64_t offset, void *to, size_t len);
 
 #endif

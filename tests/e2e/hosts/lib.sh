@@ -54,6 +54,19 @@ group_gone()
 	! pgrep --pgroup "$1" --runstates D,R,S,T
 }
 
+# host_dns_sd: ippeveprinter insists on DNS-SD, hence a D-Bus and an Avahi of this host's own.
+host_dns_sd()
+{
+	mkdir -p /run/dbus /run/avahi-daemon
+	mount -t tmpfs none /run/dbus
+	mount -t tmpfs none /run/avahi-daemon
+	chmod 755 /run/dbus /run/avahi-daemon
+	dbus-daemon --system --nofork --nopidfile &
+	await 60 "D-Bus" test -S /run/dbus/system_bus_socket || return 1
+	avahi-daemon --no-drop-root --no-rlimits --no-chroot &
+	await 60 "Avahi" test -S /run/avahi-daemon/socket
+}
+
 # host_main COMMAND NETNS DIR: dispatches; the script has defined host_run DIR and host_begin NETNS DIR.
 host_main()
 {

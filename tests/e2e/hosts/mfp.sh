@@ -18,20 +18,13 @@ host_begin()
 	host_start "$1" "$2" "the printer to answer" ipptool -q "$PRINTER_URI" get-printer-attributes.test
 }
 
-# ippeveprinter insists on DNS-SD, hence a D-Bus and an Avahi of this host's own. Its print engine is pdfinfo: a document
-# that is not a whole PDF is a failed job, and no simulated seconds of printing are slept away.
+# Its print engine is pdfinfo: a document that is not a whole PDF is a failed job, and no simulated seconds of printing are
+# slept away.
 host_run()
 {
 	local engine
 
-	mkdir -p /run/dbus /run/avahi-daemon
-	mount -t tmpfs none /run/dbus
-	mount -t tmpfs none /run/avahi-daemon
-	chmod 755 /run/dbus /run/avahi-daemon
-	dbus-daemon --system --nofork --nopidfile &
-	await 60 "D-Bus" test -S /run/dbus/system_bus_socket || return 1
-	avahi-daemon --no-drop-root --no-rlimits --no-chroot &
-	await 60 "Avahi" test -S /run/avahi-daemon/socket || return 1
+	host_dns_sd || return 1
 	engine=$(command -v pdfinfo) || return 1
 	exec ippeveprinter -n localhost -p 631 -r off -k -d "$1/printed" -f application/pdf -c "$engine" "Shunt test printer"
 }

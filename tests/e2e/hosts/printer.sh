@@ -27,17 +27,9 @@ host_begin()
 	host_start "$1" "$2" "the printer to answer" ipptool -q "ipp://$ADDRESS:631$path" "$HERE/answers.test"
 }
 
-# It insists on DNS-SD, hence a D-Bus and an Avahi of this host's own.
 run_ippeveprinter()
 {
-	mkdir -p /run/dbus /run/avahi-daemon
-	mount -t tmpfs none /run/dbus
-	mount -t tmpfs none /run/avahi-daemon
-	chmod 755 /run/dbus /run/avahi-daemon
-	dbus-daemon --system --nofork --nopidfile &
-	await 60 "D-Bus" test -S /run/dbus/system_bus_socket || return 1
-	avahi-daemon --no-drop-root --no-rlimits --no-chroot &
-	await 60 "Avahi" test -S /run/avahi-daemon/socket || return 1
+	host_dns_sd || return 1
 	# and listens where its name leads, in both families
 	ip address add fd00::20/128 dev lo
 	printf '%s printer\nfd00::20 printer\n' "$ADDRESS" >"$1/hosts"
