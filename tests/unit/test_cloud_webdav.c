@@ -13,6 +13,7 @@
 
 #include "cloud/http.h"
 #include "cloud/webdav.h"
+#include "lib/file.h"
 
 #define SIZE 300000
 
@@ -234,7 +235,7 @@ struct result {
 	bool fatal;
 	char code[64], text[512];
 	uint64_t wired, progress;
-	struct webdav_ops ops;
+	struct share_ops ops;
 	bool make_fails;
 	const char *password;
 };
@@ -271,6 +272,14 @@ static uint8_t byte_at(size_t i)
 	return (uint8_t)(i * 13 + i / 1000);
 }
 
+static ssize_t on_read(uint64_t offset, void *buf, size_t len, void *arg)
+{
+	struct result *r = arg;
+	int ret = file_read_at(r->fd, offset, buf, len);
+
+	return ret ? ret : (ssize_t)len;
+}
+
 static int setup(void **state)
 {
 	struct result *r = calloc(1, sizeof(*r));
@@ -280,7 +289,12 @@ static int setup(void **state)
 	FILE *f;
 	size_t i;
 
-	r->ops = (struct webdav_ops){ NULL, on_wire, on_progress, on_done };
+	r->ops = (struct share_ops){
+		.read = on_read,
+		.on_wire = on_wire,
+		.on_progress = on_progress,
+		.on_done = on_done,
+	};
 	assert_int_equal(loop_new(&r->s.loop), 0);
 	r->s.conn = -1;
 	r->s.put_answer = r->s.move_answer = r->s.mkcol_answer = "201 Created";
@@ -317,21 +331,34 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct webdav_put *start(struct result *r, const char *name)
+static struct share_conf conf_of(const struct result *r)
 {
-	struct webdav_target target = {
+	struct share_conf conf = {
+		.loop = r->s.loop,
+		.http = r->http,
 		.port = r->s.port,
 		.base = "/files",
-		.name = name,
-		.tag = "0123456789abcdef0123456789abcdef",
 		.user = r->password ? "shunt" : NULL,
 		.password = r->password,
 	};
-	struct webdav_put *put;
 
-	addr_parse("127.0.0.1", &target.address);
-	addr_parse("127.0.0.1", &target.source);
-	assert_int_equal(webdav_put(r->s.loop, r->http, &target, r->fd, SIZE, &r->ops, r, &put), 0);
+	addr_parse("127.0.0.1", &conf.address);
+	addr_parse("127.0.0.1", &conf.source);
+	return conf;
+}
+
+static struct share_call *start(struct result *r, const char *name)
+{
+	const struct share_put what = {
+		.name = name,
+		.tag = "0123456789abcdef0123456789abcdef",
+		.size = SIZE,
+		.clobber = true,
+	};
+	struct share_conf conf = conf_of(r);
+	struct share_call *put;
+
+	assert_int_equal(webdav_protocol.put(&conf, &what, &r->ops, r, &put), 0);
 	return put;
 }
 
@@ -621,12 +648,12 @@ static void nobody_listens(void **state)
 static void abort_cleans_up(void **state)
 {
 	struct result *r = *state;
-	struct webdav_put *put;
+	struct share_call *put;
 
 	put = start(r, "a.bin");
 	KIT_UNTIL(r->s.loop, r->s.in_body);
-	webdav_put_abort(put);
-	webdav_put_abort(put);
+	share_abort(put);
+	share_abort(put);
 	/* The aborted request's connection ends; the server then takes the next one. */
 	KIT_UNTIL(r->s.loop, r->done);
 	assert_int_equal(r->err, -ECANCELED);
@@ -635,32 +662,31 @@ static void abort_cleans_up(void **state)
 
 static void names(void **state)
 {
-	struct webdav_target t = {
-		.port = 443, .tls = true, .base = "/", .name = "d/\xc3\xa4#?.pdf", .tag = "t"
-	};
+	static const char name[] = "d/\xc3\xa4#?.pdf";
+	struct share_conf t = { .port = 443, .tls = true, .base = "/" };
 	char url[200], small[30];
 
 	(void)state;
-	assert_true(webdav_name_ok("a"));
-	assert_true(webdav_name_ok("a/b..c/.d"));
-	assert_false(webdav_name_ok(""));
-	assert_false(webdav_name_ok("/a"));
-	assert_false(webdav_name_ok("a/"));
-	assert_false(webdav_name_ok("a//b"));
-	assert_false(webdav_name_ok("."));
-	assert_false(webdav_name_ok("a/../b"));
-	assert_false(webdav_name_ok("a/.."));
-	assert_false(webdav_name_ok("a\nb"));
-	assert_false(webdav_name_ok("a\xff"));
+	assert_true(share_name_ok("a"));
+	assert_true(share_name_ok("a/b..c/.d"));
+	assert_false(share_name_ok(""));
+	assert_false(share_name_ok("/a"));
+	assert_false(share_name_ok("a/"));
+	assert_false(share_name_ok("a//b"));
+	assert_false(share_name_ok("."));
+	assert_false(share_name_ok("a/../b"));
+	assert_false(share_name_ok("a/.."));
+	assert_false(share_name_ok("a\nb"));
+	assert_false(share_name_ok("a\xff"));
 	addr_parse("2001:db8::1", &t.address);
-	assert_int_equal(webdav_url(&t, false, url, sizeof(url)), 0);
+	assert_int_equal(webdav_url(&t, name, NULL, url, sizeof(url)), 0);
 	assert_string_equal(url, "https://[2001:db8::1]/d/%C3%A4%23%3F.pdf");
-	assert_int_equal(webdav_url(&t, true, url, sizeof(url)), 0);
+	assert_int_equal(webdav_url(&t, name, "t", url, sizeof(url)), 0);
 	assert_string_equal(url, "https://[2001:db8::1]/d/.shunt-t.part");
 	t.port = 80;
-	assert_int_equal(webdav_url(&t, false, url, sizeof(url)), 0);
+	assert_int_equal(webdav_url(&t, name, NULL, url, sizeof(url)), 0);
 	assert_string_equal(url, "https://[2001:db8::1]:80/d/%C3%A4%23%3F.pdf");
-	assert_int_equal(webdav_url(&t, false, small, sizeof(small)), -ENAMETOOLONG);
+	assert_int_equal(webdav_url(&t, name, NULL, small, sizeof(small)), -ENAMETOOLONG);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -695,16 +721,19 @@ static pid_t tls_server(const char *dir, int listener)
 /* Was its certificate accepted? */
 static bool put_tls(struct result *r, uint16_t port)
 {
-	struct webdav_target target = { .port = port,
-					.tls = true,
-					.base = "/files",
-					.name = "a.bin",
-					.tag = "0123456789abcdef0123456789abcdef" };
-	struct webdav_put *put;
+	struct share_put what = {
+		.name = "a.bin",
+		.tag = "0123456789abcdef0123456789abcdef",
+		.size = SIZE,
+		.clobber = true,
+	};
+	struct share_conf conf = conf_of(r);
+	struct share_call *put;
 
-	addr_parse("127.0.0.1", &target.address);
+	conf.port = port;
+	conf.tls = true;
 	r->done = false;
-	assert_int_equal(webdav_put(r->s.loop, r->http, &target, r->fd, SIZE, &r->ops, r, &put), 0);
+	assert_int_equal(webdav_protocol.put(&conf, &what, &r->ops, r, &put), 0);
 	KIT_UNTIL(r->s.loop, r->done);
 	assert_int_not_equal(r->err, 0);
 	return !strstr(r->text, "SSL certificate problem");

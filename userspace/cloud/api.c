@@ -12,7 +12,7 @@
 #include "cloud/jobs.h"
 #include "cloud/metrics.h"
 #include "cloud/registry.h"
-#include "cloud/webdav.h"
+#include "cloud/share.h"
 #include "lib/body.h"
 #include "lib/digest.h"
 #include "lib/err.h"
@@ -215,7 +215,7 @@ static bool fetchable(struct h2_req *req, const char *path)
 	size_t n = strlen(SAPI_SCAN_PREFIX);
 	bool scan = !strncmp(path, SAPI_SCAN_PREFIX, n);
 
-	if (webdav_name_ok(scan ? path + n : path) && !(scan && strchr(path, '/')))
+	if (share_name_ok(scan ? path + n : path) && !(scan && strchr(path, '/')))
 		return true;
 	h2_problem(req, 422, "bad-path",
 		   "path: neither a relative path of plain segments nor scan:NAME");
@@ -234,7 +234,7 @@ static bool acceptable(struct cloud *c, struct h2_req *req, const struct sapi_jo
 			   (unsigned long long)body->size, (unsigned long long)c->conf->max_size);
 		return false;
 	}
-	if (body->kind == JOB_STORE && !webdav_name_ok(name)) {
+	if (body->kind == JOB_STORE && !share_name_ok(name)) {
 		h2_problem(req, 422, "bad-path", "%s: not a relative path of plain segments",
 			   body->path[0] ? "path" : "name");
 		return false;

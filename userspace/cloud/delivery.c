@@ -17,10 +17,10 @@
 #include "cloud/path.h"
 #include "cloud/printing.h"
 #include "cloud/registry.h"
+#include "cloud/share.h"
 #include "cloud/token.h"
 #include "cloud/transfer.h"
 #include "cloud/tunnels.h"
-#include "cloud/webdav.h"
 #include "lib/digest.h"
 #include "lib/err.h"
 #include "lib/h2.h"
@@ -35,7 +35,7 @@ const struct sapi_service *delivery_service(const struct sapi_device *dev, enum 
 	const struct sapi_service *service = sapi_device_service(dev, SERVICE_AGENT);
 
 	if (!service && kind == JOB_STORE)
-		service = sapi_device_service(dev, SERVICE_WEBDAV);
+		service = share_service(dev);
 	if (!service && kind == JOB_PRINT)
 		service = sapi_device_service(dev, SERVICE_IPP);
 	return service;
@@ -654,7 +654,7 @@ static void release_if_closed(struct delivery *d)
 
 	bool returning = d->returning;
 
-	if (d->tunnel || d->put || d->printer || loop_timer_armed(d->timer))
+	if (d->tunnel || d->share || d->printer || loop_timer_armed(d->timer))
 		return;
 	delivery_free(d);
 	ds->vacant += returning;
@@ -809,8 +809,8 @@ void delivery_cancel(struct delivery *d)
 	deliveries_note_end(d->cloud, d->job, !leg->path);
 	if (leg->path) {
 		path_cancel_job(leg->path, on_cancelled, d);
-	} else if (d->put) {
-		webdav_put_abort(d->put);
+	} else if (d->share) {
+		share_abort(d->share);
 	} else if (!printing_cancel(d)) {
 		/* At once: a tunnel or an agent that answers now would bring the job back. */
 		stop_all(d, "canceled", "");

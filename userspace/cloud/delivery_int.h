@@ -89,7 +89,7 @@ struct delivery {
 	char tunnel_reason[SAPI_REASON_LEN];
 	struct peer_dial *dial;
 	struct h2 *agent; /* session through the tunnel */
-	struct webdav_put *put;
+	struct share_call *share; /* at a file server without agent; of fileserver.c */
 	struct wrap *wrap; /* of what is put, if it is stored encrypted */
 	struct printer *printer; /* of printing.c, as are the seven below */
 	bool numbered; /* the job's number there was told here, and not read from the disk */

@@ -9,11 +9,12 @@
 #include "cloud/credentials.h"
 #include "cloud/delivery_int.h"
 #include "cloud/jobs.h"
+#include "cloud/share.h"
 #include "cloud/spool.h"
 #include "cloud/tunnels.h"
-#include "cloud/webdav.h"
 #include "cloud/wrap.h"
 #include "lib/err.h"
+#include "lib/file.h"
 #include "lib/loop.h"
 
 /* Octets of the content in the first @octets that the file server gets. */
@@ -25,8 +26,12 @@ static uint64_t content_in(const struct delivery *d, uint64_t octets)
 static ssize_t on_put_read(uint64_t offset, void *buf, size_t len, void *arg)
 {
 	struct delivery *d = arg;
+	int ret;
 
-	return wrap_read(d->wrap, offset, buf, len);
+	if (d->wrap)
+		return wrap_read(d->wrap, offset, buf, len);
+	ret = file_read_at(spool_fd(job_content(d->job)), offset, buf, len);
+	return ret ? ret : (ssize_t)len;
 }
 
 static void on_put_wire(uint64_t first, uint64_t end, void *arg)
@@ -46,7 +51,7 @@ static void on_put_done(int err, bool fatal, const char *code, const char *text,
 	struct delivery *d = arg;
 	bool wrapped = d->wrap;
 
-	d->put = NULL; /* freed by its owner after this */
+	d->share = NULL; /* freed by its owner after this */
 	fileserver_end(d);
 	if (d->step == STEP_CLOSING) {
 		loop_timer_set(d->timer, 0);
@@ -92,9 +97,29 @@ static bool wrap(struct delivery *d)
 	return !ret;
 }
 
+/* The share, in the words of its protocol. */
+static void describe(const struct delivery *d, struct share_conf *out)
+{
+	const struct credentials_entry *login =
+		credentials_find(d->cloud->credentials, job_row(d->job)->device);
+
+	*out = (struct share_conf){
+		.loop = d->cloud->loop,
+		.http = d->cloud->http,
+		.address = *ctun_near(d->tunnel),
+		.source = *tunnels_far(d->cloud->tunnels),
+		.port = d->service->port,
+		.tls = d->service->tls,
+		.base = d->service->path,
+		.user = login ? login->name : NULL,
+		.password = login ? login->password : NULL,
+	};
+}
+
 void fileserver_put(struct delivery *d)
 {
-	struct webdav_ops ops = {
+	static const struct share_ops ops = {
+		.read = on_put_read,
 		.on_wire = on_put_wire,
 		.on_progress = on_put_progress,
 		.on_done = on_put_done,
@@ -102,45 +127,36 @@ void fileserver_put(struct delivery *d)
 	const struct store_job *row = job_row(d->job);
 	const char *name = row->path[0] ? row->path : row->name;
 	char wrapped[PATH_MAX];
-	struct webdav_target target = {
-		.address = *ctun_near(d->tunnel),
-		.port = d->service->port,
-		.tls = d->service->tls,
-		.base = d->service->path,
+	struct share_put what = {
 		.name = name,
 		.tag = row->id,
-		.source = *tunnels_far(d->cloud->tunnels),
+		.size = row->size,
+		.clobber = true,
 	};
-	const struct credentials_entry *login =
-		credentials_find(d->cloud->credentials, row->device);
-	uint64_t size = row->size;
+	struct share_conf conf;
 
-	if (login) {
-		target.user = login->name;
-		target.password = login->password;
-	}
+	describe(d, &conf);
 	d->step = STEP_SENDING;
 	delivery_path_state(d, d->tunnel_idx, PATH_ACTIVE, "");
 	if (d->dev.recipient[0]) {
 		if (!wrap(d))
 			return;
-		ops.read = on_put_read;
-		size = wrap_size(d->wrap);
+		what.size = wrap_size(d->wrap);
 		snprintf(wrapped, sizeof(wrapped), "%s" WRAP_SUFFIX, name);
-		target.name = wrapped;
+		what.name = wrapped;
 	}
 	job_event(d->job, "path-active", PATH_TUNNEL, "", "%sPUT to the device's file server",
 		  d->wrap ? "encrypted " : "");
 	job_set_state(d->job, JOB_RUNNING, PATH_TUNNEL, "", "sending");
-	if (webdav_put(d->cloud->loop, d->cloud->http, &target, spool_fd(job_content(d->job)), size,
-		       &ops, d, &d->put))
-		delivery_try_failed(d, true, "bad-name", "the file's name does not fit into a URL");
+	if (share_protocol(d->service->kind)->put(&conf, &what, &ops, d, &d->share))
+		delivery_try_failed(d, true, "bad-name",
+				    "the file's name is none that its server can have");
 }
 
 void fileserver_end(struct delivery *d)
 {
-	webdav_put_free(d->put);
-	d->put = NULL;
+	share_free(d->share);
+	d->share = NULL;
 	wrap_free(d->wrap);
 	d->wrap = NULL;
 }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cloud/http.h"
 #include "cloud/quota.h"
@@ -25,13 +24,13 @@ enum step {
 };
 
 struct webdav_put {
-	struct webdav_ops ops;
+	struct share_call call;
+	struct share_ops ops;
 	void *arg;
 	enum step step;
 	struct http_host *host;
-	struct http_call *call;
+	struct http_call *request;
 	char final[URL_MAX], temporary[URL_MAX];
-	int fd;
 	uint64_t size, pos;
 	size_t base_len; /* of the base in a path, with the slash behind */
 	unsigned int missing; /* directories that MKCOL is still to be asked for */
@@ -43,26 +42,6 @@ struct webdav_put {
 };
 
 /* ---- names ---- */
-
-bool webdav_name_ok(const char *name)
-{
-	const char *p, *end;
-	size_t len;
-
-	if (!*name || !utf8_ok(name, strlen(name)))
-		return false;
-	for (p = name; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return false;
-	for (p = name;; p = end + 1) {
-		end = strchrnul(p, '/');
-		len = (size_t)(end - p);
-		if (!len || (len == 1 && p[0] == '.') || (len == 2 && p[0] == '.' && p[1] == '.'))
-			return false;
-		if (!*end)
-			return true;
-	}
-}
 
 /* RFC 3986 2.3: what needs no percent-encoding in a path; "/" separates segments here. */
 static bool is_plain(unsigned char c)
@@ -95,56 +74,45 @@ static int put_encoded(char *out, size_t size, size_t *len, const char *text)
  * Without the scheme's own port, as libcurl puts it into Host: servers compare that with the
  * Destination of a MOVE (RFC 4918 9.9.4) and take another spelling for another host.
  */
-static const char *authority(const struct webdav_target *target, char out[ENDPOINT_STR_LEN])
+static const char *authority(const struct share_conf *conf, char out[ENDPOINT_STR_LEN])
 {
-	struct shunt_endpoint ep = { target->address, target->port };
+	struct shunt_endpoint ep = { conf->address, conf->port };
 
 	endpoint_print(&ep, out);
-	if (target->port == (target->tls ? 443 : 80))
+	if (conf->port == (conf->tls ? 443 : 80))
 		*strrchr(out, ':') = '\0';
 	return out;
 }
 
-int webdav_url(const struct webdav_target *target, bool temporary, char *out, size_t size)
+int webdav_url(const struct share_conf *conf, const char *name, const char *tag, char *out,
+	       size_t size)
 {
-	char host[ENDPOINT_STR_LEN], name[URL_MAX];
+	char host[ENDPOINT_STR_LEN], temporary[URL_MAX];
 	const char *slash;
 	size_t len;
 	int n;
 
-	n = snprintf(out, size, "%s://%s", target->tls ? "https" : "http", authority(target, host));
+	n = snprintf(out, size, "%s://%s", conf->tls ? "https" : "http", authority(conf, host));
 	if (n < 0 || (size_t)n + 1 >= size)
 		return -ENAMETOOLONG;
 	len = (size_t)n;
-	if (put_encoded(out, size, &len, target->base))
+	if (put_encoded(out, size, &len, conf->base))
 		return -ENAMETOOLONG;
 	if (out[len - 1] != '/') {
 		out[len++] = '/';
 		out[len] = '\0';
 	}
-	if (!temporary)
-		return put_encoded(out, size, &len, target->name);
-	slash = strrchr(target->name, '/');
-	n = snprintf(name, sizeof(name), "%.*s.shunt-%s.part",
-		     slash ? (int)(slash + 1 - target->name) : 0, target->name, target->tag);
-	if (n < 0 || (size_t)n >= sizeof(name))
+	if (!tag)
+		return put_encoded(out, size, &len, name);
+	slash = strrchr(name, '/');
+	n = snprintf(temporary, sizeof(temporary), "%.*s.shunt-%s.part",
+		     slash ? (int)(slash + 1 - name) : 0, name, tag);
+	if (n < 0 || (size_t)n >= sizeof(temporary))
 		return -ENAMETOOLONG;
-	return put_encoded(out, size, &len, name);
+	return put_encoded(out, size, &len, temporary);
 }
 
 /* ---- one request ---- */
-
-static ssize_t read_source(struct webdav_put *put, void *buf, size_t len)
-{
-	ssize_t got;
-
-	if (put->ops.read)
-		return put->ops.read(put->pos, buf, len, put->arg);
-	do {
-		got = pread(put->fd, buf, len, (off_t)put->pos);
-	} while (got < 0 && errno == EINTR);
-	return got < 0 ? -errno : got;
-}
 
 static ssize_t read_content(void *arg, void *buf, size_t len)
 {
@@ -156,7 +124,7 @@ static ssize_t read_content(void *arg, void *buf, size_t len)
 		len = left;
 	if (!len)
 		return 0;
-	got = read_source(put, buf, len);
+	got = put->ops.read(put->pos, buf, len, put->arg);
 	if (got <= 0)
 		return got ? got : -ENODATA;
 	if (put->ops.on_wire)
@@ -203,7 +171,7 @@ static int begin(struct webdav_put *put, enum step step)
 	struct http_request req = {
 		.method = methods[step],
 		.path = strchr(strstr(put->temporary, "://") + 3, '/'),
-		.timeout_ms = WEBDAV_REQUEST_MS,
+		.timeout_ms = SHARE_REQUEST_MS,
 		.max_reply = REPLY_MAX,
 	};
 
@@ -227,9 +195,9 @@ static int begin(struct webdav_put *put, enum step step)
 		req.read_arg = put;
 		req.size = put->size;
 		req.timeout_ms = 0;
-		req.stall_s = WEBDAV_STALL_S;
+		req.stall_s = SHARE_STALL_S;
 	}
-	return http_call_new(put->host, &req, on_answer, put, &put->call);
+	return http_call_new(put->host, &req, on_answer, put, &put->request);
 }
 
 /* ---- results ---- */
@@ -366,7 +334,7 @@ static void on_answer(const struct http_reply *reply, void *arg)
 {
 	struct webdav_put *put = arg;
 
-	put->call = NULL;
+	put->request = NULL;
 	if (put->step == STEP_DELETE) {
 		done(put); /* the result is known already; this was tidying up */
 	} else if (reply->err && !(put->step == STEP_QUOTA && reply->err == -EMSGSIZE)) {
@@ -390,6 +358,8 @@ static void on_answer(const struct http_reply *reply, void *arg)
 	}
 }
 
+static void put_free(struct share_call *call);
+
 static void on_progress(void *arg)
 {
 	struct webdav_put *put = arg;
@@ -397,94 +367,100 @@ static void on_progress(void *arg)
 
 	if (put->step == STEP_DONE) {
 		put->ops.on_done(put->err, put->fatal, put->code, put->text, put->arg);
-		webdav_put_free(put);
+		put_free(&put->call);
 		return;
 	}
-	acked = put->step == STEP_PUT ? http_call_acked(put->call) : 0;
+	acked = put->step == STEP_PUT ? http_call_acked(put->request) : 0;
 	if (acked && put->ops.on_progress)
 		put->ops.on_progress(acked, put->arg);
 }
 
 /* ---- puts ---- */
 
-static int put_init(struct webdav_put *put, struct http *http, const struct webdav_target *target)
+static void put_free(struct share_call *call)
+{
+	struct webdav_put *put = (struct webdav_put *)call;
+
+	http_host_free(put->host); /* with the request */
+	loop_timer_free(put->progress);
+	free(put);
+}
+
+static int put_init(struct webdav_put *put, const struct share_conf *conf,
+		    const struct share_put *what)
 {
 	struct http_target server = {
-		.address = target->address,
-		.port = target->port,
-		.tls = target->tls,
-		.source = target->source,
-		.name = target->user,
-		.password = target->password,
+		.address = conf->address,
+		.port = conf->port,
+		.tls = conf->tls,
+		.source = conf->source,
+		.name = conf->user,
+		.password = conf->password,
 	};
-	const char *p = target->name;
+	const char *p = what->name;
 	int ret;
 
 	while ((p = strchr(p, '/'))) {
 		put->missing++;
 		p++;
 	}
-	ret = webdav_url(target, false, put->final, sizeof(put->final));
-
+	ret = webdav_url(conf, what->name, NULL, put->final, sizeof(put->final));
 	if (!ret) {
-		/* What is left of the name's URL without the name, which begins "/" only in the base. */
-		struct webdav_target base = *target;
-
-		base.name = "";
-		ret = webdav_url(&base, false, put->temporary, sizeof(put->temporary));
+		ret = webdav_url(conf, "", NULL, put->temporary, sizeof(put->temporary));
 		put->base_len = strlen(strchr(strstr(put->temporary, "://") + 3, '/'));
 	}
 	if (!ret)
-		ret = webdav_url(target, true, put->temporary, sizeof(put->temporary));
-	return ret ? ret : http_host_new(http, &server, &put->host);
+		ret = webdav_url(conf, what->name, what->tag, put->temporary,
+				 sizeof(put->temporary));
+	return ret ? ret : http_host_new(conf->http, &server, &put->host);
 }
 
-int webdav_put(struct loop *loop, struct http *http, const struct webdav_target *target, int fd,
-	       uint64_t size, const struct webdav_ops *ops, void *arg, struct webdav_put **out)
+static int put_new(const struct share_conf *conf, const struct share_put *what,
+		   const struct share_ops *ops, void *arg, struct share_call **out)
 {
 	struct webdav_put *put;
 	int ret;
 
-	if (!webdav_name_ok(target->name) || target->base[0] != '/')
+	if (!share_name_ok(what->name) || conf->base[0] != '/')
 		return -EINVAL;
 	put = calloc(1, sizeof(*put));
 	if (!put)
 		return -ENOMEM;
+	put->call.protocol = &webdav_protocol;
 	put->ops = *ops;
 	put->arg = arg;
-	put->fd = fd;
-	put->size = size;
-	ret = loop_timer_new(loop, on_progress, put, &put->progress);
+	put->size = what->size;
+	ret = loop_timer_new(conf->loop, on_progress, put, &put->progress);
 	if (!ret)
-		ret = put_init(put, http, target);
+		ret = put_init(put, conf, what);
 	if (!ret)
 		ret = begin(put, STEP_QUOTA);
 	if (ret) {
-		webdav_put_free(put);
+		put_free(&put->call);
 		return ret;
 	}
-	loop_timer_every(put->progress, WEBDAV_PROGRESS_MS);
-	*out = put;
+	loop_timer_every(put->progress, SHARE_PROGRESS_MS);
+	*out = &put->call;
 	return 0;
 }
 
-void webdav_put_abort(struct webdav_put *put)
+static void put_abort(struct share_call *call)
 {
+	struct webdav_put *put = (struct webdav_put *)call;
+
 	if (put->step == STEP_DONE || put->step == STEP_DELETE)
 		return;
-	http_call_free(put->call);
-	put->call = NULL;
+	http_call_free(put->request);
+	put->request = NULL;
 	loop_timer_stop(put->progress);
 	set_result(put, -ECANCELED, false, "canceled", "canceled");
 	if (begin(put, STEP_DELETE))
 		done(put);
 }
 
-void webdav_put_free(struct webdav_put *put)
-{
-	if (!put)
-		return;
-	http_host_free(put->host); /* with the call */
-	loop_timer_free(put->progress);
-	free(put);
-}
+const struct share_protocol webdav_protocol = {
+	.kind = SERVICE_WEBDAV,
+	.put = put_new,
+	.abort = put_abort,
+	.free = put_free,
+};
