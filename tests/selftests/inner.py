@@ -99,8 +99,13 @@ def send(packet):
         sock.sendto(packet, (socket.inet_ntop(socket.AF_INET6, packet[24:40]), 0))
 
 
-if sys.argv[1] == "list":
-    for name, (reason, _) in PACKETS.items():
-        print(name, reason)
-else:
-    send(PACKETS[sys.argv[1]][1])
+def main(name):
+    if name == "list":
+        for each, (reason, _) in PACKETS.items():
+            print(each, reason)
+    else:
+        send(PACKETS[name][1])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Capsules taken from the wire and sent again, as they were or changed, are counted and never delivered.
+# Capsules taken from the wire and sent again, as they were or changed, are counted and never delivered; and of capsules with
+# any sequence numbers those are that a model of the window says.
 #
 #   gw 198.51.100.1 ── wan ── 198.51.100.2 cloud, whose link is also where capsules are taken and put back
 #   192.168.1.10              100.64.0.1
@@ -11,7 +12,8 @@
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
 need python3 ping nft
-begin 18
+SEED=${SEED:-$RANDOM}
+begin 19
 setup_ns gw cloud
 join_wan "$gw" "$cloud"
 ip -n "$gw" addr add 192.168.1.10/32 dev lo
@@ -101,6 +103,15 @@ flood()
 	tunnel_is "$gw" "$spi" 'rx.packets > 2100'
 }
 
+modelled()
+{
+	new_key down2 aes-gcm-256
+	new_key up2 aes-gcm-256
+	shunt -n "$gw" tunnel add dev shunt0 spi-in 0x1002 spi-out 0x2002 key-in "file:$TMP/down2" key-out "file:$TMP/up2" \
+		endpoint 198.51.100.2:4500 near 192.168.1.10 far 100.64.0.9 &&
+		py "" replay.py "$gw" "$cloud" $((0x1002)) "$TMP/down2" 192.168.1.10 100.64.0.9 "$SEED" "$1"
+}
+
 check "tunnel" pair "$gw" "$cloud" 1 aes-gcm-256 192.168.1.10 100.64.0.1
 check "take capsules from the wire" take seen 6
 count=$(wc -l <"$TMP/seen")
@@ -120,4 +131,7 @@ check "hold another capsule back" hold late
 check "pass the window" flood
 check "older than the window: replay" again late replay 1
 check "the tunnel still works" pings "$cloud" 192.168.1.10
+count=1000
+! sweeps || count=$(at_length 50000 8000)
+check "$count sequence numbers, SEED=$SEED: what a model of the window accepts, and nothing else" modelled "$count"
 ktap_finished

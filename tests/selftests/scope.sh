@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A tunnel reaches one device, and of that only what is listed. The cloud's end is the kernel's xfrm, which sends
-# whatever it is given, so that the gateway alone decides.
+# whatever it is given, so that the gateway alone decides; what even that would not send is sealed by hand (forged.py).
 #
 #   dev 192.168.1.10 ── lan ── gw 198.51.100.1 ── wan ── 198.51.100.2 cloud
 #                              shunt0                    xfrm, any inner packet
 #   host 192.168.1.10          near 100.64.0.5, fd00:64::5, allow tcp/631,icmp
 #   alias 100.65.0.1           far  100.64.0.1, fd00:64::1
+#   the same, alias 100.65.0.3 near 100.64.0.7, far 100.64.0.3 and the same of fd00:64::/32, by hand
 #
 # shellcheck disable=SC2154 # setup_ns sets the names of namespaces
 
@@ -15,7 +16,10 @@
 
 need ping socat
 mapfile -t packets < <(python3 "$here/inner.py" list)
-begin $((${#packets[@]} + 11))
+mapfile -t forged < <(python3 "$here/forged.py" list | grep -v ' none$')
+# what is decided without the kernel's help is decided alike in each
+sweeps || forged=("${forged[@]::8}")
+begin $((${#packets[@]} + ${#forged[@]} + 14))
 setup_ns dev gw cloud
 join_wan "$gw" "$cloud"
 join_lan "$gw" "$dev"
@@ -32,15 +36,22 @@ ip -n "$dev" addr add 192.168.1.11/24 dev lan
 # the judge of what comes out of the tunnels at the gateway
 ask tap "$gw" shunt0
 
-# one_end SPI-IN SPI-OUT NEAR FAR KEY-IN KEY-OUT [WORDS]: tunnel of the gateway, states of the cloud
-one_end()
+# tunnel SPI-IN SPI-OUT NEAR FAR [WORDS]: of the gateway
+tunnel()
 {
 	local in=$1 out=$2 near=$3 far=$4
 	new_key "in$in" aes-gcm-256
 	new_key "out$in" aes-gcm-256
 	shift 4
 	shunt -n "$gw" tunnel add dev shunt0 spi-in "$in" spi-out "$out" key-in "file:$TMP/in$in" \
-		key-out "file:$TMP/out$in" endpoint 198.51.100.2:4500 near "$near" far "$far" allow tcp/631,icmp "$@" &&
+		key-out "file:$TMP/out$in" endpoint 198.51.100.2:4500 near "$near" far "$far" allow tcp/631,icmp "$@"
+}
+
+# one_end SPI-IN SPI-OUT NEAR FAR [WORDS]: tunnel of the gateway, states of the cloud
+one_end()
+{
+	local in=$1 out=$2
+	tunnel "$@" &&
 		batch "$cloud" <<-IP
 			xfrm state add src 198.51.100.1 dst 198.51.100.2 proto esp spi $out reqid $in \
 				mode tunnel flag af-unspec aead rfc4106(gcm(aes)) 0x$(key_hex "out$in") 128 \
@@ -73,16 +84,36 @@ set_up()
 	within started "$TMP/holder"
 }
 
-# tunnel_of NAME: which of the two tunnels a packet goes through, in order of their SPIs
+by_hand()
+{
+	tunnel $((0x1003)) $((0x2003)) 100.64.0.7 100.64.0.3 host 192.168.1.10 alias 100.65.0.3 &&
+		tunnel $((0x1004)) $((0x2004)) fd00:64::7 fd00:64::3 host fd00:1::10 alias fd00:64:1::3
+}
+
+# tunnel_of NAME: which of the tunnels a packet goes through, in order of their SPIs
 tunnel_of()
 {
 	case $1 in
+	forged-ipv6-*) TUNNEL=3 ;;
+	forged-*) TUNNEL=2 ;;
 	ipv6-*) TUNNEL=1 ;;
 	*) TUNNEL=0 ;;
 	esac
 }
 
-both_tunnels_are()
+# put NAME: send that packet through its tunnel
+put()
+{
+	local spi
+	tunnel_of "$1"
+	spi=$((0x1001 + TUNNEL))
+	case $1 in
+	forged-*) py "$cloud" forged.py "${1#forged-}" "$spi" "$TMP/in$spi" ;;
+	*) py "$cloud" inner.py "$1" ;;
+	esac
+}
+
+tunnels_are()
 {
 	is "$1" shunt -n "$gw" -j tunnel show dev shunt0
 }
@@ -111,12 +142,22 @@ dropped()
 		expr+=" and it[${key%.*}].rx.drops.${key#*.} == ${DROPPED[$key]}"
 	done
 	ask tapped
-	py "$cloud" inner.py "$name" || return
-	within both_tunnels_are "$expr" || {
-		both_tunnels_are "$expr"
+	put "$name" || return
+	within tunnels_are "$expr" || {
+		tunnels_are "$expr"
 		return 1
 	}
 	came_out 0 0
+}
+
+# delivered NAME OCTETS: what is allowed comes out of the same machinery, and no more of it than the inner packet
+delivered()
+{
+	local before
+	before=$(tunnel_value "$gw" $((0x1003)) rx.bytes)
+	ask tapped
+	put "$1" || return
+	within tunnel_is "$gw" $((0x1003)) "rx.bytes == $before + $2 and sum(rx.drops.values()) == 0" && came_out 1 1
 }
 
 # After pings of both families: what is allowed comes out, and the judge sees it
@@ -144,10 +185,17 @@ check "ping is allowed, IPv4" pings "$cloud" 100.64.0.5
 check "ping is allowed, IPv6" pings "$cloud" fd00:64::5
 check "what is allowed comes out, and is seen to" judge_sees
 check "the listed port is allowed" tcp_copy "$dev" "$cloud" 100.64.0.5 631 20000
-check "the allowed is not counted as dropped" both_tunnels_are 'sum(sum(t.rx.drops.values()) for t in it) == 0'
+check "the allowed is not counted as dropped" tunnels_are 'sum(sum(t.rx.drops.values()) for t in it) == 0'
 for packet in "${packets[@]}"; do
 	# shellcheck disable=SC2086 # name and reason
 	check "dropped: ${packet/ /, counted as }" dropped $packet
+done
+check "two tunnels more, for what is sealed by hand" by_hand
+check "sealed by hand, and allowed: delivered" delivered forged-control 40
+check "octets behind a packet do not come out with it" delivered forged-trailing-garbage 40
+for packet in "${forged[@]}"; do
+	# shellcheck disable=SC2086 # name and reason
+	check "dropped: by hand, ${packet/ /, counted as }" dropped forged-$packet
 done
 check "back: another port of the device" back_dropped 192.168.1.10 7000 UDP
 check "back: another protocol" back_dropped 192.168.1.10 631 UDP
