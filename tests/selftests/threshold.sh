@@ -1,21 +1,26 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The kernel says when there are many tunnels, or few again, without being asked.
+# The kernel says when there are many tunnels, or few again, and when its load is high, or low again, without being asked.
 #
-#   ns: shunt0 with tunnels to nowhere; shunt monitor listens
+#   ns: shunt0 with tunnels to nowhere, and packets into one of them; shunt monitor listens
 #
 # shellcheck disable=SC2154 # setup_ns sets the names of namespaces
 
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
-begin 19
+begin 26
 setup_ns ns
 ip -n "$ns" link add shunt0 type shunt
 ip -n "$ns" link set shunt0 up
 ip -n "$ns" link add dummy0 type dummy
 ip -n "$ns" link set dummy0 up
-ip -n "$ns" addr add 198.51.100.1/24 dev dummy0
+batch "$ns" <<IP
+	addr add 198.51.100.1/24 dev dummy0
+	addr add 100.64.0.6/32 dev lo
+	route add 100.64.1.0/24 dev shunt0
+	neigh add 198.51.100.2 lladdr 02:00:00:00:00:01 dev dummy0
+IP
 
 add()
 {
@@ -52,6 +57,30 @@ last_del()
 	events "$TMP/tunnels" "[$1 for e in it if e.event == 'del'][-1]"
 }
 
+# busy EXPR: true of the load
+busy()
+{
+	is "$1" shunt -n "$ns" -j load show dev shunt0
+}
+
+# The average of some seconds has gone far beyond the mark, and has been looked at several times meanwhile
+beyond()
+{
+	within crossed 1 load-high && within busy 'cpu_permille > 5' && crossed 1 load-high && crossed 0 load-low
+}
+
+# said WORD EXPR: the last event of that kind agrees with the marks it was made for
+said()
+{
+	events "$TMP/load" "[$2 for e in it if e.event == 'threshold' and e.crossed == '$1'][-1]"
+}
+
+# Whatever the load comes to between them
+between()
+{
+	set_marks load-high 1000000 load-low 1 && crossed 1 load-high && crossed 1 load-low
+}
+
 shunt -n "$ns" -j monitor load >"$TMP/load" &
 shunt -n "$ns" -j monitor tunnels >"$TMP/tunnels" &
 within started "$TMP/load"
@@ -78,5 +107,15 @@ check "an event for each new tunnel" within tunnel_event 7 new
 check "an event for each that ended" within tunnel_event 4 del
 check "with its cookie, reason and counters" last_del \
 	'e.cookie == "job-2" and e.reason == "user" and "cpu_ns" in e.rx and "noroute" in e.tx.drops'
+check "marks of the load" set_marks load-high 4 load-low 2
+check "idle: nothing is said" eval 'crossed 0 load-high && crossed 0 load-low'
+ask start "$ns" "$TMP/flood" "$here/churn.py" flood "" 100.64.0.6 100.64.1.6 40
+flood=$ANSWER
+check "packets: the load is high, one event" beyond
+check "it says how high" said load-high 'e.cpu_permille >= 4 and e.load_above'
+ask stop "$flood"
+check "no packets: the load is low, one event" within crossed 1 load-low
+check "it says how low, and went through all between" said load-low 'e.cpu_permille <= 2 and not e.load_above'
+check "between other marks nothing is said" between
 check "off" eval 'set_marks tunnels-high 0 && add 8 && crossed 3 tunnels-high'
 ktap_finished
