@@ -10,14 +10,14 @@
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
 need python3 jq
+declare -A listeners
 cli=${YNL_CLI:-/usr/src/linux/tools/net/ynl/cli.py}
 spec=${YNL_SPEC:-/shunt/Documentation/netlink/specs/shunt.yaml}
 schema=${YNL_SCHEMA:-/usr/src/linux/Documentation/netlink/genetlink.yaml}
 [ -f "$cli" ] || skip "no $cli (YNL_CLI)"
 [ -f "$spec" ] || skip "no $spec (YNL_SPEC)"
-! grep -q 'User Mode Linux' /proc/cpuinfo || skip "the tool of 6.12 cannot read padding, which this kernel puts before 64-bit values"
 python3 -c 'import yaml, jsonschema' 2>/dev/null || skip "python3 lacks yaml or jsonschema"
-begin 14
+begin 20
 setup_ns ns
 ip -n "$ns" link add dummy0 type dummy
 ip -n "$ns" link set dummy0 up
@@ -54,6 +54,22 @@ all()
 	jq -e "$2" "$TMP/answer"
 }
 
+# listen GROUP COUNT: from now on; told says of what
+listen()
+{
+	ask start "$ns" "$TMP/$1" "$here/ynl_events.py" "${cli%/*}" "$spec" "$1" "$2"
+	listeners[$1]=$ANSWER
+	within started "$TMP/$1"
+}
+
+# told GROUP FILTER: all of what a group was told
+told()
+{
+	ask reap "${listeners[$1]}" || return
+	tail -n +2 "$TMP/$1"
+	tail -n +2 "$TMP/$1" | jq -es "$2"
+}
+
 refuses_second()
 {
 	! ynl --do tunnel-new --json "$new" >"$TMP/answer" && grep spi-in "$TMP/answer"
@@ -72,6 +88,7 @@ name="\"ifindex\": $ifindex, \"spi-in\": 4097"
 check "the tool can be imported" ask import "${cli%/*}" lib yaml jsonschema
 check "specification fits its schema; dump of nothing" all tunnel-get '. == []'
 schema_words=(--no-schema)
+check "the tool listens" eval 'listen tunnels 3 && listen load 1'
 check "tunnel-new" one tunnel-new "$new" '."spi-in" == 4097 and has("generation")'
 check "tunnel-get" one tunnel-get "{$name}" '.side == "near" and .cipher == "aes-gcm-256" and .cookie == "job-1" and
 	.priority == 3 and ."idle-timeout" == 300 and .scope.rule[0].port == 631 and .rx.packets == 0 and
@@ -80,11 +97,17 @@ check "tunnel-get, all of a device" all tunnel-get 'length == 1' "{\"ifindex\": 
 check "tunnel-get, all" all tunnel-get 'length == 1'
 check "tunnel-set" one tunnel-set "{$name, \"priority\": 7, \"scope\": {\"rule\": [{\"proto\": 17, \"port\": 161}]}}"
 check "tunnel-set took effect" one tunnel-get "{$name}" '.priority == 7 and .scope.rule[0].proto == 17'
-check "threshold-set" one threshold-set "{\"ifindex\": $ifindex, \"tunnels-high\": 5, \"load-high\": 900}"
-check "load-get" one load-get "{\"ifindex\": $ifindex}" '.tunnels == 1 and ."tunnels-high" == 5 and ."tunnels-low" == 0 and
+check "threshold-set" one threshold-set "{\"ifindex\": $ifindex, \"tunnels-high\": 1, \"load-high\": 900}"
+check "load-get" one load-get "{\"ifindex\": $ifindex}" '.tunnels == 1 and ."tunnels-high" == 1 and ."tunnels-low" == 0 and
 	."load-high" == 900 and (.rx | has("cpu-ns"))'
 check "load-get, all" all load-get 'length == 1'
 check "an error names the attribute" refuses_second
-check "tunnel-del answers with the final counters" one tunnel-del "{$name}" '.reason == "user" and (.rx | has("packets"))'
+check "another endpoint" one tunnel-set "{$name, \"endpoint\": \"${sockaddr/1194/1195}\"}"
+check "tunnel-del answers with the final counters" one tunnel-del "{$name}" '.reason == "user" and (.rx | has("packets")) and .count == 1'
+check "what happened to the tunnel was told" told tunnels '[.[].name] == ["tunnel-new-ntf", "tunnel-endpoint-ntf", "tunnel-del-ntf"] and
+	([.[].msg."spi-in"] | unique == [4097]) and .[0].msg.cookie == "job-1" and .[2].msg.reason == "user" and (.[2].msg.tx.drops | has("nomem"))'
+check "and to the load" told load '.[0].name == "load-ntf" and .[0].msg.crossed == "tunnels-high" and .[0].msg.above == ["tunnels"]'
+check "tunnel-new, again" one tunnel-new "$new"
+check "tunnel-del, all with a cookie" one tunnel-del "{\"ifindex\": $ifindex, \"cookie\": \"job-1\"}" '.count == 1'
 check "threshold-set refuses nonsense" refute one threshold-set "{\"ifindex\": $ifindex, \"load-high\": 5, \"load-low\": 9}"
 ktap_finished
