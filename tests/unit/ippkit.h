@@ -36,6 +36,7 @@ struct ippkit_faults {
 	bool impressions; /* of a partial document some were printed */
 	size_t stop_at; /* read no further in a document until ippkit_go_on() */
 	bool keeps; /* Cancel-Job ends nothing */
+	bool deaf; /* Cancel-Job is not even answered */
 	bool forgets; /* jobs are not known after they are over */
 	bool endless; /* answers have no end */
 	bool garbage; /* answers are not IPP */
@@ -309,6 +310,10 @@ static void on_request(struct ippkit_conn *c)
 			      op == IPP_OP_GET_JOBS		  ? 'A' :
 			      op == IPP_OP_CANCEL_JOB		  ? 'X' :
 								    'J';
+	if (op == IPP_OP_CANCEL_JOB && f->deaf) {
+		ippDelete(request);
+		return;
+	}
 	a = answer_new(request, IPP_STATUS_OK);
 	ippSetStatusCode(a, obey(kit, c, request, op, a));
 	ippDelete(request);
@@ -412,7 +417,7 @@ static void on_connection(unsigned int events, void *arg)
 	loop_io_set(c->io, LOOP_READ);
 }
 
-static void ippkit_go_on(struct ippkit *kit)
+static inline void ippkit_go_on(struct ippkit *kit)
 {
 	int i;
 
@@ -434,7 +439,7 @@ static void ippkit_start(struct ippkit *kit, struct loop *loop)
 		kit->conns[i].kit = kit;
 		kit->conns[i].fd = -1;
 	}
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_addr.s_addr = htonl(INADDR_ANY);
 	kit->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(kit->listener, (struct sockaddr *)&sin, len), 0);
 	assert_int_equal(listen(kit->listener, 8), 0);

@@ -349,7 +349,11 @@ static int start_jobs(struct cloud *c, struct err *e)
 	ret = deliveries_new(c, &c->deliveries, e);
 	if (!ret)
 		ret = jobs_open(&conf, &c->jobs, e);
-	return ret ? ret : notices_open(c->store, jobs_group(c->jobs), &c->notices, e);
+	if (!ret)
+		ret = notices_open(c->store, jobs_group(c->jobs), &c->notices, e);
+	if (!ret)
+		deliveries_recall(c->deliveries);
+	return ret;
 }
 
 int cloud_start(struct cloud *c, struct err *e)

@@ -159,6 +159,11 @@ void deliveries_cancel(struct deliveries *ds, struct job *job, const char *who)
 	job_release(job);
 }
 
+void deliveries_recall(struct deliveries *ds)
+{
+	printing_recall(ds);
+}
+
 static int by_turn(const void *a, const void *b)
 {
 	const struct delivery *const *da = a, *const *db = b;

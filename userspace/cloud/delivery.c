@@ -501,6 +501,10 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 	d->service = &d->dev.service;
 	if (!delivery_is_agent(d))
 		fileserver_recall(d);
+	if (d->withdraw && !printing_is(d)) {
+		delivery_try_failed(d, true, "no-printer", "the device is no printer any more");
+		return;
+	}
 	if (direct_start(d)) {
 		d->step = STEP_SENDING;
 	} else if (!d->cloud->tunnels) {
@@ -656,6 +660,7 @@ static void release_if_closed(struct delivery *d)
 
 	if (d->tunnel || d->share || d->printer || loop_timer_armed(d->timer))
 		return;
+	printing_over(d);
 	delivery_free(d);
 	ds->vacant += returning;
 	if (!returning)

@@ -54,6 +54,8 @@ void deliveries_free(struct deliveries *ds); /* no callbacks; NULL is allowed */
 void deliveries_kick(struct deliveries *ds);
 /* Cancel a job in any state that is not final; it is canceled on return, the device hears of it. */
 void deliveries_cancel(struct deliveries *ds, struct job *job, const char *who);
+/* At the start: jobs that were canceled, of which their printers have not heard (cloud/printing.h). */
+void deliveries_recall(struct deliveries *ds);
 /*
  * The device has a direct connection: jobs of its that wait for a slot or to try again need neither any more,
  * in their order and as many as may run.

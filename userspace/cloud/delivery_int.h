@@ -91,7 +91,7 @@ struct delivery {
 	struct h2 *agent; /* session through the tunnel */
 	struct share_call *share; /* at a file server without agent; of fileserver.c */
 	struct wrap *wrap; /* of what is put, if it is stored encrypted */
-	struct printer *printer; /* of printing.c, as are the seven below */
+	struct printer *printer; /* of printing.c, as are the eight below */
 	bool numbered; /* the job's number there was told here, and not read from the disk */
 	bool withdrawn; /* its incomplete job was canceled there, by us */
 	bool partial; /* it cannot have all of the document */
@@ -99,6 +99,7 @@ struct delivery {
 	unsigned int rests; /* in a row, since the printer waits for somebody */
 	bool unheard; /* it was canceled, and the printer given up before it had answered */
 	bool withdraw; /* the job is over, and the printer to hear of it */
+	bool noted; /* that is a notice in the store */
 	uint64_t put_high; /* bytes of the file that were on the wire at least once */
 	uint64_t put_best; /* most that a PUT got acknowledged */
 	struct leg via_tunnel, via_direct;

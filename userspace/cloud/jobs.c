@@ -685,6 +685,31 @@ static int load_job(struct jobs *jobs, const char *id)
 	return 0;
 }
 
+int jobs_recall(struct jobs *jobs, const char *id, struct job **out)
+{
+	struct job *job;
+	int ret;
+
+	if (jobs_find(jobs, id))
+		return -EALREADY;
+	job = calloc(1, sizeof(*job));
+	if (!job)
+		return -ENOMEM;
+	ret = store_job_get(jobs->conf.store, id, &job->row);
+	if (!ret && !job_state_final(job->row.state))
+		ret = -EALREADY;
+	if (!ret)
+		ret = store_path_list(jobs->conf.store, id, load_path, job);
+	if (ret) {
+		job_free(job);
+		return ret;
+	}
+	insert(jobs, job);
+	close_old_paths(job);
+	*out = job;
+	return 0;
+}
+
 #define UNFINISHED                                                                                 \
 	(1u << JOB_RECEIVING | 1u << JOB_QUEUED | 1u << JOB_WAITING | 1u << JOB_RUNNING |          \
 	 1u << JOB_SUSPENDED | 1u << JOB_EXECUTING)

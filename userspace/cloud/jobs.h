@@ -80,7 +80,12 @@ struct group *jobs_group(const struct jobs *jobs);
 /* Have @wait called when all that was changed so far is in the store, or is known not to be. */
 void jobs_wait(struct jobs *jobs, struct group_wait *wait);
 
-/* The unfinished job of that id, or NULL. */
+/*
+ * Work on a job that is over again, whose device has to hear of that: it has no content, is not changed, and
+ * goes with job_release(). 0; -EALREADY: it is in memory, or not over; -ENOENT; others.
+ */
+int jobs_recall(struct jobs *jobs, const char *id, struct job **out);
+/* The job of that id that is worked on, or NULL. */
 struct job *jobs_find(const struct jobs *jobs, const char *id);
 /* Queued and not taken, highest priority, then the one that was queued first. NULL: none. O(1). */
 struct job *jobs_next(const struct jobs *jobs);

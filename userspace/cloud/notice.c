@@ -182,6 +182,17 @@ void notices_deliver(struct notices *n, const char *device, struct h2 *h2)
 	}
 }
 
+void notices_list(const struct notices *n,
+		  void (*fn)(const char *device, const char *job, void *arg), void *arg)
+{
+	struct notice *x, *next;
+
+	for (x = TAILQ_FIRST(&n->list); x; x = next) {
+		next = TAILQ_NEXT(x, link);
+		fn(x->row.device, x->row.job, arg);
+	}
+}
+
 size_t notices_count(const struct notices *n)
 {
 	return n->count;

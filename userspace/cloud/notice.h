@@ -6,7 +6,7 @@
  * A notice is in the store before its job's end is told to anybody, and stays until the device has
  * confirmed (DELETE /v1/jobs/{id}) or knows no such job; so neither a restart of the cloud nor a device that
  * is away for a week loses it. It is delivered with the next session with the device, be it a direct
- * connection or through a tunnel for another job. Their number and age are bounded: what is dropped
+ * connection or through a tunnel for another job; to a printer without agent by cloud/printing.h. Their number and age are bounded: what is dropped
  * without having been delivered is logged, and left to the device's own housekeeping.
  */
 #ifndef SHUNT_CLOUD_NOTICE_H
@@ -37,6 +37,9 @@ void notices_add(struct notices *n, const char *device, const char *job);
 void notices_drop(struct notices *n, const char *device, const char *job);
 /* @h2 is a session with @device's agent: tell it what there is to tell. Callbacks never come from within. */
 void notices_deliver(struct notices *n, const char *device, struct h2 *h2);
+/* Each of them, oldest first; @fn may drop the one that it is called for. */
+void notices_list(const struct notices *n,
+		  void (*fn)(const char *device, const char *job, void *arg), void *arg);
 size_t notices_count(const struct notices *n);
 
 #endif

@@ -5,9 +5,13 @@
 
 #include "cloud/cloud.h"
 #include "cloud/jobs.h"
+#include "cloud/notice.h"
 #include "cloud/printer.h"
 #include "cloud/tunnels.h"
+#include "lib/err.h"
+#include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/store.h"
 
 #define RESTS_MAX 10 /* the pause between two visits grows to so many times the patience */
 
@@ -91,6 +95,20 @@ static void rest(struct delivery *d, const char *code, const char *text)
 		code, text);
 }
 
+static void heard(struct delivery *d)
+{
+	if (d->noted)
+		notices_drop(d->cloud->notices, job_row(d->job)->device, job_row(d->job)->id);
+	d->noted = false;
+}
+
+/* Does the job go no further at the printer, whatever we wanted of it? */
+static bool is_over(enum printer_end end)
+{
+	return end == PRINTER_COMPLETED || end == PRINTER_CANCELED || end == PRINTER_ABORTED ||
+	       end == PRINTER_WITHDRAWN;
+}
+
 static void on_done(enum printer_end end, const char *code, const char *text, void *arg)
 {
 	struct delivery *d = arg;
@@ -98,9 +116,11 @@ static void on_done(enum printer_end end, const char *code, const char *text, vo
 
 	group_unwait(&d->kept);
 	d->printer = NULL; /* freed by itself after this */
+	if (is_over(end))
+		heard(d);
 	if (d->step == STEP_CLOSING) {
 		/* It was too late for this visit to cancel it, or nobody answered. */
-		if ((end != PRINTER_WAITS && end != PRINTER_LOST) || !printing_cancel(d))
+		if (is_over(end) || !printing_cancel(d))
 			loop_timer_set(d->timer, 0);
 		return;
 	}
@@ -160,7 +180,7 @@ static int begin(struct delivery *d)
 		.type = row->media_type,
 		.owner = row->owner,
 		.print = &row->print,
-		.fd = spool_fd(job_content(d->job)),
+		.fd = d->withdraw ? -1 : spool_fd(job_content(d->job)), /* nothing is sent then */
 		.size = row->size,
 		.number = row->printer_job,
 		.told = d->tunnel_idx > 0, /* there were tunnels before this one */
@@ -194,21 +214,66 @@ void printing_start(struct delivery *d)
 void printing_shut(struct delivery *d)
 {
 	group_unwait(&d->kept);
-	if (d->printer) /* it may be shut twice, as by the tunnel's end and then by the timer */
+	if (d->printer) { /* it may be shut twice, as by the tunnel's end and then by the timer */
 		d->unheard = job_row(d->job)->state == JOB_CANCELED;
+		if (d->unheard)
+			loop_timer_set(d->timer, 0);
+	}
 	printer_free(d->printer);
 	d->printer = NULL;
 }
 
-bool printing_withdraw(struct deliveries *ds, struct job *job)
+/* ---- the cancellation ---- */
+
+/* Part of the group in which the job is canceled. */
+static void note(struct delivery *d)
+{
+	if (!job_row(d->job)->printer_job)
+		return;
+	notices_add(d->cloud->notices, job_row(d->job)->device, job_row(d->job)->id);
+	d->noted = true;
+}
+
+static bool begin_withdrawal(struct deliveries *ds, struct job *job)
 {
 	struct delivery *d;
 
-	if (!job_row(job)->printer_job || delivery_new(ds, job))
+	if (delivery_new(ds, job))
 		return false;
 	d = job_delivery(job);
 	d->withdraw = true;
+	note(d);
 	return true;
+}
+
+bool printing_withdraw(struct deliveries *ds, struct job *job)
+{
+	return job_row(job)->printer_job && begin_withdrawal(ds, job);
+}
+
+static void recall(const char *device, const char *id, void *arg)
+{
+	struct deliveries *ds = arg;
+	struct store_job row;
+	struct job *job;
+	int ret = store_job_get(ds->cloud->store, id, &row);
+
+	/* Others are agents' business; and those that are forgotten nobody can name at the printer. */
+	if (ret || !row.printer_job || row.state != JOB_CANCELED)
+		return;
+	ret = jobs_recall(ds->cloud->jobs, id, &job);
+	if (ret) {
+		log_err("printing: %s: job %s: not withdrawn now: %s", device, id,
+			shunt_strerror(ret));
+		return;
+	}
+	if (!begin_withdrawal(ds, job))
+		job_release(job);
+}
+
+void printing_recall(struct deliveries *ds)
+{
+	notices_list(ds->cloud->notices, recall, ds);
 }
 
 bool printing_unheard(struct delivery *d)
@@ -218,6 +283,8 @@ bool printing_unheard(struct delivery *d)
 
 bool printing_cancel(struct delivery *d)
 {
+	if (!d->withdraw)
+		note(d);
 	if (d->printer) {
 		printer_cancel(d->printer);
 		return true;
@@ -228,4 +295,19 @@ bool printing_cancel(struct delivery *d)
 	d->tries = 0;
 	delivery_rest(d, 0, "canceled", "");
 	return true;
+}
+
+void printing_over(struct delivery *d)
+{
+	const struct store_job *row = job_row(d->job);
+
+	if (!d->noted)
+		return;
+	job_event(
+		d->job, "printer-not-told", PATH_NONE, "",
+		"the printer has it as job %u and may print it: it was not reached, or did not agree to cancel it",
+		row->printer_job);
+	log_warn("printing: %s: job %s: not canceled at the printer, which has it as job %u",
+		 row->device, row->id, row->printer_job);
+	heard(d);
 }

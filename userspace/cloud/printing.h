@@ -8,6 +8,10 @@
  * long as that takes. When the printer waits for somebody, be it for paper, the slot goes to others after
  * `printer-patience`, and the printer is visited again in a tunnel of a second or so: after the same
  * time, then after twice, up to ten times as long while it has the job already.
+ *
+ * That a job is canceled of which the printer may have something is a notice (cloud/notice.h) until the printer
+ * has agreed or says that it is over, also after a restart; or until the tries of one run of the cloud are used up
+ * (`attempts`): then the job's timeline says so (printer-not-told), as does the log.
  */
 #ifndef SHUNT_CLOUD_PRINTING_H
 #define SHUNT_CLOUD_PRINTING_H
@@ -29,5 +33,9 @@ bool printing_cancel(struct delivery *d);
 bool printing_unheard(struct delivery *d);
 /* The same of a job that nobody delivers at the moment. */
 bool printing_withdraw(struct deliveries *ds, struct job *job);
+/* And of those of the last run. At most NOTICES_MAX, whatever room there is for others. */
+void printing_recall(struct deliveries *ds);
+/* Nothing of the delivery is open any more: should the printer not have heard, that is said. */
+void printing_over(struct delivery *d);
 
 #endif

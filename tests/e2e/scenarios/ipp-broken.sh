@@ -18,19 +18,54 @@ cut()
 	in_ns "$1" ss -HtnK state established "sport 631" >/dev/null
 }
 
-restart_cloud()
+# mute HOST: nothing reaches its printer any more.
+mute()
+{
+	in_ns "$1" nft -f - <<-'EOF'
+		table inet mute {
+			chain input {
+				type filter hook input priority 0
+				tcp dport 631 drop
+			}
+		}
+	EOF
+}
+
+unmute()
+{
+	in_ns "$1" nft delete table inet mute
+}
+
+kill_cloud()
 {
 	local PID
 
 	pid_of shunt-cloud
 	kill -KILL "$PID"
 	within 20 gone "$PID"
+}
+
+restart_cloud()
+{
+	kill_cloud
 	run_cloud 1
+}
+
+# canceled_at_server NUMBER
+canceled_at_server()
+{
+	in_ns printer2 ipptool -q -d "id=$1" ipp://127.0.0.1:631/printers/q "$TOP/tests/e2e/hosts/canceled.test"
+}
+
+# at_server ID: the print server's number of the job.
+at_server()
+{
+	job "$1" | jq -r '.timeline[].text | capture("the printer has it as job (?<id>[0-9]+)").id'
 }
 
 scenario_run()
 {
-	local broken server held
+	local broken server held number
 
 	document a.pdf 2M
 	wan_rate 4mbit
@@ -69,4 +104,20 @@ scenario_run()
 	check_whole "and the print server's" "$server"
 	check "and was printed once" pages printer a.pdf a.pdf
 	check "at the print server, too" pages printer2 a.pdf a.pdf a.pdf
+
+	touch "$WORLD/printer2/hold"
+	offer server a.pdf print printer-2
+	await_job "$server" '.reason | test("media-empty")' "the print server to have all of it"
+	number=$(at_server "$server")
+	mute printer2
+	terminal job cancel "$server" >>"$WORLD/log/terminal"
+	kill_cloud
+	check "the print server has not heard of the cancellation" not canceled_at_server "$number"
+	unmute printer2
+	run_cloud 1
+	check "it hears of it from the next cloud" within 20 canceled_at_server "$number"
+	rm "$WORLD/printer2/hold"
+	check "and there is nothing left to tell" within 10 no_tunnels
+	check "the job is canceled" job_is "$server" '.state == "canceled"'
+	check "and was not printed" pages printer2 a.pdf a.pdf a.pdf
 }
