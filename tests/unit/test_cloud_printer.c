@@ -685,6 +685,32 @@ static void knows_its_job_by_a_shortened_name(void **state)
 	assert_int_equal(w->kit.created, 1);
 }
 
+/* Early versions had the id at the end of the name, where it is known while a job of theirs is still there. */
+static void knows_the_jobs_of_early_versions(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.id = 1;
+	snprintf(w->kit.name, sizeof(w->kit.name), "report.pdf [0123456789abcdef]");
+	w->kit.state = IPP_JSTATE_PROCESSING;
+	w->conf.number = 1;
+	w->conf.accepted = true;
+	begin(w);
+	KIT_UNTIL(w->loop, w->state[0]);
+	w->kit.state = IPP_JSTATE_COMPLETED;
+	kit_until(w->loop, &w->done);
+	assert_int_equal(w->end, PRINTER_COMPLETED);
+	assert_string_equal(w->code, "");
+	/* And one whose number was never stored. */
+	w->kit.state = IPP_JSTATE_HELD;
+	w->conf.number = 0;
+	w->conf.accepted = false;
+	w->conf.told = true;
+	run(w);
+	assert_completed(w);
+	assert_int_equal(w->kit.created, 0);
+}
+
 static void gives_up_after_some_documents(void **state)
 {
 	struct world *w = *state;
@@ -815,6 +841,7 @@ int main(void)
 		T(believes_a_printer_that_forgets_what_it_took),
 		T(does_not_take_a_refusal_for_forgetting),
 		T(knows_its_job_by_a_shortened_name),
+		T(knows_the_jobs_of_early_versions),
 		T(gives_up_after_some_documents),
 		T(refuses_what_it_cannot_take),
 		T(refuses_a_printer_that_cannot_be_asked),

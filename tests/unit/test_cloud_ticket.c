@@ -342,6 +342,23 @@ static void puts_it_into_words(void **state)
 	assert_int_equal(strlen(small), sizeof(small) - 1);
 }
 
+static void knows_whose_a_name_is(void **state)
+{
+	static const char job[] = "0123456789abcdef0123456789abcdef";
+	char name[IPP_TEXT_LEN];
+
+	(void)state;
+	ticket_name(job, "report.pdf", name);
+	assert_string_equal(name, "[0123456789abcdef] report.pdf");
+	assert_true(ticket_is_ours(name, job));
+	assert_true(ticket_is_ours("[0123456789abcdef] re", job));
+	assert_true(ticket_is_ours("report.pdf [0123456789abcdef]", job));
+	assert_false(ticket_is_ours("report.pdf[0123456789abcdef]", job));
+	assert_false(ticket_is_ours("report.pdf [0123456789abcdef].pdf", job));
+	assert_false(ticket_is_ours("[0123456789abcdee] report.pdf", job));
+	assert_false(ticket_is_ours("", job));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +373,7 @@ int main(void)
 		cmocka_unit_test(wants_more_than_no_documents),
 		cmocka_unit_test(knows_who_waits_for_somebody),
 		cmocka_unit_test(puts_it_into_words),
+		cmocka_unit_test(knows_whose_a_name_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -500,9 +500,8 @@ static int take_group(ipp_t *ipp, ipp_attribute_t **attr, struct ipp_job *out)
 	return ret;
 }
 
-/* The first job that @wanted says is the one, if it is there. */
-static int jobs_read(const void *data, size_t len, const char *name, struct ipp_status *status,
-		     struct ipp_job *out, struct err *e)
+int ipp_jobs_read(const void *data, size_t len, bool (*is)(const char *name, const char *job),
+		  const char *job, struct ipp_status *status, struct ipp_job *out, struct err *e)
 {
 	ipp_attribute_t *attr;
 	ipp_t *ipp;
@@ -520,7 +519,7 @@ static int jobs_read(const void *data, size_t len, const char *name, struct ipp_
 			continue;
 		}
 		ret = take_group(ipp, &attr, out);
-		if (!ret && (!name || !strncmp(out->name, name, strlen(name))))
+		if (!ret && (!is || is(out->name, job)))
 			break;
 		ipp_job_fini(out);
 		job_init(out);
@@ -536,13 +535,7 @@ static int jobs_read(const void *data, size_t len, const char *name, struct ipp_
 int ipp_job_read(const void *data, size_t len, struct ipp_status *status, struct ipp_job *out,
 		 struct err *e)
 {
-	return jobs_read(data, len, NULL, status, out, e);
-}
-
-int ipp_jobs_read(const void *data, size_t len, const char *name, struct ipp_status *status,
-		  struct ipp_job *out, struct err *e)
-{
-	return jobs_read(data, len, name, status, out, e);
+	return ipp_jobs_read(data, len, NULL, NULL, status, out, e);
 }
 
 /* ---- names of media ---- */

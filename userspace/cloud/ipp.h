@@ -21,6 +21,7 @@
 struct buf;
 struct err;
 
+#define IPP_TYPE_HEADER "Content-Type: application/ipp" /* of each request (RFC 8010 4) */
 #define IPP_REPLY_MAX ((size_t)1 << 20) /* octets of an answer that are borne */
 #define IPP_WORD_LEN 256 /* longest keyword or media type is 255 octets */
 #define IPP_WORDS_MAX 1024 /* of one attribute; more are left out */
@@ -130,9 +131,9 @@ int ipp_printer_read(const void *data, size_t len, struct ipp_status *status,
 		     struct ipp_printer *out, struct err *e);
 int ipp_job_read(const void *data, size_t len, struct ipp_status *status, struct ipp_job *out,
 		 struct err *e);
-/* Of many jobs the first whose name begins with @name; id 0: there is none. */
-int ipp_jobs_read(const void *data, size_t len, const char *name, struct ipp_status *status,
-		  struct ipp_job *out, struct err *e);
+/* Of many jobs the first of whose name @is (NULL: any) says that it is @job's; id 0: there is none. */
+int ipp_jobs_read(const void *data, size_t len, bool (*is)(const char *name, const char *job),
+		  const char *job, struct ipp_status *status, struct ipp_job *out, struct err *e);
 void ipp_printer_fini(struct ipp_printer *p); /* safe on a zeroed one */
 void ipp_job_fini(struct ipp_job *job);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cloud/document.h"
 #include "cloud/http.h"
 #include "cloud/patience.h"
 #include "cloud/ticket.h"
@@ -38,12 +39,10 @@ struct printer {
 	enum step step;
 	struct http_host *host;
 	struct http_call *ask; /* a question, or an order, but for the document */
-	struct http_call *send;
+	struct document *document; /* on its way */
 	struct loop_timer *timer; /* next question; the result when it is known */
 	struct buf message; /* that goes out on ask */
 	size_t message_pos;
-	struct buf head; /* before the document */
-	uint64_t pos; /* of head and document */
 	struct ticket ticket;
 	char uri[ENDPOINT_STR_LEN + SAPI_SERVICE_PATH_LEN + 8];
 	struct ipp_printer_ref ref;
@@ -55,7 +54,7 @@ struct printer {
 	char refusal[SAPI_TEXT_LEN]; /* of the document, in so many words; "": none */
 	unsigned int failures; /* questions in a row without answer */
 	unsigned int again; /* jobs that were given up before this one */
-	uint64_t asked_at, moved_at, acked;
+	uint64_t asked_at;
 	struct patience patience;
 	struct ipp_job job; /* as it was told last */
 	enum printer_end end;
@@ -69,21 +68,17 @@ static uint64_t now(const struct printer *p)
 
 /* ---- the end ---- */
 
-/* So many octets of the document's request may be at the printer, and no more will be. */
-static void has_left(struct printer *p, uint64_t left)
-{
-	p->known.all_sent = left >= p->head.len + p->conf.size;
-	p->known.none_sent = left <= p->head.len;
-	if (!p->known.all_sent)
-		p->ops.on_partial(p->arg);
-}
-
+/* No more of the document will leave this host. */
 static void break_off(struct printer *p)
 {
-	if (p->send)
-		has_left(p, http_call_left(p->send));
-	http_call_free(p->send);
-	p->send = NULL;
+	if (!p->document)
+		return;
+	p->known.all_sent = document_all_left(p->document);
+	p->known.none_sent = document_none_left(p->document);
+	if (!p->known.all_sent)
+		p->ops.on_partial(p->arg);
+	document_free(p->document);
+	p->document = NULL;
 }
 
 static void stop(struct printer *p)
@@ -135,16 +130,15 @@ static ssize_t read_message(void *arg, void *to, size_t len)
 	return (ssize_t)buf_copy(&p->message, &p->message_pos, to, len);
 }
 
-static const char *const ipp_headers[] = { "Content-Type: application/ipp", NULL };
-
 /* Send what is in p->message; @made: how making it went. */
 static void ask(struct printer *p, int made, bool once,
 		void (*done)(const struct http_reply *reply, void *arg))
 {
+	static const char *const headers[] = { IPP_TYPE_HEADER, NULL };
 	struct http_request req = {
 		.method = "POST",
 		.path = p->conf.path,
-		.headers = ipp_headers,
+		.headers = headers,
 		.read = read_message,
 		.read_arg = p,
 		.size = p->message.len,
@@ -213,7 +207,7 @@ static bool tell(struct printer *p, bool waits, const char *text)
 /* When to ask next: soon after a change, seldom while everything stays as it is. */
 static void ask_later(struct printer *p, enum step step, bool changed)
 {
-	if (!p->send && patience_over(&p->patience, now(p))) {
+	if (!p->document && patience_over(&p->patience, now(p))) {
 		finish(p, PRINTER_WAITS, "printer-waits", "%.400s", p->patience.said);
 		return;
 	}
@@ -307,8 +301,8 @@ static void on_followed(const struct http_reply *reply, void *arg);
 static void judge_sending(struct printer *p)
 {
 	if (p->job.state == IPP_JOB_STATE_CANCELED || p->job.state == IPP_JOB_STATE_ABORTED) {
-		http_call_free(p->send);
-		p->send = NULL;
+		document_free(p->document);
+		p->document = NULL;
 		over(p,
 		     p->job.state == IPP_JOB_STATE_CANCELED ? VERDICT_CANCELED : VERDICT_ABORTED);
 	} else {
@@ -395,7 +389,7 @@ static void on_job(const struct http_reply *reply, void *arg)
 	}
 	p->failures = 0;
 	/* Names may be left out for those who do not own a job, but then it is none of ours. */
-	if (status.outcome != IPP_OUTCOME_OK || strncmp(job.name, p->name, TICKET_TAG_LEN))
+	if (status.outcome != IPP_OUTCOME_OK || !ticket_is_ours(job.name, p->conf.job))
 		forgotten(p);
 	else
 		known(p);
@@ -502,31 +496,11 @@ void printer_cancel(struct printer *p)
 
 /* ---- the document ---- */
 
-static ssize_t read_document(void *arg, void *to, size_t len)
+static void on_wire(uint64_t from, uint64_t to, void *arg)
 {
 	struct printer *p = arg;
-	uint64_t at = p->pos - p->head.len;
-	ssize_t n;
 
-	if (p->pos < p->head.len) {
-		if (len > p->head.len - p->pos)
-			len = p->head.len - p->pos;
-		memcpy(to, p->head.data + p->pos, len);
-		p->pos += len;
-		return (ssize_t)len;
-	}
-	if (len > p->conf.size - at)
-		len = p->conf.size - at;
-	if (!len)
-		return 0;
-	do {
-		n = pread(p->conf.fd, to, len, (off_t)at);
-	} while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n ? -errno : -ENODATA;
-	p->ops.on_wire(at, at + (uint64_t)n, p->arg);
-	p->pos += (uint64_t)n;
-	return n;
+	p->ops.on_wire(from, to, p->arg);
 }
 
 static void accepted(struct printer *p)
@@ -550,8 +524,7 @@ static void on_sent(const struct http_reply *reply, void *arg)
 	struct printer *p = arg;
 	struct ipp_status status;
 
-	p->send = NULL;
-	has_left(p, reply->left);
+	break_off(p);
 	http_call_free(p->ask);
 	p->ask = NULL;
 	p->failures = 0;
@@ -573,28 +546,27 @@ static void on_sent(const struct http_reply *reply, void *arg)
 
 static void send_document(struct printer *p)
 {
-	struct http_request req = {
-		.method = "POST",
+	struct document_conf conf = {
+		.host = p->host,
 		.path = p->conf.path,
-		.headers = ipp_headers,
-		.read = read_document,
-		.read_arg = p,
-		.once = true,
-		.max_reply = IPP_REPLY_MAX,
+		.ref = &p->ref,
+		.job = (int32_t)p->number,
+		.format = p->ticket.format,
+		.name = p->conf.name,
+		.fd = p->conf.fd,
+		.size = p->conf.size,
+		.now = now(p),
+		.on_wire = on_wire,
+		.on_sent = on_sent,
+		.arg = p,
 	};
 	int ret;
 
-	buf_reset(&p->head);
-	ret = ipp_send_document(&p->ref, (int32_t)p->number, p->ticket.format, p->conf.name,
-				&p->head);
-	req.size = p->head.len + p->conf.size;
-	p->pos = p->acked = 0;
 	p->known.all_sent = p->known.unknown_sent = p->known.none_sent = false;
 	p->refusal[0] = '\0';
-	p->moved_at = p->asked_at = now(p);
+	p->asked_at = conf.now;
 	p->patience.interval = QUIET_MS;
-	if (!ret)
-		ret = http_call_new(p->host, &req, on_sent, p, &p->send);
+	ret = document_new(&conf, &p->document);
 	if (ret)
 		finish(p, PRINTER_LOST, "out-of-memory", "%s", shunt_strerror(ret));
 	else
@@ -607,25 +579,22 @@ static void send_document(struct printer *p)
  */
 static void watch_document(struct printer *p)
 {
-	uint64_t acked = http_call_acked(p->send), t = now(p);
+	uint64_t t = now(p), quiet;
 
 	loop_timer_set(p->timer, TICK_MS);
-	acked = acked > p->head.len ? acked - p->head.len : 0;
-	if (acked >= p->conf.size)
-		acked = p->conf.size ? p->conf.size - 1 : 0; /* the last when it is confirmed */
-	if (acked > p->acked) {
-		p->acked = acked;
-		p->moved_at = t;
+	if (document_moves(p->document, t)) {
 		p->failures = 0;
 		p->patience.interval = QUIET_MS;
-		p->ops.on_progress(acked, p->arg);
+		p->ops.on_progress(document_arrived(p->document), p->arg);
 		if (p->patience.waits && !p->ask)
 			ask_job(p); /* it goes on */
-	} else if (t - p->moved_at >= PRINTER_STALL_MS && !p->patience.waits) {
+		return;
+	}
+	quiet = document_quiet_ms(p->document, t);
+	if (quiet >= PRINTER_STALL_MS && !p->patience.waits) {
 		break_off(p);
 		in_doubt(p, 0);
-	} else if (t - p->moved_at >= QUIET_MS && t - p->asked_at >= p->patience.interval &&
-		   !p->ask) {
+	} else if (quiet >= QUIET_MS && t - p->asked_at >= p->patience.interval && !p->ask) {
 		ask_job(p);
 	}
 }
@@ -710,7 +679,6 @@ static void on_jobs(const struct http_reply *reply, void *arg)
 {
 	struct printer *p = arg;
 	struct ipp_status status;
-	char tag[TICKET_TAG_LEN + 1];
 	struct err e = { 0 };
 	struct ipp_job job;
 	int ret;
@@ -718,8 +686,8 @@ static void on_jobs(const struct http_reply *reply, void *arg)
 	p->ask = NULL;
 	if (!is_answer(p, reply))
 		return;
-	snprintf(tag, sizeof(tag), "%.*s", TICKET_TAG_LEN, p->name);
-	ret = ipp_jobs_read(reply->body, reply->len, tag, &status, &job, &e);
+	ret = ipp_jobs_read(reply->body, reply->len, ticket_is_ours, p->conf.job, &status, &job,
+			    &e);
 	if (ret) {
 		bad_answer(p, ret, &e);
 		return;
@@ -809,7 +777,7 @@ static void on_timer(void *arg)
 		create(p);
 		break;
 	case STEP_SEND:
-		if (p->send)
+		if (p->document)
 			watch_document(p);
 		else
 			send_document(p);
@@ -864,7 +832,6 @@ int printer_new(const struct printer_conf *conf, const struct printer_ops *ops, 
 	p->known.size = conf->size;
 	p->patience.interval = PRINTER_ASK_MIN_MS;
 	buf_init(&p->message);
-	buf_init(&p->head);
 	ticket_name(conf->job, conf->name, p->name);
 	snprintf(p->uri, sizeof(p->uri), "%s://%s%s", conf->tls ? "ipps" : "ipp",
 		 endpoint_print(&ep, address), conf->path);
@@ -889,7 +856,6 @@ void printer_free(struct printer *p)
 	http_host_free(p->host); /* with the other calls */
 	loop_timer_free(p->timer);
 	buf_fini(&p->message);
-	buf_fini(&p->head);
 	ipp_job_fini(&p->job);
 	free(p);
 }

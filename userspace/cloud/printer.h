@@ -12,6 +12,8 @@
  * there and another made; or it cannot say, and then the job fails. The number counts only with the
  * job's name, which begins with our id: a printer that was switched off may give its numbers again.
  *
+ * The document itself is sent by cloud/document.h.
+ *
  * A printer that waits for somebody (out of paper, stopped, busy) is asked at growing intervals, at
  * most every PRINTER_ASK_MAX_MS, and each such question is two round trips. After `patience` the
  * owner is told (PRINTER_WAITS) and may give the tunnel up and come back later; only a document that

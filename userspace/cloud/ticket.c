@@ -158,3 +158,15 @@ void ticket_name(const char *job, const char *document, char out[IPP_TEXT_LEN])
 		n--;
 	snprintf(out, IPP_TEXT_LEN, "[%.16s] %.*s", job, (int)n, document);
 }
+
+bool ticket_is_ours(const char *name, const char *job)
+{
+	char ours[TICKET_TAG_LEN + 1];
+	size_t n = strlen(name);
+
+	snprintf(ours, sizeof(ours), "[%.16s]", job);
+	if (!strncmp(name, ours, TICKET_TAG_LEN))
+		return true;
+	return n > TICKET_TAG_LEN && name[n - TICKET_TAG_LEN - 1] == ' ' &&
+	       !strcmp(name + n - TICKET_TAG_LEN, ours);
+}

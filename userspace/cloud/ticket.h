@@ -10,6 +10,9 @@
 #include "cloud/ipp.h"
 #include "lib/sapi.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #define TICKET_HEAD 1024 /* octets of a document that tell its format */
 
 /*
@@ -44,5 +47,7 @@ int ticket_make(const struct ipp_printer *printer, const char *type, const void 
  * to be compared, and it is first, as some printers shorten names.
  */
 void ticket_name(const char *job, const char *document, char out[IPP_TEXT_LEN]);
+/* Is @name, as a printer tells it, that of our job @job? Also as early versions had it: "report.pdf [0123456789abcdef]". */
+bool ticket_is_ours(const char *name, const char *job);
 
 #endif

@@ -140,7 +140,7 @@ static ssize_t read_question(void *arg, void *buf, size_t len)
 
 	if (len > left)
 		len = left;
-	memcpy(buf, QUOTA_QUESTION + put->pos, len);
+	memcpy(buf, &QUOTA_QUESTION[put->pos], len);
 	put->pos += len;
 	return (ssize_t)len;
 }
