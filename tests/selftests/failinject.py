@@ -24,6 +24,7 @@ from nl import ACK, DUMP, INFO_DATA, LINKINFO, Links, Refused, attr, error_name,
 
 SENSE = ("ENOMEM", "ENOBUFS")
 MOST = 3000  # no request allocates that often
+WALKED = range(0x1001, 0x1004)  # inbound SPIs of tunnels that the walks make and delete
 SYS_DELETE_MODULE, SYS_FINIT_MODULE = 176, 313
 
 
@@ -191,7 +192,21 @@ class Tunnels:
                 if LOAD[kind - 1] not in ("busy", "pps", "rx", "tx")}
         if number(load, LOAD, "tunnels") != len(tunnels):
             raise ValueError(f"{number(load, LOAD, 'tunnels')} tunnels, {len(tunnels)} are listed")
+        listed = {number(attrs, TUNNEL, "spi-in") for attrs in tunnels}
+        for spi in WALKED:
+            if self.is_found(spi) != (spi in listed):
+                raise ValueError(f"{spi:#x} is {'' if spi in listed else 'not '}listed, but by its number otherwise")
         return sorted(tunnels, key=lambda attrs: attrs[3]), load
+
+    def is_found(self, spi):
+        """Whether there is a tunnel of that number, and not one whose making failed."""
+        try:
+            self.looker.tunnel(TUNNEL_GET, ifindex=self.dev, spi_in=spi)
+        except Refused as said:
+            if said.code != "ENOENT":
+                raise
+            return False
+        return True
 
     def add(self, *nths, **change):
         for nth in nths:

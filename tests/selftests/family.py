@@ -234,7 +234,12 @@ def refusals(family, ifindex):
     # 6.1 does not name the attribute at the end of a dump
     right.append(refusal("dump", lambda: family.ask(
         TUNNEL_GET, request(TUNNEL, {"ifindex": 1}, {}), TUNNEL, DUMP), "ENODEV", "ifindex", ""))
-    family.ask(TUNNEL_DEL, request(TUNNEL, {"ifindex": ifindex, "spi-in": 0x1777}, {}), TUNNEL)
+    # whatever of it was made before it was refused is taken back
+    right.append(refusal("tunnel-get of what was refused", lambda: family.tunnel(
+        TUNNEL_GET, ifindex=ifindex, spi_in=proper(ifindex)["spi-in"]), "ENOENT", "spi-in"))
+    family.ask(TUNNEL_NEW, request(TUNNEL, proper(ifindex), {}), TUNNEL)
+    for spi in 0x1777, proper(ifindex)["spi-in"]:
+        family.tunnel(TUNNEL_DEL, ifindex=ifindex, spi_in=spi)
     print(f"{len(right)} refusals")
     return all(right)
 
