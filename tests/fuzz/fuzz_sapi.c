@@ -29,7 +29,7 @@ static const struct body bodies[] = {
 	BODY(device_job_status), BODY(content_reply), BODY(state_event),
 	BODY(connect),		 BODY(connect_reply), BODY(job_submit),
 	BODY(job_event),	 BODY(job),	      BODY(job_list),
-	BODY(tunnel_job),
+	BODY(tunnel_job),	 BODY(probe_ask),     BODY(probe),
 };
 
 static void check(const struct body *body, const void *x)

@@ -70,6 +70,17 @@
 	"\"state\":\"running\",\"reason\":\"\",\"uploaded\":10,\"delivered\":7,\"resent\":0,"      \
 	"\"moved\":true,\"created\":" T1 ",\"finished\":\"\",\"paths\":[" PATH "]"
 
+#define PROBE_AGENT                                                                                \
+	"{\"kind\":\"agent\",\"port\":8632,\"tls\":true,\"path\":\"/\",\"found\":true,"            \
+	"\"reason\":\"\",\"text\":\"\",\"version\":\"1\",\"jobs\":[\"print\"],\"connectable\":true}"
+#define PROBE_IPP                                                                                  \
+	"{\"kind\":\"ipp\",\"port\":631,\"tls\":false,\"path\":\"/ipp/print\",\"found\":true,"     \
+	"\"reason\":\"\",\"text\":\"\",\"model\":\"Example 1\",\"formats\":[\"application/pdf\","  \
+	"\"image/jpeg\"],\"media\":[\"iso_a4_210x297mm\"]}"
+#define PROBE_WEBDAV                                                                               \
+	"{\"kind\":\"webdav\",\"port\":80,\"tls\":false,\"path\":\"/\",\"found\":false,"           \
+	"\"reason\":\"connect-failed\",\"text\":\"nobody listens\"}"
+
 /* A body in the exact form we write it. */
 struct sample {
 	const char *name;
@@ -127,7 +138,15 @@ static const struct sample samples[] = {
 				"\"job\":" JOB ",\"action\":\"move\",\"reason\":\"cpu-limit\","
 				"\"text\":\"cpu 900 >= 800 permille\"}"),
 	SAMPLE(hello, "{\"name\":\"mfp-1\",\"version\":\"0.1\",\"services\":[\"print\","
-		      "\"store\"],\"tokens\":[{\"job\":" JOB ",\"token\":" TOKEN "}]}"),
+		      "\"store\"],\"connectable\":true,\"tokens\":[{\"job\":" JOB
+		      ",\"token\":" TOKEN "}]}"),
+	SAMPLE(probe_ask, "{\"timeout\":30,\"services\":[]}"),
+	SAMPLE(probe_ask, "{\"gateway\":\"gw1\",\"address\":\"192.168.1.20\",\"timeout\":600,"
+			  "\"services\":[{\"kind\":\"ipp\",\"port\":632,\"tls\":true,"
+			  "\"path\":\"/ipp/print\"}]}"),
+	SAMPLE(probe, "{\"id\":" JOB ",\"device\":\"mfp-1\",\"gateway\":\"gw1\","
+		      "\"address\":\"192.168.1.20\",\"services\":[" PROBE_AGENT "," PROBE_IPP
+		      "," PROBE_WEBDAV "]}"),
 	SAMPLE(device_job, "{" DEVICE_JOB "}"),
 	SAMPLE(device_job, "{" DEVICE_JOB ",\"pull\":true}"),
 	SAMPLE(device_job_status, "{" DEVICE_JOB ",\"id\":" JOB ",\"state\":\"receiving\","

@@ -133,7 +133,10 @@ static void problem_of(struct h2_req *req, const struct job *job, int code, cons
 static void get_hello(struct h2_req *req, void *arg)
 {
 	struct api *api = arg;
-	struct sapi_hello hello = { .services = api->conf.services };
+	struct sapi_hello hello = {
+		.services = api->conf.services,
+		.connectable = api->conf.connect,
+	};
 	struct buf body;
 	int rc;
 
@@ -547,6 +550,11 @@ static bool connect_allowed(struct api *api, struct h2_req *req, const struct sa
 	struct reach_refusal why;
 	int rc;
 
+	if (!api->conf.connect) {
+		h2_problem(req, 403, "not-connectable",
+			   "this device dials nobody, as its configuration says (connect)");
+		return false;
+	}
 	if (party && party->role == ROLE_CLOUD && strcmp(party->name, ask->cloud) != 0) {
 		h2_problem(req, 403, "cloud-not-caller", "%s may not ask for a connection to %s",
 			   party->name, ask->cloud);

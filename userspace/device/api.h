@@ -24,6 +24,7 @@ struct api_conf {
 	const char *const *clouds; /* who may command it; outlives the api */
 	uint64_t ahead; /* octets that a device which pulls asks for at a time */
 	size_t n_clouds; /* 0: every cloud that the CA vouches for */
+	bool connect; /* has the connection establishment function (7A) */
 	struct reach_conf reach; /* where they may have it dial */
 };
 

@@ -37,6 +37,7 @@ struct device_conf {
 	uint32_t max_running;
 	uint32_t keep_finished;
 	struct conf_list clouds;
+	bool connect;
 	struct conf_prefixes cloud_networks, gateway_networks;
 	uint64_t linger;
 	uint64_t connect_timeout;

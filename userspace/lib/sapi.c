@@ -249,6 +249,31 @@ static int bits_decode(const struct field *f, const json_t *j, uint32_t *out,
 	return 0;
 }
 
+static int words_decode(const struct field *f, const json_t *j, void *base, const struct place *at,
+			struct err *e)
+{
+	size_t *count = (size_t *)((char *)base + f->count);
+	struct place item = { .up = at };
+	char *word = (char *)base + f->offset;
+
+	if (!json_is_array(j))
+		return fail(e, at, "must be an array");
+	if (json_array_size(j) > f->max)
+		return fail(e, at, "must have at most %" PRIu64 " items", f->max);
+	for (; item.index < json_array_size(j); item.index++) {
+		const char *s = json_string_value(json_array_get(j, item.index));
+
+		if (!s)
+			return fail(e, &item, "must be a string");
+		text_store(word, f->size, s);
+		if (*word) {
+			word += f->size;
+			++*count;
+		}
+	}
+	return 0;
+}
+
 /* Pairs [from, to) of integers, in any order; ranges_add() merges and bounds them. */
 static int ranges_decode(const json_t *j, struct ranges *out, const struct place *at, struct err *e)
 {
@@ -319,6 +344,8 @@ static int value_decode(const struct field *f, const json_t *j, void *base, cons
 		return int_decode(f, j, p, at, e);
 	case F_BITS:
 		return bits_decode(f, j, p, at, e);
+	case F_WORDS:
+		return words_decode(f, j, base, at, e);
 	case F_RANGES:
 		return ranges_decode(j, p, at, e);
 	case F_OBJECT:
@@ -335,6 +362,8 @@ static void value_default(const struct field *f, void *base)
 {
 	if (f->type == F_INT)
 		int_store((char *)base + f->offset, f->size, f->def);
+	else if (f->type == F_BOOL)
+		*(bool *)((char *)base + f->offset) = f->def;
 	else if (f->word)
 		memcpy((char *)base + f->offset, f->word, strlen(f->word) + 1);
 }
@@ -570,6 +599,21 @@ static json_t *bits_encode(const struct field *f, uint32_t bits)
 	return j;
 }
 
+static json_t *words_encode(const struct field *f, const void *base)
+{
+	size_t n = *(const size_t *)((const char *)base + f->count);
+	const char *word = (const char *)base + f->offset;
+	json_t *j = n > f->max ? NULL : json_array();
+
+	for (; j && n; n--, word += f->size) {
+		if (*word && json_array_append_new(j, text_encode(f, word))) {
+			json_decref(j);
+			return NULL;
+		}
+	}
+	return j;
+}
+
 static json_t *ranges_encode(const struct ranges *r)
 {
 	json_t *j = json_array();
@@ -624,6 +668,8 @@ static json_t *value_encode(const struct field *f, const void *base)
 		return json_boolean(*(const bool *)p);
 	case F_INT:
 		return int_encode(f, p);
+	case F_WORDS:
+		return words_encode(f, base);
 	case F_BITS:
 		return bits_encode(f, *(const uint32_t *)p);
 	case F_RANGES:

@@ -322,6 +322,54 @@ SAPI_BODY(print)
 bool sapi_print_is_set(const struct sapi_print *p);
 bool sapi_print_equal(const struct sapi_print *a, const struct sapi_print *b);
 
+/* ---- what a device is, found by asking it (POST devices/{code}/probe at a cloud) ---- */
+
+#define SAPI_PROBE_S 30 /* default of sapi_probe_ask.timeout */
+#define SAPI_PROBE_MAX_S 600
+struct sapi_probe_ask {
+	char gateway[NAME_LEN]; /* "": the registry's */
+	struct shunt_addr address; /* unset: the registry's */
+	uint32_t timeout; /* s, to wait for a tunnel; optional */
+	struct sapi_service services[SAPI_SERVICES_MAX]; /* to be asked before others; optional */
+	size_t n_services;
+};
+SAPI_BODY(probe_ask)
+
+#define SAPI_WORD_LEN 128
+#define SAPI_WORDS_MAX 64 /* more are left out */
+struct sapi_words {
+	char v[SAPI_WORDS_MAX][SAPI_WORD_LEN]; /* none is "" */
+	size_t n;
+};
+
+/* One service that was asked for. What follows `text` is of one that was found, each of its kind. */
+struct sapi_probe_service {
+	struct sapi_service at; /* its members stand beside the others */
+	bool found;
+	char reason[SAPI_REASON_LEN]; /* why not, or why it will not do: a word, */
+	char text[SAPI_TEXT_LEN]; /* and a sentence */
+	/* agent */
+	char version[SAPI_VERSION_LEN];
+	uint32_t jobs; /* 1u << enum job_kind */
+	bool connectable;
+	/* ipp */
+	char model[SAPI_WORD_LEN];
+	struct sapi_words formats, media, sides, colors;
+	/* webdav */
+	char dav[SAPI_WORD_LEN]; /* classes of RFC 4918 18 */
+	uint64_t room; /* bytes; CONTENT_SIZE_UNKNOWN: it does not tell */
+};
+
+struct sapi_probe { /* list */
+	char id[ID_LEN]; /* stands for a job's in the gateway's records */
+	char device[NAME_LEN];
+	char gateway[NAME_LEN];
+	struct shunt_addr address;
+	struct sapi_probe_service *services; /* owned; of each kind the best first */
+	size_t n_services;
+};
+SAPI_BODY(probe)
+
 /* ---- device ---- */
 
 #define SAPI_TOKENS_MAX 256
@@ -334,6 +382,7 @@ struct sapi_hello {
 	char name[NAME_LEN];
 	char version[SAPI_VERSION_LEN];
 	uint32_t services; /* 1u << enum job_kind */
+	bool connectable; /* has the connection establishment function (7A); optional, default true */
 	struct sapi_token *tokens; /* owned; secret: wiped by fini */
 	size_t n_tokens;
 };

@@ -19,6 +19,7 @@ enum field_type {
 	F_BOOL, /* bool */
 	F_INT, /* unsigned integer of 1, 2, 4 or 8 octets, min..max */
 	F_ENUM, /* enum (or bool), words in .names */
+	F_WORDS, /* char[max][size] in place, size_t at .count; each as F_TEXT, those that are "" left out */
 	F_BITS, /* uint32_t, 1u << value for each word of an array; words in .names */
 	F_TIME, /* int64_t wall ms, "" = 0 */
 	F_ADDR, /* struct shunt_addr */
@@ -33,7 +34,7 @@ enum field_type {
 };
 
 enum field_flags {
-	F_OPT = 1 << 0, /* may be absent: .def (F_INT) or zero / .word (strings) */
+	F_OPT = 1 << 0, /* may be absent: .def (F_INT, F_BOOL) or zero / .word (strings) */
 	F_EMPTY = 1 << 1, /* may be "": unset */
 	F_OMIT = 1 << 2, /* not encoded while it has the value that absence means */
 	F_SECRET = 1 << 3, /* never in an error text; wiped */
@@ -44,7 +45,7 @@ struct field {
 	enum field_type type;
 	unsigned int flags;
 	size_t offset, size; /* of the C field */
-	size_t count; /* F_ARRAY, F_LIST: offset of the size_t with the number of items */
+	size_t count; /* F_ARRAY, F_LIST, F_WORDS: offset of the size_t with the number of items */
 	uint64_t min, max; /* value, length, or number of items */
 	int64_t def;
 	const struct enum_name *names;

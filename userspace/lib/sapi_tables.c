@@ -432,6 +432,61 @@ static int print_only(enum job_kind kind, const struct sapi_print *p, struct err
 	return err_set(e, -SHUNT_EFIELD, "copies, media, sides, color: only print jobs have them");
 }
 
+/* ---- what a device is ---- */
+
+static const struct field probe_ask_fields[] = {
+	ROW("gateway", sapi_probe_ask, gateway, F_NAME, F_OPT | F_EMPTY | F_OMIT),
+	ROW("address", sapi_probe_ask, address, F_ADDR, F_OPT | F_EMPTY | F_OMIT),
+	ROW("timeout", sapi_probe_ask, timeout, F_INT, F_OPT, .min = 1, .max = SAPI_PROBE_MAX_S,
+	    .def = SAPI_PROBE_S),
+	ROW("services", sapi_probe_ask, services, F_ARRAY, F_OPT,
+	    .count = offsetof(struct sapi_probe_ask, n_services), .max = SAPI_SERVICES_MAX,
+	    .sub = &service_schema),
+	END,
+};
+SCHEMA(probe_ask, SAPI_MAX, NULL);
+
+#define WORDS(json, st, m, ...)                                                                    \
+	{                                                                                          \
+		.name = (json), .type = F_WORDS, .flags = F_OPT | F_OMIT,                          \
+		.offset = offsetof(struct st, m.v), .size = SAPI_WORD_LEN,                         \
+		.count = offsetof(struct st, m.n), .max = SAPI_WORDS_MAX, __VA_ARGS__              \
+	}
+#define OF(service)                                                                                \
+	.cond = offsetof(struct sapi_probe_service, at.kind),                                      \
+	.cond_size = SIZEOF(sapi_probe_service, at.kind), .cond_mask = 1u << (service)
+
+static const struct field probe_service_fields[] = {
+	FLAT(sapi_probe_service, at, service_schema),
+	ROW("found", sapi_probe_service, found, F_BOOL, 0),
+	ROW("reason", sapi_probe_service, reason, F_TEXT, F_OPT),
+	ROW("text", sapi_probe_service, text, F_TEXT, F_OPT),
+	ROW("version", sapi_probe_service, version, F_TEXT, F_OPT | F_OMIT, OF(SERVICE_AGENT)),
+	ROW("jobs", sapi_probe_service, jobs, F_BITS, F_OPT | F_OMIT, .names = job_kind_names,
+	    OF(SERVICE_AGENT)),
+	ROW("connectable", sapi_probe_service, connectable, F_BOOL, F_OPT, OF(SERVICE_AGENT)),
+	ROW("model", sapi_probe_service, model, F_TEXT, F_OPT | F_OMIT, OF(SERVICE_IPP)),
+	WORDS("formats", sapi_probe_service, formats, OF(SERVICE_IPP)),
+	WORDS("media", sapi_probe_service, media, OF(SERVICE_IPP)),
+	WORDS("sides", sapi_probe_service, sides, OF(SERVICE_IPP)),
+	WORDS("colors", sapi_probe_service, colors, OF(SERVICE_IPP)),
+	ROW("dav", sapi_probe_service, dav, F_TEXT, F_OPT | F_OMIT, OF(SERVICE_WEBDAV)),
+	BYTES_KNOWN("room", sapi_probe_service, room, OF(SERVICE_WEBDAV)),
+	END,
+};
+PART(probe_service, sapi_probe_service, NULL);
+
+static const struct field probe_fields[] = {
+	ROW("id", sapi_probe, id, F_ID, 0),
+	ROW("device", sapi_probe, device, F_NAME, 0),
+	ROW("gateway", sapi_probe, gateway, F_NAME, 0),
+	ROW("address", sapi_probe, address, F_ADDR, 0),
+	ITEMS("services", sapi_probe, services, n_services, F_LIST, 0, SAPI_SCOPE_MAX,
+	      probe_service_schema),
+	END,
+};
+SCHEMA(probe, SAPI_LIST_MAX, NULL);
+
 /* ---- device ---- */
 
 static const struct field token_fields[] = {
@@ -445,6 +500,7 @@ static const struct field hello_fields[] = {
 	ROW("name", sapi_hello, name, F_NAME, 0),
 	ROW("version", sapi_hello, version, F_TEXT, F_OPT),
 	ROW("services", sapi_hello, services, F_BITS, 0, .names = job_kind_names),
+	ROW("connectable", sapi_hello, connectable, F_BOOL, F_OPT, .def = true),
 	ITEMS("tokens", sapi_hello, tokens, n_tokens, F_LIST, 0, SAPI_TOKENS_MAX, token_schema),
 	END,
 };
