@@ -376,7 +376,7 @@ static void agent_becomes(struct world *w, enum job_state state)
 static void agent_hello(struct h2_req *req, void *arg)
 {
 	struct world *w = arg;
-	struct sapi_hello hello = { .services = 3 };
+	struct sapi_hello hello = { .services = 3, .connectable = true };
 	struct sapi_token token;
 
 	strcpy(hello.name, "mfp-1");

@@ -11,6 +11,7 @@
 #include "cloud/delivery.h"
 #include "cloud/jobs.h"
 #include "cloud/metrics.h"
+#include "cloud/probe.h"
 #include "cloud/registry.h"
 #include "cloud/share.h"
 #include "lib/body.h"
@@ -695,6 +696,15 @@ static void get_metrics(struct h2_req *req, void *arg)
 	buf_fini(&text);
 }
 
+/* ---- POST /v1/devices/{code}/probe ---- */
+
+static void post_probe(struct h2_req *req, void *arg)
+{
+	struct cloud *c = arg;
+
+	probes_ask(c->probes, req);
+}
+
 static const struct h2_route routes[] = {
 	{ "POST", "/v1/jobs", CLIENTS, SAPI_MAX, 0, post_job },
 	{ "GET", "/v1/jobs", CLIENTS, 0, 0, get_jobs },
@@ -704,6 +714,7 @@ static const struct h2_route routes[] = {
 	{ "GET", "/v1/jobs/{id}/content", CLIENTS, 0, 0, get_content },
 	{ "GET", "/v1/jobs/{id}/events", CLIENTS, 0, 0, get_events },
 	{ "GET", "/v1/metrics", ROLE_BIT(ROLE_ADMIN), 0, 0, get_metrics },
+	{ "POST", "/v1/devices/{code}/probe", ROLE_BIT(ROLE_ADMIN), SAPI_MAX, 0, post_probe },
 };
 
 void api_router(struct cloud *c, struct h2_router *out)

@@ -16,6 +16,7 @@
 #include "cloud/http.h"
 #include "cloud/jobs.h"
 #include "cloud/notice.h"
+#include "cloud/probe.h"
 #include "cloud/registry.h"
 #include "cloud/token.h"
 #include "cloud/tunnels.h"
@@ -348,6 +349,8 @@ static int start_jobs(struct cloud *c, struct err *e)
 	conf.spool = c->spool;
 	ret = deliveries_new(c, &c->deliveries, e);
 	if (!ret)
+		ret = probes_new(c, &c->probes);
+	if (!ret)
 		ret = jobs_open(&conf, &c->jobs, e);
 	if (!ret)
 		ret = notices_open(c->store, jobs_group(c->jobs), &c->notices, e);
@@ -385,6 +388,7 @@ void cloud_stop(struct cloud *c)
 {
 	/* Jobs under way stay in the store as they are; the next start goes on with them. */
 	deliveries_stop(c->deliveries);
+	probes_stop(c->probes);
 	tunnels_free(c->tunnels);
 	c->tunnels = NULL;
 	peer_listener_close(c->listener, on_closed, c);
@@ -417,6 +421,7 @@ void cloud_fini(struct cloud *c)
 {
 	/* Requests hold jobs, jobs hold the store; sessions tell the parts of their end. */
 	deliveries_free(c->deliveries);
+	probes_free(c->probes);
 	decider_free(c->decider);
 	notices_free(c->notices);
 	peer_listener_free(c->listener);
@@ -430,6 +435,7 @@ void cloud_fini(struct cloud *c)
 	spool_close(c->spool);
 	store_close(c->store);
 	c->deliveries = NULL;
+	c->probes = NULL;
 	c->decider = NULL;
 	c->listener = NULL;
 	c->jobs = NULL;

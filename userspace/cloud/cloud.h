@@ -23,6 +23,7 @@ struct jobs;
 struct loop;
 struct notices;
 struct peer_listener;
+struct probes;
 struct registry;
 struct spool;
 struct store;
@@ -73,6 +74,7 @@ struct cloud {
 	struct notices *notices;
 	struct decider *decider; /* NULL unless this cloud decides about moves */
 	struct deliveries *deliveries;
+	struct probes *probes;
 	struct peer_listener *listener;
 	struct h2_router router;
 };

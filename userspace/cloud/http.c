@@ -402,6 +402,10 @@ static int code_of(const struct http_call *call)
 		return call->read_error ? call->read_error : -ECANCELED;
 	case CURLE_COULDNT_CONNECT:
 		return -ECONNREFUSED;
+	case CURLE_SSL_CONNECT_ERROR:
+		return -SHUNT_ETLS;
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return -SHUNT_EPEER;
 	case CURLE_OUT_OF_MEMORY:
 		return -ENOMEM;
 	default:
@@ -430,8 +434,9 @@ static enum http_login login_of(struct http_call *call, long status)
 
 static void reply_fill(struct http_call *call, struct http_reply *reply, char why[CURL_ERROR_SIZE])
 {
+	struct curl_header *dav = NULL;
 	char *type = NULL;
-	long status = 0;
+	long status = 0, os_error = 0;
 
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
@@ -440,6 +445,11 @@ static void reply_fill(struct http_call *call, struct http_reply *reply, char wh
 	if (reply->err == -EMSGSIZE)
 		snprintf(why, CURL_ERROR_SIZE, "the answer is longer than %zu octets",
 			 call->body.max);
+	else if (call->result == CURLE_COULDNT_CONNECT &&
+		 curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_error) == CURLE_OK &&
+		 os_error)
+		/* Without the address, which is the tunnel's and says nothing to people. */
+		snprintf(why, CURL_ERROR_SIZE, "%s", shunt_strerror(-(int)os_error));
 	else
 		snprintf(why, CURL_ERROR_SIZE, "%s",
 			 call->read_error  ? shunt_strerror(call->read_error) :
@@ -449,6 +459,9 @@ static void reply_fill(struct http_call *call, struct http_reply *reply, char wh
 	reply->status = (int)status;
 	reply->login = reply->err ? HTTP_LOGIN_NONE : login_of(call, status);
 	reply->type = type ? type : "";
+	reply->dav = "";
+	if (curl_easy_header(call->easy, "DAV", 0, CURLH_HEADER, -1, &dav) == CURLHE_OK)
+		reply->dav = dav->value;
 	reply->body = buf_str(&call->body);
 	reply->len = call->body.len;
 }

@@ -82,13 +82,18 @@ enum http_login {
 
 /* Valid during done(). */
 struct http_reply {
-	/* 0: the server answered, with whatever status. -ETIMEDOUT, -EMSGSIZE, -SHUNT_ECLOSED, others. */
+	/*
+	 * 0: the server answered, with whatever status. -ECONNREFUSED (no connection, for whatever reason),
+	 * -ETIMEDOUT, -EMSGSIZE, -SHUNT_ETLS (no TLS handshake), -SHUNT_EPEER (its certificate is of another CA),
+	 * -SHUNT_ECLOSED, others.
+	 */
 	int err;
 	uint64_t left; /* octets of the request's body that have left this host, so that they may be there */
 	const char *why; /* a sentence for people when err is not 0 */
 	int status;
 	enum http_login login;
 	const char *type; /* media type, "" when there is none */
+	const char *dav; /* DAV header (RFC 4918 10.1), "" when there is none */
 	const void *body;
 	size_t len;
 };

@@ -78,9 +78,10 @@ static int request_wanting(ipp_t *ipp, const char *const *names, int n, struct b
 int ipp_get_printer(const struct ipp_printer_ref *p, struct buf *out)
 {
 	static const char *const names[] = {
-		"operations-supported", "document-format-supported", "copies-supported",
-		"media-supported",	"sides-supported",	     "print-color-mode-supported",
-		"printer-state",	"printer-state-reasons",     "printer-state-message",
+		"operations-supported",	  "document-format-supported", "copies-supported",
+		"media-supported",	  "sides-supported",	       "print-color-mode-supported",
+		"printer-state",	  "printer-state-reasons",     "printer-state-message",
+		"printer-make-and-model",
 	};
 
 	return request_wanting(request_begin(p, IPP_OP_GET_PRINTER_ATTRIBUTES, 0), names,
@@ -391,6 +392,8 @@ static int take_printer(ipp_attribute_t *attr, struct ipp_printer *out)
 		return take_words(attr, &out->reasons);
 	else if (!strcmp(name, "printer-state-message"))
 		take_text(attr, out->message);
+	else if (!strcmp(name, "printer-make-and-model"))
+		take_text(attr, out->model);
 	else if (!strcmp(name, "document-format-supported"))
 		return take_words(attr, &out->formats);
 	else if (!strcmp(name, "media-supported"))

@@ -93,6 +93,7 @@ struct ipp_printer {
 	int state; /* enum ipp_printer_state, or IPP_NUMBER_UNKNOWN */
 	struct ipp_words reasons; /* without "none" */
 	char message[IPP_TEXT_LEN];
+	char model[IPP_TEXT_LEN]; /* make and model */
 	struct ipp_words formats, media, sides, colors; /* what is supported; empty: not at all */
 	int copies; /* most that are, or IPP_NUMBER_UNKNOWN: not at all */
 };
