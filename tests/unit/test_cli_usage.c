@@ -129,6 +129,10 @@ static void usage_errors(void **state)
 		  "add m --gateway g --address 192.168.1.15 --service webdav:80 --recipient AGE-SECRET-KEY-1X",
 		  "Error: --recipient: this is an identity, which is secret; \"shunt key show\" prints "
 		  "its recipient\n" },
+		{ cmd_device, "probe", "Error: the device's CODE is missing" },
+		{ cmd_device, "probe m --timeout 0", "Error: --timeout \"0\": " },
+		{ cmd_device, "probe m --service lpd:515", "Error: --service: \"lpd:515\": " },
+		{ cmd_device, "probe m --gateway a/b", "Error: --gateway \"a/b\": allowed are " },
 		{ cmd_job, "submit", "Error: FILE is missing, try \"shunt job help\"\n" },
 		{ cmd_job, "submit f", "Error: --device is missing, try \"shunt job help\"\n" },
 		{ cmd_job, "submit f --device=d --wait=1", "Error: --wait takes no value\n" },

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/device.h"
 #include "cli/param.h"
+#include "cli/probed.h"
 #include "cli/remote.h"
 #include "cli/reply.h"
 #include "lib/age.h"
@@ -20,12 +22,16 @@ static const char device_usage[] =
 	"       shunt device set CODE ...      the same words: replaces the entry, or makes it\n"
 	"       shunt device [ show ] [ CODE ]\n"
 	"       shunt device del CODE\n"
+	"       shunt device probe CODE [ --gateway NAME ] [ --address ADDRESS ] [ --service SERVICE ]...\n"
+	"                             [ --timeout TIME ] [ --dry-run ] [ --prune ]\n"
 	"\n"
 	"SERVICE := { agent | webdav | ipp }:PORT[:tls][:/PATH]\n"
 	"connectable: the device can dial out to a cloud, so that its jobs can leave tunnels.\n"
 	"recipient: of \"shunt key new\"; the cloud encrypts to it what it stores on the device's file server. A\n"
 	"device with an agent encrypts itself: encrypt-to in its configuration.\n"
-	"Changes need a certificate of role admin.\n";
+	"probe: has the cloud ask the device, through a tunnel, what it is, and makes the entry say that; one that\n"
+	"is not registered yet needs --gateway and --address. What does not answer stays, unless with --prune.\n"
+	"Changes need a certificate of role admin, and so does a probe.\n";
 
 static const char gateway_usage[] = "Usage: shunt gateway [ show | list ]\n"
 				    "Gateways that dialled in to the manager.\n";
@@ -41,15 +47,15 @@ struct device_args {
 	const char *gateway, *spec, *recipient;
 };
 
-static int parse_service(const char *value, void *field, struct err *e)
+int device_parse_service(const char *value, struct sapi_service v[SAPI_SERVICES_MAX], size_t *count,
+			 struct err *e)
 {
-	struct sapi_device *d = field;
-	struct sapi_service *s = &d->services[d->n_services];
+	struct sapi_service *s = &v[*count];
 	char *words, *word, *rest;
 	uint64_t port = 0;
 	int n, err = 0;
 
-	if (d->n_services == SAPI_SERVICES_MAX)
+	if (*count == SAPI_SERVICES_MAX)
 		return err_set(e, -E2BIG, "more than %d", SAPI_SERVICES_MAX);
 	words = strdup(value);
 	if (!words)
@@ -75,8 +81,23 @@ static int parse_service(const char *value, void *field, struct err *e)
 			       "or ipp",
 			       value);
 	s->port = (uint16_t)port;
-	d->n_services++;
+	++*count;
 	return 0;
+}
+
+char *device_service_str(const struct sapi_service *s, char out[DEVICE_SERVICE_LEN])
+{
+	snprintf(out, DEVICE_SERVICE_LEN, "%s:%u%s%s%s", service_kind_str(s->kind), s->port,
+		 s->tls ? ":tls" : "", strcmp(s->path, "/") ? ":" : "",
+		 strcmp(s->path, "/") ? s->path : "");
+	return out;
+}
+
+static int parse_service(const char *value, void *field, struct err *e)
+{
+	struct sapi_device *d = field;
+
+	return device_parse_service(value, d->services, &d->n_services, e);
 }
 
 static const struct param device_params[] = {
@@ -98,7 +119,7 @@ static const struct param device_params[] = {
 
 static const struct param no_params[] = { { 0 } };
 
-static int check_code(struct cli *c, const char *code)
+int device_check_code(struct cli *c, const char *code)
 {
 	if (!code)
 		return cli_usage(c, "the device's CODE is missing, try \"shunt device help\"");
@@ -141,7 +162,7 @@ static int take_device(struct cli *c, struct args *a, struct device_args *args)
 	args->d.priority = SAPI_PRIORITY_DEFAULT;
 	status = params_parse(c, a, device_params, args, &seen, &code);
 	if (!status)
-		status = check_code(c, code);
+		status = device_check_code(c, code);
 	if (status)
 		return status;
 	word = params_missing(device_params, HAS_GATEWAY | HAS_ADDRESS | HAS_SERVICE, seen);
@@ -178,6 +199,21 @@ static int ask(const struct cli *c, const char *method, const char *path, const 
 	return err;
 }
 
+/* It is stored as it was said, and may not be meant so. */
+static void warn(const struct cli *c, const struct sapi_device *d)
+{
+	struct buf lines = BUF_INIT;
+	char *rest, *line;
+
+	if (!probed_odd(d, &lines) && lines.len) {
+		rest = (char *)lines.data;
+		rest[lines.len - 1] = '\0';
+		while ((line = strsep(&rest, "\n")))
+			fprintf(c->errors, "Warning: %s\n", line);
+	}
+	buf_fini(&lines);
+}
+
 static int device_write(struct cli *c, struct args *a, const char *method)
 {
 	struct buf body = BUF_INIT, reply = BUF_INIT;
@@ -200,6 +236,8 @@ static int device_write(struct cli *c, struct args *a, const char *method)
 		err = reply_json(c, &reply, &e);
 	if (err)
 		status = cli_refused(c, &e);
+	else
+		warn(c, &args.d);
 	buf_fini(&body);
 	buf_fini(&reply);
 	return status;
@@ -217,7 +255,7 @@ static int device_set(struct cli *c, struct args *a)
 
 static void print_device(const struct cli *c, const struct sapi_device *d)
 {
-	char text[ADDR_STR_LEN];
+	char text[ADDR_STR_LEN], service[DEVICE_SERVICE_LEN];
 	size_t i;
 
 	out_str(c->out, NULL, "%s:", d->code);
@@ -225,13 +263,8 @@ static void print_device(const struct cli *c, const struct sapi_device *d)
 	out_str(c->out, NULL, " address %s", addr_print(&d->address, text));
 	out_uint(c->out, NULL, " priority %" PRIu64, d->priority);
 	out_text(c->out, "%s", d->connectable ? " connectable" : "");
-	for (i = 0; i < d->n_services; i++) {
-		out_str(c->out, NULL, " service %s", service_kind_str(d->services[i].kind));
-		out_uint(c->out, NULL, ":%" PRIu64, d->services[i].port);
-		out_text(c->out, "%s", d->services[i].tls ? ":tls" : "");
-		if (strcmp(d->services[i].path, "/"))
-			out_str(c->out, NULL, ":%s", d->services[i].path);
-	}
+	for (i = 0; i < d->n_services; i++)
+		out_str(c->out, NULL, " service %s", device_service_str(&d->services[i], service));
 	if (d->recipient[0])
 		out_str(c->out, NULL, " recipient %s", d->recipient);
 	if (d->spec[0])
@@ -273,7 +306,7 @@ static int device_show(struct cli *c, struct args *a)
 
 	status = params_parse(c, a, no_params, NULL, NULL, &code);
 	if (!status && code)
-		status = check_code(c, code);
+		status = device_check_code(c, code);
 	if (status)
 		return status;
 	snprintf(path, sizeof(path), "/v1/devices%s%s", code ? "/" : "", code ? code : "");
@@ -296,7 +329,7 @@ static int device_del(struct cli *c, struct args *a)
 
 	status = params_parse(c, a, no_params, NULL, NULL, &code);
 	if (!status)
-		status = check_code(c, code);
+		status = device_check_code(c, code);
 	if (status)
 		return status;
 	snprintf(path, sizeof(path), "/v1/devices/%s", code);
@@ -306,9 +339,9 @@ static int device_del(struct cli *c, struct args *a)
 int cmd_device(struct cli *c, struct args *a)
 {
 	static const struct cli_command commands[] = {
-		{ "show", device_show }, { "add", device_add },	   { "set", device_set },
-		{ "del", device_del },	 { "delete", device_del }, { "list", device_show },
-		{ NULL, NULL },
+		{ "show", device_show },   { "add", device_add },    { "set", device_set },
+		{ "del", device_del },	   { "delete", device_del }, { "list", device_show },
+		{ "probe", device_probe }, { NULL, NULL },
 	};
 
 	return cli_dispatch(c, a, "device", commands, device_show, device_usage);

@@ -339,7 +339,9 @@ int remote_call(struct remote *r, const struct remote_request *request, struct b
 					   NULL,
 		.body = request->body,
 		.body_len = request->len,
-		.timeout_ms = request->content ? 0 : REPLY_MS,
+		.timeout_ms = request->content	  ? 0 :
+			      request->timeout_ms ? request->timeout_ms :
+						    REPLY_MS,
 	};
 	struct answer a = { 0 };
 	int err = 0;
@@ -355,6 +357,8 @@ int remote_call(struct remote *r, const struct remote_request *request, struct b
 		return err_sys(e, err, "content");
 	buf_init_max(&a.body, SAPI_LIST_MAX);
 	err = perform(r, &h, request, &a, e);
+	if (request->status)
+		*request->status = a.status;
 	if (!err && request->on_sent)
 		request->on_sent(request->arg, request->size - request->from);
 	if (!err && reply && buf_put(reply, a.body.data, a.body.len))

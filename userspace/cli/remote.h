@@ -39,6 +39,8 @@ struct remote_request {
 	const void *body; /* JSON; NULL: none */
 	size_t len;
 	const char *idempotency_key; /* NULL: none */
+	uint32_t timeout_ms; /* for the answer; 0: half a minute. Not of content */
+	int *status; /* HTTP status of the answer, if there was one; may be NULL */
 	/*
 	 * Content instead of a body: the @size octets of @fd, those before @from left out, with @on_sent
 	 * (may be NULL) as they go.

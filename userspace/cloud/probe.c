@@ -437,6 +437,7 @@ static void on_timer(void *arg)
 
 	if (p->over) {
 		log_end(p);
+		registry_forget(p->cloud->registry, p->found.device);
 		answer(p);
 		probe_free(p);
 	} else if (p->asking) {

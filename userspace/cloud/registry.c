@@ -261,6 +261,14 @@ int registry_dial(struct registry *r, const char *name,
 	return ret;
 }
 
+void registry_forget(struct registry *r, const char *code)
+{
+	struct question *q = find(r, false, code);
+
+	if (q && q->answered && !q->telling && LIST_EMPTY(&q->asks))
+		question_drop(q);
+}
+
 void registry_cancel(struct registry_ask *a)
 {
 	if (!a)

@@ -53,6 +53,8 @@ int registry_device(struct registry *r, const char *code,
 int registry_dial(struct registry *r, const char *name,
 		  void (*done)(int err, const char *why, void *arg), void *arg,
 		  struct registry_ask **out);
+/* The entry of @code is about to change: whoever asks next is not told what is remembered. */
+void registry_forget(struct registry *r, const char *code);
 /* @done will not be called any more. NULL is allowed. */
 void registry_cancel(struct registry_ask *ask);
 
