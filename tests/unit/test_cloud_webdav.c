@@ -430,7 +430,7 @@ static void a_refusal_takes_the_file_away(void **state)
 	KIT_UNTIL(r->s.loop, r->done);
 	assert_int_equal(r->err, -SHUNT_EREMOTE);
 	assert_true(r->fatal);
-	assert_string_equal(r->code, "http-409");
+	assert_string_equal(r->code, "not-found");
 	assert_non_null(strstr(r->text, "MOVE"));
 	assert_non_null(strstr(r->s.log, "DELETE /files/.shunt-"));
 }
@@ -475,7 +475,7 @@ static void assert_unauthorized(struct result *r, const char *why)
 	tried(r);
 	assert_int_equal(r->err, -SHUNT_EREMOTE);
 	assert_true(r->fatal);
-	assert_string_equal(r->code, "http-401");
+	assert_string_equal(r->code, "login-refused");
 	assert_non_null(strstr(r->text, why));
 	assert_null(strstr(r->text, "s3cret"));
 	assert_null(strstr(r->s.log, "MOVE"));
@@ -517,7 +517,7 @@ static void a_forbidden_place(void **state)
 	r->s.put_answer = "403 Forbidden";
 	tried(r);
 	assert_true(r->fatal);
-	assert_string_equal(r->code, "http-403");
+	assert_string_equal(r->code, "not-allowed");
 	assert_non_null(strstr(r->text, ": not allowed"));
 }
 
@@ -552,7 +552,7 @@ static void directories_that_cannot_be_made(void **state)
 	start(r, "a/b.bin");
 	KIT_UNTIL(r->s.loop, r->done);
 	assert_true(r->fatal);
-	assert_string_equal(r->code, "http-507");
+	assert_string_equal(r->code, "no-room");
 	assert_non_null(strstr(r->text, "MKCOL"));
 	assert_string_equal(r->s.log, "MKCOL /files/a/|"); /* there is nothing to take away */
 	r->done = false;
@@ -578,7 +578,7 @@ static void directories_behind_a_password(void **state)
 	start(r, "a/b.bin");
 	KIT_UNTIL(r->s.loop, r->done);
 	assert_true(r->fatal);
-	assert_string_equal(r->code, "http-401");
+	assert_string_equal(r->code, "login-refused");
 	assert_non_null(strstr(r->text, "MKCOL"));
 }
 

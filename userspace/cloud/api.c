@@ -186,6 +186,13 @@ static bool fits_agent(const struct sapi_device *dev, const struct sapi_job_subm
 	       (strlen(name) < SAPI_FILE_NAME_LEN && !strchr(name, '/'));
 }
 
+/* A file server may have a file of such a name, but nobody means that. */
+static bool can_scan(const struct sapi_device *dev, const struct sapi_job_submit *body)
+{
+	return body->kind != JOB_FETCH || sapi_device_service(dev, SERVICE_AGENT) ||
+	       strncmp(body->path, SAPI_SCAN_PREFIX, strlen(SAPI_SCAN_PREFIX)) != 0;
+}
+
 static void on_device(const struct sapi_device *dev, int err, const char *why, void *arg)
 {
 	struct submission *s = arg;
@@ -201,6 +208,9 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 		h2_problem(s->req, 422, "unsupported-kind",
 			   "device %s has no service that takes %s jobs", dev->code,
 			   job_kind_str(s->body.kind));
+	} else if (!can_scan(dev, &s->body)) {
+		h2_problem(s->req, 422, "unsupported-kind",
+			   "device %s has no agent, and so no scans", dev->code);
 	} else if (!fits_agent(dev, &s->body)) {
 		h2_problem(s->req, 422, "bad-path",
 			   "path: the agent of %s takes a name of at most %d octets without /",
@@ -215,11 +225,16 @@ static bool fetchable(struct h2_req *req, const char *path)
 {
 	size_t n = strlen(SAPI_SCAN_PREFIX);
 	bool scan = !strncmp(path, SAPI_SCAN_PREFIX, n);
+	char dir[SAPI_PATH_LEN];
 
-	if (share_name_ok(scan ? path + n : path) && !(scan && strchr(path, '/')))
+	snprintf(dir, sizeof(dir), "%.*s", (int)strlen(path) - 1, path);
+	if (sapi_path_lists(path) ?
+		    !scan && (!*dir || share_name_ok(dir)) :
+		    share_name_ok(scan ? path + n : path) && !(scan && strchr(path, '/')))
 		return true;
 	h2_problem(req, 422, "bad-path",
-		   "path: neither a relative path of plain segments nor scan:NAME");
+		   "path: neither a relative path of plain segments, with / at its end for a list, "
+		   "nor scan:NAME");
 	return false;
 }
 

@@ -8,6 +8,7 @@
 
 #include "cloud/cloud.h"
 #include "cloud/direct.h"
+#include "cloud/fetching.h"
 #include "cloud/fileserver.h"
 #include "cloud/gateways.h"
 #include "cloud/jobs.h"
@@ -34,7 +35,7 @@ const struct sapi_service *delivery_service(const struct sapi_device *dev, enum 
 {
 	const struct sapi_service *service = sapi_device_service(dev, SERVICE_AGENT);
 
-	if (!service && kind == JOB_STORE)
+	if (!service && (kind == JOB_STORE || kind == JOB_FETCH))
 		service = share_service(dev);
 	if (!service && kind == JOB_PRINT)
 		service = sapi_device_service(dev, SERVICE_IPP);
@@ -251,7 +252,7 @@ static void on_tunnel_open(struct ctun *tun, void *arg)
 	else if (printing_is(d))
 		printing_start(d);
 	else
-		fileserver_put(d);
+		fileserver_start(d);
 }
 
 static void record_counters(struct sapi_job_path *p, const struct sapi_tunnel *last)
@@ -298,7 +299,7 @@ static uint64_t remaining(const struct delivery *d)
 	uint64_t size = job_row(d->job)->size;
 
 	_Static_assert(CONTENT_SIZE_UNKNOWN == POLICY_REMAINING_UNKNOWN, "the gateway's policy");
-	if (size == CONTENT_SIZE_UNKNOWN || !delivery_is_agent(d))
+	if (size == CONTENT_SIZE_UNKNOWN || (!delivery_is_agent(d) && !outward_is(d)))
 		return size;
 	return size - transfer_held(d->transfer);
 }
@@ -640,6 +641,7 @@ void delivery_free(struct delivery *d)
 	path_free(d->via_direct.path);
 	path_free(d->via_tunnel.path);
 	fileserver_end(d);
+	fetching_free(d);
 	printing_shut(d);
 	agent_end(d);
 	transfer_free(d->transfer);

@@ -90,6 +90,7 @@ struct delivery {
 	struct peer_dial *dial;
 	struct h2 *agent; /* session through the tunnel */
 	struct share_call *share; /* at a file server without agent; of fileserver.c */
+	struct fetching *fetching; /* fetching.c's, of a fetch job there */
 	struct wrap *wrap; /* of what is put, if it is stored encrypted */
 	struct printer *printer; /* of printing.c, as are the eight below */
 	bool numbered; /* the job's number there was told here, and not read from the disk */

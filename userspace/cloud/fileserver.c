@@ -8,7 +8,9 @@
 #include "cloud/cloud.h"
 #include "cloud/credentials.h"
 #include "cloud/delivery_int.h"
+#include "cloud/fetching.h"
 #include "cloud/jobs.h"
+#include "cloud/outward.h"
 #include "cloud/share.h"
 #include "cloud/spool.h"
 #include "cloud/tunnels.h"
@@ -97,8 +99,7 @@ static bool wrap(struct delivery *d)
 	return !ret;
 }
 
-/* The share, in the words of its protocol. */
-static void describe(const struct delivery *d, struct share_conf *out)
+void fileserver_conf(const struct delivery *d, struct share_conf *out)
 {
 	const struct credentials_entry *login =
 		credentials_find(d->cloud->credentials, job_row(d->job)->device);
@@ -116,7 +117,7 @@ static void describe(const struct delivery *d, struct share_conf *out)
 	};
 }
 
-void fileserver_put(struct delivery *d)
+static void put(struct delivery *d)
 {
 	static const struct share_ops ops = {
 		.read = on_put_read,
@@ -135,7 +136,7 @@ void fileserver_put(struct delivery *d)
 	};
 	struct share_conf conf;
 
-	describe(d, &conf);
+	fileserver_conf(d, &conf);
 	d->step = STEP_SENDING;
 	delivery_path_state(d, d->tunnel_idx, PATH_ACTIVE, "");
 	if (d->dev.recipient[0]) {
@@ -153,8 +154,17 @@ void fileserver_put(struct delivery *d)
 				    "the file's name is none that its server can have");
 }
 
+void fileserver_start(struct delivery *d)
+{
+	if (outward_is(d))
+		fetching_start(d);
+	else
+		put(d);
+}
+
 void fileserver_end(struct delivery *d)
 {
+	fetching_shut(d);
 	share_free(d->share);
 	d->share = NULL;
 	wrap_free(d->wrap);

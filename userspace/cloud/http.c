@@ -64,8 +64,12 @@ struct http_call {
 	void *arg;
 	ssize_t (*read)(void *arg, void *buf, size_t len);
 	void *read_arg;
+	int (*on_head)(void *arg, const struct http_head *head);
+	int (*on_body)(void *arg, const void *data, size_t len);
+	void *body_arg;
 	struct buf body;
-	int read_error;
+	bool headed; /* on_head was called */
+	int read_error, body_error;
 	bool ended;
 	CURLcode result;
 	curl_socket_t socket; /* the last that was opened for it, while that is open */
@@ -227,11 +231,57 @@ static size_t read_body(char *buf, size_t size, size_t n, void *arg)
 	return CURL_READFUNC_ABORT;
 }
 
+/* Of the last answer, should there have been several (RFC 9110 15.2, 11.6.1). */
+static const char *header(struct http_call *call, const char *name)
+{
+	struct curl_header *h;
+
+	return curl_easy_header(call->easy, name, 0, CURLH_HEADER, -1, &h) == CURLHE_OK ? h->value :
+											  "";
+}
+
+static void head_fill(struct http_call *call, struct http_head *head)
+{
+	curl_off_t length = -1;
+	long status = 0;
+
+	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(call->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	*head = (struct http_head){
+		.status = (int)status,
+		.type = header(call, "Content-Type"),
+		.length = length < 0 ? CONTENT_SIZE_UNKNOWN : (uint64_t)length,
+		.range = header(call, "Content-Range"),
+		.etag = header(call, "ETag"),
+		.modified = header(call, "Last-Modified"),
+		.location = header(call, "Location"),
+	};
+}
+
+/* Is the body for on_body()? False also when on_head() has ended the call. */
+static bool is_streamed(struct http_call *call)
+{
+	struct http_head head;
+
+	if (!call->on_body || call->headed)
+		return call->headed && !call->body_error;
+	head_fill(call, &head);
+	if (head.status < 200 || head.status >= 300)
+		return false;
+	call->headed = true;
+	call->body_error = call->on_head(call->body_arg, &head);
+	return !call->body_error;
+}
+
 static size_t take_reply(char *data, size_t size, size_t n, void *arg)
 {
 	struct http_call *call = arg;
 
-	return buf_put(&call->body, data, size * n) ? 0 : size * n;
+	if (is_streamed(call))
+		call->body_error = call->on_body(call->body_arg, data, size * n);
+	else if (!call->headed && buf_put(&call->body, data, size * n))
+		return 0;
+	return call->body_error ? 0 : size * n;
 }
 
 #define SET(option, value)                                                                         \
@@ -313,6 +363,8 @@ static int set_request(struct http_call *call, const struct http_request *req)
 		return ret;
 	SET(CURLOPT_URL, url);
 	SET(CURLOPT_CUSTOMREQUEST, req->method);
+	if (!strcmp(req->method, "HEAD"))
+		SET(CURLOPT_NOBODY, 1L);
 	if (call->headers)
 		SET(CURLOPT_HTTPHEADER, call->headers);
 	if (req->timeout_ms)
@@ -342,6 +394,9 @@ int http_call_new(struct http_host *host, const struct http_request *req,
 	call->arg = arg;
 	call->read = req->read;
 	call->read_arg = req->read_arg;
+	call->on_head = req->on_head;
+	call->on_body = req->on_body;
+	call->body_arg = req->body_arg;
 	call->socket = CURL_SOCKET_BAD;
 	buf_init_max(&call->body, req->max_reply);
 	TAILQ_INSERT_TAIL(&host->calls, call, link);
@@ -393,11 +448,13 @@ static int code_of(const struct http_call *call)
 {
 	switch (call->result) {
 	case CURLE_OK:
-		return 0;
+		return call->body_error;
 	case CURLE_OPERATION_TIMEDOUT:
 		return -ETIMEDOUT;
 	case CURLE_WRITE_ERROR:
-		return call->body.error ? call->body.error : -SHUNT_ECLOSED;
+		return call->body_error ? call->body_error :
+		       call->body.error ? call->body.error :
+					  -SHUNT_ECLOSED;
 	case CURLE_ABORTED_BY_CALLBACK:
 		return call->read_error ? call->read_error : -ECANCELED;
 	case CURLE_COULDNT_CONNECT:
@@ -434,15 +491,15 @@ static enum http_login login_of(struct http_call *call, long status)
 
 static void reply_fill(struct http_call *call, struct http_reply *reply, char why[CURL_ERROR_SIZE])
 {
-	struct curl_header *dav = NULL;
-	char *type = NULL;
-	long status = 0, os_error = 0;
+	long os_error = 0;
 
-	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
+	/* A body of no octets. */
+	if (call->result == CURLE_OK)
+		is_streamed(call);
+	head_fill(call, &reply->head);
 	reply->err = code_of(call);
 	reply->left = http_call_left(call);
-	if (reply->err == -EMSGSIZE)
+	if (reply->err == -EMSGSIZE && !call->body_error)
 		snprintf(why, CURL_ERROR_SIZE, "the answer is longer than %zu octets",
 			 call->body.max);
 	else if (call->result == CURLE_COULDNT_CONNECT &&
@@ -453,15 +510,15 @@ static void reply_fill(struct http_call *call, struct http_reply *reply, char wh
 	else
 		snprintf(why, CURL_ERROR_SIZE, "%s",
 			 call->read_error  ? shunt_strerror(call->read_error) :
+			 call->body_error  ? shunt_strerror(call->body_error) :
 			 call->curl_why[0] ? call->curl_why :
 					     curl_easy_strerror(call->result));
 	reply->why = why;
-	reply->status = (int)status;
-	reply->login = reply->err ? HTTP_LOGIN_NONE : login_of(call, status);
-	reply->type = type ? type : "";
-	reply->dav = "";
-	if (curl_easy_header(call->easy, "DAV", 0, CURLH_HEADER, -1, &dav) == CURLHE_OK)
-		reply->dav = dav->value;
+	reply->status = reply->head.status;
+	reply->login = reply->err && reply->err != -EMSGSIZE ? HTTP_LOGIN_NONE :
+							       login_of(call, reply->status);
+	reply->type = reply->head.type;
+	reply->dav = header(call, "DAV");
 	reply->body = buf_str(&call->body);
 	reply->len = call->body.len;
 }

@@ -10,6 +10,7 @@
 #define SHUNT_CLOUD_HTTP_H
 
 #include "lib/addr.h"
+#include "lib/types.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,6 +51,17 @@ int http_host_new(struct http *h, const struct http_target *target, struct http_
 /* Its calls end without their done(). NULL is allowed. */
 void http_host_free(struct http_host *host);
 
+/* What an answer says of its body (RFC 9110 8). The strings are "" where it says nothing. */
+struct http_head {
+	int status;
+	const char *type; /* media type */
+	uint64_t length; /* of the body that follows; CONTENT_SIZE_UNKNOWN */
+	const char *range; /* Content-Range */
+	const char *etag;
+	const char *modified; /* Last-Modified */
+	const char *location;
+};
+
 struct http_request {
 	const char *method;
 	const char *path; /* as it goes on the wire, begins with "/" */
@@ -68,7 +80,14 @@ struct http_request {
 	bool once;
 	uint64_t timeout_ms; /* for all of it; 0: none, the caller watches over it */
 	unsigned int stall_s; /* seconds in which nothing moves that end it; 0: any */
-	size_t max_reply; /* octets of the answer's body; more end the call */
+	size_t max_reply; /* octets of the answer's body that is kept; more end the call */
+	/*
+	 * Of an answer of status 2xx the head, once, then the body in pieces, which is not kept; both 0 or -errno, which
+	 * ends the call. NULL, both: it is kept for done().
+	 */
+	int (*on_head)(void *arg, const struct http_head *head);
+	int (*on_body)(void *arg, const void *data, size_t len);
+	void *body_arg;
 };
 
 /* What a reply of status 401 (RFC 9110 15.5.2) means. */
@@ -94,6 +113,7 @@ struct http_reply {
 	enum http_login login;
 	const char *type; /* media type, "" when there is none */
 	const char *dav; /* DAV header (RFC 4918 10.1), "" when there is none */
+	struct http_head head;
 	const void *body;
 	size_t len;
 };

@@ -178,15 +178,20 @@ void jobs_on_abandon(void *arg)
 
 /* ---- content that the device gives ---- */
 
-/* Size and digest are in the store before any of the content is. */
+/* Size and digest are in the store before any of the content is, and nothing there is of another content. */
 static int record_told(struct job *job)
 {
+	static const struct ranges none = RANGES_INIT;
 	struct store *store = job->jobs->conf.store;
 	struct group *group = job->jobs->group;
 	int ret = group_begin(group);
 
 	if (!ret)
 		ret = group_did(group, store_job_size_put(store, job->row.id, job->row.size));
+	if (!ret && job->untold)
+		ret = group_did(group,
+				store_ranges_put(store, job->row.id, STORE_UPLOADED,
+						 job->content ? spool_held(job->content) : &none));
 	if (!ret)
 		ret = group_did(group, store_job_update(store, &job->row));
 	return ret;
@@ -213,6 +218,24 @@ int job_told(struct job *job, uint64_t size, const char *sha256)
 	job->content = NULL;
 	job->row.size = CONTENT_SIZE_UNKNOWN;
 	job->row.sha256[0] = '\0';
+	return ret;
+}
+
+int job_untell(struct job *job)
+{
+	int ret;
+
+	job->untold = true;
+	job_check_cancel(job);
+	spool_file_close(job->content);
+	job->content = NULL;
+	/* First of all: should the store be told too late, it is without what names the content. */
+	spool_remove(job->jobs->conf.spool, job->row.id);
+	job->row.size = CONTENT_SIZE_UNKNOWN;
+	job->row.sha256[0] = '\0';
+	ret = record_told(job);
+	if (ret)
+		jobs_store_failed(job, "size");
 	return ret;
 }
 
@@ -243,6 +266,11 @@ int job_fetched(struct job *job, uint64_t offset, const void *data, size_t len)
 			ret = spool_digest(job->content, SPOOL_FLUSH, hex);
 	}
 	return ret < 0 ? ret : 0;
+}
+
+int job_fetched_keep(struct job *job)
+{
+	return job->content && !job->on_checked ? keep_fetched(job) : 0;
 }
 
 int job_check(struct job *job, void (*done)(int err, void *arg), void *arg)
@@ -300,9 +328,10 @@ static void on_told(int err, void *arg)
 }
 
 /* It is what the device told. The device may drop it as soon as the store, too, knows that it is here. */
-static void tell_store(struct job *job)
+static void tell_store(struct job *job, const char *sha256)
 {
 	jobs_digest_end(job);
+	memmove(job->row.sha256, sha256, SHA256_STR_LEN);
 	if (put_ranges(job)) {
 		jobs_store_failed(job, "ranges");
 		tell_again_later(job);
@@ -320,7 +349,7 @@ void jobs_on_tell(void *arg)
 
 	TAILQ_FOREACH(job, &jobs->all, order) {
 		if (job->on_checked && job->check == CHECK_UNTOLD)
-			tell_store(job);
+			tell_store(job, job->row.sha256);
 	}
 }
 
@@ -336,10 +365,10 @@ static void check_step(struct job *job)
 	ret = spool_digest(job->content, DIGEST_STEP, hex);
 	if (ret < 0)
 		check_end(job, ret);
-	else if (ret && strcmp(hex, job->row.sha256))
+	else if (ret && job->row.sha256[0] && strcmp(hex, job->row.sha256))
 		check_end(job, -EBADMSG);
 	else if (ret)
-		tell_store(job);
+		tell_store(job, hex);
 }
 
 /* ---- digests ---- */

@@ -424,9 +424,16 @@ static int make_row(const struct job_order *order, struct store_job *row)
 	memset(row, 0, sizeof(*row));
 	row->kind = s->kind;
 	snprintf(row->device, sizeof(row->device), "%s", s->device);
-	name_copy(row->name, s->name[0] ? s->name : last_part(s->path));
+	if (s->name[0])
+		name_copy(row->name, s->name);
+	else if (sapi_path_lists(s->path))
+		strcpy(row->name, "files.ndjson");
+	else
+		name_copy(row->name, last_part(s->path));
 	snprintf(row->media_type, sizeof(row->media_type), "%s",
-		 s->media_type[0] ? s->media_type : "application/octet-stream");
+		 sapi_path_lists(s->path) ? "application/x-ndjson" :
+		 s->media_type[0]	  ? s->media_type :
+					    "application/octet-stream");
 	row->size = s->size;
 	row->priority = order->priority;
 	snprintf(row->owner, sizeof(row->owner), "%s", order->owner);
@@ -675,6 +682,9 @@ static int load_job(struct jobs *jobs, const char *id)
 	insert(jobs, job);
 	ret = load_content(job, &held);
 	ranges_fini(&held);
+	/* Where nobody told the digest it may have been removed, to be fetched anew. */
+	if (ret && job->row.kind == JOB_FETCH && !job->row.sha256[0])
+		ret = job_untell(job);
 	if (ret) {
 		job_set_state(job, JOB_FAILED, PATH_NONE, "spool-failed",
 			      "the content is missing from the spool: %s", shunt_strerror(ret));

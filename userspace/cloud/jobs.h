@@ -129,11 +129,19 @@ int job_upload_end(struct job *job);
 
 /*
  * Of a fetch job the device has told what it has: reserve space. 0, also when it told the same
- * before; -ESTALE: it told something else before; -ENOSPC, others.
+ * before; -ESTALE: it told something else before; -ENOSPC, others. @sha256: "" where nobody tells it; then it is made
+ * by job_check().
  */
 int job_told(struct job *job, uint64_t size, const char *sha256);
+/*
+ * What it told is void, and what came of it is dropped: the device, or its file server, may tell anew. 0, or what the
+ * store said, without which the job goes on.
+ */
+int job_untell(struct job *job);
 /* Store what was fetched; flushed now and then. -EALREADY: being checked; -ERANGE, -ENOSPC, -EIO. */
 int job_fetched(struct job *job, uint64_t offset, const void *data, size_t len);
+/* What came so far is to survive a restart. 0 or -errno. */
+int job_fetched_keep(struct job *job);
 /*
  * All of it is here: make it durable and compare the digest; @done from the loop: 0 (the store knows that it is
  * here: nobody else need keep it), -EBADMSG (it is not what the device told), -errno. Where the store takes nothing,

@@ -38,6 +38,7 @@ struct job {
 	void (*on_checked)(int err, void *arg); /* fetch: the digest is made for this */
 	void *checked_arg;
 	enum check check;
+	bool untold; /* fetch: the store may have ranges of what was here before */
 	bool ready; /* in jobs->ready: queued, and nobody delivers it */
 	uint64_t number; /* by the time at which it was first; 0: was not */
 	uint64_t touched; /* loop time of the last bytes of the upload */

@@ -37,8 +37,12 @@ int outward_begin(struct delivery *d)
 	if (delivered > held)
 		d->resent += delivered - held;
 	ret = transfer_learn(d->transfer, spool_held(content), true);
-	/* All of it: the device need not be there any more, nor know the job. */
-	if (!ret && spool_complete(content) && !job_check(d->job, on_checked, d))
+	/*
+	 * All of it: the device need not be there any more, nor know the job. But a file server that told no digest
+	 * is asked once more: see fetching.h.
+	 */
+	if (!ret && spool_complete(content) && job_row(d->job)->sha256[0] &&
+	    !job_check(d->job, on_checked, d))
 		d->outward = OUTWARD_CHECKING;
 	return ret;
 }
@@ -88,8 +92,8 @@ static void on_checked(int err, void *arg)
 	if (d->step == STEP_CLOSING)
 		return;
 	if (!err) {
-		job_event(d->job, "content-here", PATH_NONE, "",
-			  "all of it is here, on disk and as the device says it is");
+		job_event(d->job, "content-here", PATH_NONE, "", "all of it is here, on disk%s",
+			  d->fetching ? "" : " and as the device says it is");
 		if (d->ending)
 			outward_done(d);
 		else
@@ -112,7 +116,9 @@ void outward_progress(struct delivery *d)
 
 	if (!job_content(d->job) || !transfer_complete(d->transfer) || d->step == STEP_CLOSING)
 		return;
-	if (d->outward == OUTWARD_HERE)
+	if (d->outward == OUTWARD_HERE && d->fetching)
+		outward_done(d);
+	else if (d->outward == OUTWARD_HERE)
 		tell_done(d);
 	if (d->outward != OUTWARD_COMING)
 		return;

@@ -55,6 +55,7 @@ struct share_protocol;
 #define SHARE_VERSION_LEN 256 /* with NUL */
 #define SHARE_ENTRIES_MAX 20000
 #define SHARE_ENTRY_NAME_MAX 1024 /* octets */
+#define SHARE_DIR_MAX 1024 /* octets of the name of a directory to list */
 
 /* The share, and who asks; strings are copied where they are needed for longer than the call that begins. */
 struct share_conf {
@@ -127,10 +128,13 @@ struct share_ops {
 	 * what was on the wire before and is sent again is the caller's to count.
 	 */
 	void (*on_wire)(uint64_t from, uint64_t to, void *arg);
-	/* So many octets from the start have arrived there (at least at the server's TCP). */
+	/* So many octets from the start have arrived: there, at least at the server's TCP; of a get here. */
 	void (*on_progress)(uint64_t octets, void *arg);
 	/* ---- get ---- */
-	/* Once, before write: 0, or -errno to end the call. */
+	/*
+	 * Before write, unless all of it is here already; once more where its content has to begin anew. 0, or
+	 * -errno to end the call.
+	 */
 	int (*on_file)(const struct share_file *file, void *arg);
 	/* The next octets, from share_file's @from on without gap to the size: 0, or -errno to end the call. */
 	int (*write)(uint64_t offset, const void *data, size_t len, void *arg);

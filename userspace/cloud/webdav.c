@@ -6,40 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cloud/http.h"
-#include "cloud/quota.h"
+#include "cloud/webdav_int.h"
 #include "lib/err.h"
 #include "lib/loop.h"
-
-#define URL_MAX 4096
-#define REPLY_MAX ((size_t)64 << 10) /* octets of an answer's body that are borne */
-
-enum step {
-	STEP_QUOTA, /* PROPFIND: is there room? */
-	STEP_MKCOL, /* of the directories on the way, from the top */
-	STEP_PUT,
-	STEP_MOVE,
-	STEP_DELETE, /* of the temporary file, after a refusal or an abort */
-	STEP_DONE,
-};
-
-struct webdav_put {
-	struct share_call call;
-	struct share_ops ops;
-	void *arg;
-	enum step step;
-	struct http_host *host;
-	struct http_call *request;
-	char final[URL_MAX], temporary[URL_MAX];
-	uint64_t size, pos;
-	size_t base_len; /* of the base in a path, with the slash behind */
-	unsigned int missing; /* directories that MKCOL is still to be asked for */
-	struct loop_timer *progress; /* while PUT is under way; then for on_done */
-	int err; /* the result, once it is known */
-	bool fatal;
-	char code[64];
-	char text[512];
-};
 
 /* ---- names ---- */
 
@@ -87,7 +56,7 @@ static const char *authority(const struct share_conf *conf, char out[ENDPOINT_ST
 int webdav_url(const struct share_conf *conf, const char *name, const char *tag, char *out,
 	       size_t size)
 {
-	char host[ENDPOINT_STR_LEN], temporary[URL_MAX];
+	char host[ENDPOINT_STR_LEN], temporary[WEBDAV_URL_MAX];
 	const char *slash;
 	size_t len;
 	int n;
@@ -112,132 +81,110 @@ int webdav_url(const struct share_conf *conf, const char *name, const char *tag,
 	return put_encoded(out, size, &len, temporary);
 }
 
-/* ---- one request ---- */
-
-static ssize_t read_content(void *arg, void *buf, size_t len)
+const char *webdav_path(const char *url)
 {
-	struct webdav_put *put = arg;
-	uint64_t left = put->size - put->pos;
-	ssize_t got;
-
-	if (len > left)
-		len = left;
-	if (!len)
-		return 0;
-	got = put->ops.read(put->pos, buf, len, put->arg);
-	if (got <= 0)
-		return got ? got : -ENODATA;
-	if (put->ops.on_wire)
-		put->ops.on_wire(put->pos, put->pos + (uint64_t)got, put->arg);
-	put->pos += (uint64_t)got;
-	return got;
+	return strchr(strstr(url, "://") + 3, '/');
 }
 
-static ssize_t read_question(void *arg, void *buf, size_t len)
+const char *webdav_strong(const char *etag)
 {
-	struct webdav_put *put = arg;
-	size_t left = sizeof(QUOTA_QUESTION) - 1 - (size_t)put->pos;
+	size_t len = strlen(etag);
+
+	return len >= 2 && len < SHARE_VERSION_LEN && etag[0] == '"' && etag[len - 1] == '"' ?
+		       etag :
+		       "";
+}
+
+/* ---- requests ---- */
+
+int webdav_ask(struct webdav *w, struct http_request *req,
+	       void (*done)(const struct http_reply *reply, void *arg))
+{
+	if (!req->timeout_ms && !req->stall_s)
+		req->timeout_ms = SHARE_REQUEST_MS;
+	req->max_reply = WEBDAV_REPLY_MAX;
+	w->method = req->method;
+	return http_call_new(w->host, req, done, w, &w->request);
+}
+
+ssize_t webdav_body_read(void *arg, void *buf, size_t len)
+{
+	struct webdav_body *body = arg;
+	size_t left = strlen(body->text + body->pos);
 
 	if (len > left)
 		len = left;
-	memcpy(buf, &QUOTA_QUESTION[put->pos], len);
-	put->pos += len;
+	memcpy(buf, body->text + body->pos, len);
+	body->pos += len;
 	return (ssize_t)len;
-}
-
-/* The path of the first directory that is missing; @path is the temporary file's. RFC 4918 5.2: with a slash behind. */
-static const char *collection_path(const struct webdav_put *put, const char *path,
-				   char out[URL_MAX])
-{
-	unsigned int left = put->missing;
-	char *p = stpcpy(out, path);
-
-	while (left)
-		if (*--p == '/')
-			left--;
-	p[1] = '\0';
-	return out;
-}
-
-static void on_answer(const struct http_reply *reply, void *arg);
-
-static int begin(struct webdav_put *put, enum step step)
-{
-	static const char *const methods[] = { "PROPFIND", "MKCOL", "PUT", "MOVE", "DELETE" };
-	char destination[URL_MAX + 16], collection[URL_MAX];
-	/* RFC 4918 10.3, 10.6: as with a plain PUT, a file of that name is replaced. */
-	const char *const headers[] = { destination, "Overwrite: T", NULL };
-	static const char *const question[] = { "Depth: 0", "Content-Type: application/xml", NULL };
-	struct http_request req = {
-		.method = methods[step],
-		.path = strchr(strstr(put->temporary, "://") + 3, '/'),
-		.timeout_ms = SHARE_REQUEST_MS,
-		.max_reply = REPLY_MAX,
-	};
-
-	put->step = step;
-	if (step == STEP_QUOTA) {
-		put->pos = 0;
-		snprintf(collection, sizeof(collection), "%.*s", (int)put->base_len, req.path);
-		req.path = collection;
-		req.headers = question;
-		req.read = read_question;
-		req.read_arg = put;
-		req.size = sizeof(QUOTA_QUESTION) - 1;
-	} else if (step == STEP_MKCOL) {
-		req.path = collection_path(put, req.path, collection);
-	} else if (step == STEP_MOVE) {
-		snprintf(destination, sizeof(destination), "Destination: %s", put->final);
-		req.headers = headers;
-	} else if (step == STEP_PUT) {
-		put->pos = 0;
-		req.read = read_content;
-		req.read_arg = put;
-		req.size = put->size;
-		req.timeout_ms = 0;
-		req.stall_s = SHARE_STALL_S;
-	}
-	return http_call_new(put->host, &req, on_answer, put, &put->request);
 }
 
 /* ---- results ---- */
 
-static void set_result(struct webdav_put *put, int err, bool fatal, const char *code,
-		       const char *text)
+void webdav_set(struct webdav *w, int err, bool fatal, const char *code, const char *text)
 {
-	put->err = err;
-	put->fatal = fatal;
-	snprintf(put->code, sizeof(put->code), "%s", code);
-	snprintf(put->text, sizeof(put->text), "%s", text);
+	if (w->err)
+		return;
+	w->err = err;
+	w->fatal = fatal;
+	snprintf(w->code, sizeof(w->code), "%s", code);
+	snprintf(w->text, sizeof(w->text), "%s", text);
 }
 
-static void done(struct webdav_put *put)
+void webdav_over(struct webdav *w)
 {
-	put->step = STEP_DONE;
-	loop_timer_set(put->progress, 0); /* on_done outside of the caller's stack */
+	w->over = true;
+	loop_timer_set(w->timer, 0);
 }
 
-static const char *step_name(enum step step)
+void webdav_out_of_memory(struct webdav *w)
 {
-	return step == STEP_QUOTA ? "PROPFIND" :
-	       step == STEP_MKCOL ? "MKCOL" :
-	       step == STEP_PUT	  ? "PUT" :
-	       step == STEP_MOVE  ? "MOVE" :
-				    "DELETE";
+	webdav_set(w, -ENOMEM, false, "out-of-memory", "out of memory");
+	webdav_over(w);
+}
+
+void webdav_stop(struct webdav *w)
+{
+	http_call_free(w->request);
+	w->request = NULL;
+	webdav_set(w, -ECANCELED, false, "canceled", "canceled");
+	webdav_over(w);
+}
+
+void webdav_event(struct webdav *w, const char *event, const char *reason, const char *text)
+{
+	if (w->ops.on_event)
+		w->ops.on_event(event, reason, text, w->arg);
 }
 
 /* RFC 4918 9.9.4 and 11, RFC 9110 15: which refusals stand. */
-static bool status_fatal(enum step step, long status)
+static bool status_fatal(const char *method, int status)
 {
-	if (step == STEP_MOVE && status == 502)
+	if (status == 502 && !strcmp(method, "MOVE"))
 		return true; /* the destination is taken for another server's */
 	return status >= 300 && status != 408 && status != 423 && status != 429 &&
 	       (status < 500 || status == 501 || status == 505 || status == 507);
 }
 
-static const char *hint_of(const struct http_reply *reply)
+/* What a refusal means whatever was asked; share.h has the words. */
+static const struct {
+	int status;
+	const char *code, *hint;
+} refusals[] = {
+	{ 401, "login-refused", "" },
+	{ 403, "not-allowed", ": not allowed" },
+	{ 404, "not-found", ": there is no such file, or directory on the way" },
+	{ 405, NULL, ": the server does not do WebDAV there" },
+	{ 409, "not-found", ": the directory does not exist" },
+	{ 410, "not-found", ": it is there no more" },
+	{ 412, "exists", ": the file is there already" },
+	{ 501, NULL, ": the server does not do WebDAV there" },
+	{ 507, "no-room", ": no space left" },
+};
+
+static const char *login_hint(enum http_login login)
 {
-	switch (reply->login) {
+	switch (login) {
 	case HTTP_LOGIN_WANTED:
 		return ": it wants a name and password, and the cloud has none for the device";
 	case HTTP_LOGIN_CLEAR:
@@ -245,149 +192,60 @@ static const char *hint_of(const struct http_reply *reply)
 	case HTTP_LOGIN_REFUSED:
 	case HTTP_LOGIN_AGAIN:
 		return ": it does not accept the name and password";
-	case HTTP_LOGIN_NONE:
-		break;
-	}
-	switch (reply->status) {
-	case 403:
-		return ": not allowed";
-	case 404:
-	case 409:
-		return ": the directory does not exist";
-	case 405:
-	case 501:
-		return ": the server does not do WebDAV there";
-	case 507:
-		return ": no space left";
 	default:
 		return "";
 	}
 }
 
-static void refused(struct webdav_put *put, const struct http_reply *reply)
+bool webdav_answered(const struct http_reply *reply)
 {
-	long status = reply->status;
-	char code[32], text[256];
-
-	snprintf(code, sizeof(code), "http-%ld", status);
-	snprintf(text, sizeof(text), "the file server answered %s with status %ld%s",
-		 step_name(put->step), status, hint_of(reply));
-	set_result(put, -SHUNT_EREMOTE, status_fatal(put->step, status), code, text);
-	/* Another try overwrites the temporary file; without one nobody would remove it. */
-	if (!put->fatal || put->step == STEP_MKCOL || begin(put, STEP_DELETE))
-		done(put);
+	return !reply->err || (reply->err == -EMSGSIZE && reply->status >= 300);
 }
 
-static void broken(struct webdav_put *put, const struct http_reply *reply)
+void webdav_refused(struct webdav *w, const struct http_reply *reply)
+{
+	const char *hint = login_hint(reply->login), *code = NULL;
+	char number[32], text[256];
+	size_t i;
+
+	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		if (refusals[i].status != reply->status)
+			continue;
+		code = refusals[i].code;
+		hint = *hint ? hint : refusals[i].hint;
+	}
+	snprintf(number, sizeof(number), "http-%d", reply->status);
+	snprintf(text, sizeof(text), "the file server answered %s with status %d%s", w->method,
+		 reply->status, hint);
+	webdav_set(w, -SHUNT_EREMOTE, status_fatal(w->method, reply->status), code ? code : number,
+		   text);
+}
+
+void webdav_broken(struct webdav *w, const struct http_reply *reply)
 {
 	char text[512];
 
-	snprintf(text, sizeof(text), "file server: %s: %.400s", step_name(put->step), reply->why);
-	set_result(put, reply->err, false,
+	snprintf(text, sizeof(text), "file server: %s: %.400s", w->method, reply->why);
+	webdav_set(w, reply->err, false,
 		   reply->err == -ECONNREFUSED ? "connect-failed" : "no-answer", text);
-	done(put);
 }
 
-static void out_of_memory(struct webdav_put *put)
+/* ---- calls ---- */
+
+static void on_timer(void *arg)
 {
-	set_result(put, -ENOMEM, false, "out-of-memory", "out of memory");
-	done(put);
-}
+	struct webdav *w = arg;
 
-/*
- * RFC 4918 9.3.1: 405 is a directory that is there. Other refusals may mean that, too, where only what is below may be
- * written to (403), or servers send elsewhere (301); whether it is there PUT will tell.
- */
-static bool collection_passes(const struct http_reply *reply)
-{
-	return reply->status < 400 || (status_fatal(STEP_MKCOL, reply->status) &&
-				       reply->status != 401 && reply->status != 507);
-}
-
-/* A server that does not tell, whatever it says instead, is one that has room: PUT will be refused if not. */
-static void on_quota(struct webdav_put *put, const struct http_reply *reply)
-{
-	uint64_t room = reply->err || reply->status != 207 ?
-				QUOTA_UNKNOWN :
-				quota_available(reply->body, reply->len);
-	char text[128];
-
-	if (put->size > room) {
-		snprintf(text, sizeof(text),
-			 "the file server has room for %llu bytes, the file has %llu",
-			 (unsigned long long)room, (unsigned long long)put->size);
-		set_result(put, -ENOSPC, true, "no-room", text);
-		done(put);
-	} else if (begin(put, put->missing ? STEP_MKCOL : STEP_PUT)) {
-		out_of_memory(put);
-	}
-}
-
-static void next_collection(struct webdav_put *put)
-{
-	put->missing--;
-	if (begin(put, put->missing ? STEP_MKCOL : STEP_PUT))
-		out_of_memory(put);
-}
-
-static void on_answer(const struct http_reply *reply, void *arg)
-{
-	struct webdav_put *put = arg;
-
-	put->request = NULL;
-	if (put->step == STEP_DELETE) {
-		done(put); /* the result is known already; this was tidying up */
-	} else if (reply->err && !(put->step == STEP_QUOTA && reply->err == -EMSGSIZE)) {
-		broken(put, reply);
-	} else if (reply->login == HTTP_LOGIN_AGAIN) {
-		if (begin(put, put->step))
-			out_of_memory(put);
-	} else if (put->step == STEP_QUOTA) {
-		on_quota(put, reply);
-	} else if (put->step == STEP_MKCOL && collection_passes(reply)) {
-		next_collection(put);
-	} else if (reply->status < 200 || reply->status >= 300) {
-		refused(put, reply);
-	} else if (put->step == STEP_PUT) {
-		loop_timer_stop(put->progress);
-		if (begin(put, STEP_MOVE))
-			out_of_memory(put);
-	} else {
-		set_result(put, 0, false, "", "");
-		done(put);
-	}
-}
-
-static void put_free(struct share_call *call);
-
-static void on_progress(void *arg)
-{
-	struct webdav_put *put = arg;
-	uint64_t acked;
-
-	if (put->step == STEP_DONE) {
-		put->ops.on_done(put->err, put->fatal, put->code, put->text, put->arg);
-		put_free(&put->call);
+	if (!w->over) {
+		w->kind->progress(w);
 		return;
 	}
-	acked = put->step == STEP_PUT ? http_call_acked(put->request) : 0;
-	if (acked && put->ops.on_progress)
-		put->ops.on_progress(acked, put->arg);
+	w->ops.on_done(w->err, w->fatal, w->code, w->text, w->arg);
+	w->kind->free(w);
 }
 
-/* ---- puts ---- */
-
-static void put_free(struct share_call *call)
-{
-	struct webdav_put *put = (struct webdav_put *)call;
-
-	http_host_free(put->host); /* with the request */
-	loop_timer_free(put->progress);
-	free(put);
-}
-
-static int put_init(struct webdav_put *put, const struct share_conf *conf,
-		    const struct share_put *what)
+int webdav_init(struct webdav *w, const struct share_conf *conf, const struct share_ops *ops,
+		void *arg, const struct webdav_kind *kind)
 {
 	struct http_target server = {
 		.address = conf->address,
@@ -397,70 +255,51 @@ static int put_init(struct webdav_put *put, const struct share_conf *conf,
 		.name = conf->user,
 		.password = conf->password,
 	};
-	const char *p = what->name;
 	int ret;
 
-	while ((p = strchr(p, '/'))) {
-		put->missing++;
-		p++;
-	}
-	ret = webdav_url(conf, what->name, NULL, put->final, sizeof(put->final));
-	if (!ret) {
-		ret = webdav_url(conf, "", NULL, put->temporary, sizeof(put->temporary));
-		put->base_len = strlen(strchr(strstr(put->temporary, "://") + 3, '/'));
-	}
-	if (!ret)
-		ret = webdav_url(conf, what->name, what->tag, put->temporary,
-				 sizeof(put->temporary));
-	return ret ? ret : http_host_new(conf->http, &server, &put->host);
-}
-
-static int put_new(const struct share_conf *conf, const struct share_put *what,
-		   const struct share_ops *ops, void *arg, struct share_call **out)
-{
-	struct webdav_put *put;
-	int ret;
-
-	if (!share_name_ok(what->name) || conf->base[0] != '/')
+	w->call.protocol = &webdav_protocol;
+	w->ops = *ops;
+	w->arg = arg;
+	w->kind = kind;
+	if (conf->base[0] != '/')
 		return -EINVAL;
-	put = calloc(1, sizeof(*put));
-	if (!put)
-		return -ENOMEM;
-	put->call.protocol = &webdav_protocol;
-	put->ops = *ops;
-	put->arg = arg;
-	put->size = what->size;
-	ret = loop_timer_new(conf->loop, on_progress, put, &put->progress);
-	if (!ret)
-		ret = put_init(put, conf, what);
-	if (!ret)
-		ret = begin(put, STEP_QUOTA);
-	if (ret) {
-		put_free(&put->call);
+	ret = loop_timer_new(conf->loop, on_timer, w, &w->timer);
+	if (ret)
 		return ret;
-	}
-	loop_timer_every(put->progress, SHARE_PROGRESS_MS);
-	*out = &put->call;
-	return 0;
+	loop_timer_every(w->timer, SHARE_PROGRESS_MS);
+	return http_host_new(conf->http, &server, &w->host);
 }
 
-static void put_abort(struct share_call *call)
+void webdav_fini(struct webdav *w)
 {
-	struct webdav_put *put = (struct webdav_put *)call;
+	http_host_free(w->host); /* with the request */
+	loop_timer_free(w->timer);
+}
 
-	if (put->step == STEP_DONE || put->step == STEP_DELETE)
+static void call_abort(struct share_call *call)
+{
+	struct webdav *w = (struct webdav *)call;
+
+	if (w->over)
 		return;
-	http_call_free(put->request);
-	put->request = NULL;
-	loop_timer_stop(put->progress);
-	set_result(put, -ECANCELED, false, "canceled", "canceled");
-	if (begin(put, STEP_DELETE))
-		done(put);
+	if (w->kind->abort)
+		w->kind->abort(w);
+	else
+		webdav_stop(w);
+}
+
+static void call_free(struct share_call *call)
+{
+	struct webdav *w = (struct webdav *)call;
+
+	w->kind->free(w);
 }
 
 const struct share_protocol webdav_protocol = {
 	.kind = SERVICE_WEBDAV,
-	.put = put_new,
-	.abort = put_abort,
-	.free = put_free,
+	.put = webdav_put,
+	.get = webdav_get,
+	.list = webdav_list,
+	.abort = call_abort,
+	.free = call_free,
 };

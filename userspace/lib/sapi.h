@@ -30,6 +30,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define SAPI_MAX ((size_t)64 << 10) /* bytes of a body */
 #define SAPI_LIST_MAX ((size_t)16 << 20) /* of the answers marked "list" below */
@@ -389,6 +390,26 @@ struct sapi_hello {
 SAPI_BODY(hello)
 
 #define SAPI_SCAN_PREFIX "scan:" /* before the name of a scan in the path of a fetch job */
+/* A fetch job's path that ends in "/" asks for the list of a directory: a sapi_entry a line. */
+static inline bool sapi_path_lists(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len && path[len - 1] == '/';
+}
+
+/* One entry of a directory. */
+#define SAPI_ENTRY_NAME_LEN 1025
+#define SAPI_ENTRY_VERSION_LEN 256
+struct sapi_entry {
+	char name[SAPI_ENTRY_NAME_LEN]; /* one segment of a path */
+	bool directory; /* "type" */
+	uint64_t size; /* CONTENT_SIZE_UNKNOWN: not told; never told of a directory */
+	int64_t modified; /* wall ms, 0: not told */
+	char version[SAPI_ENTRY_VERSION_LEN]; /* names the content, "" */
+};
+SAPI_BODY(entry)
+
 struct sapi_device_job {
 	enum job_kind kind;
 	char name[SAPI_FILE_NAME_LEN];

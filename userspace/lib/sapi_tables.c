@@ -646,6 +646,22 @@ static const struct field job_path_fields[] = {
 };
 PART(job_path, sapi_job_path, NULL);
 
+static const struct enum_name entry_type_names[] = {
+	{ false, "file" },
+	{ true, "directory" },
+	{ 0, NULL },
+};
+
+static const struct field entry_fields[] = {
+	ROW("name", sapi_entry, name, F_STR, 0, .min = 1),
+	ROW("type", sapi_entry, directory, F_ENUM, 0, .names = entry_type_names),
+	BYTES_KNOWN("size", sapi_entry, size),
+	ROW("modified", sapi_entry, modified, F_TIME, F_OPT | F_EMPTY | F_OMIT),
+	ROW("etag", sapi_entry, version, F_STR, F_OPT | F_EMPTY | F_OMIT),
+	END,
+};
+SCHEMA(entry, SAPI_MAX, NULL);
+
 static const struct field job_event_fields[] = {
 	ROW("time", sapi_job_event, time, F_TIME, 0),
 	ROW("event", sapi_job_event, event, F_TEXT, 0),
