@@ -37,7 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size || size > 4096)
 		return 0;
 	/* However it is cut, it is the same answer. */
-	if (read_in_pieces(data + 1, size - 1, size) != read_in_pieces(data + 1, size - 1, data[0] + 1U))
+	if (read_in_pieces(data + 1, size - 1, size) !=
+	    read_in_pieces(data + 1, size - 1, data[0] + 1U))
 		abort();
 	return 0;
 }

@@ -70,7 +70,6 @@ struct multistatus {
 	size_t quiet; /* octets since something began or ended */
 	char text[MULTISTATUS_HREF_MAX + 1]; /* of the element that is being read */
 	size_t len;
-	bool too_long;
 	/* of the response */
 	char href[MULTISTATUS_HREF_MAX + 1];
 	bool has_href, refused;
@@ -207,10 +206,6 @@ static void href_end(struct multistatus *m)
 	/* RFC 4918 14.16, 14.24: several hrefs only where there is no propstat. */
 	if (m->has_href)
 		return;
-	if (m->too_long) {
-		stop(m, -EMSGSIZE);
-		return;
-	}
 	from[len] = '\0';
 	memcpy(m->href, from, len + 1);
 	m->has_href = href_decode(m->href);
@@ -267,7 +262,6 @@ static void enter(struct multistatus *m, enum place place)
 	}
 	m->len = 0;
 	m->text[0] = '\0';
-	m->too_long = false;
 }
 
 static void on_start(void *arg, const XML_Char *name, const XML_Char **attributes)
@@ -310,8 +304,9 @@ static void on_text(void *arg, const XML_Char *text, int len)
 	if (m->at[m->depth] == OTHER)
 		return;
 	if (n > MULTISTATUS_HREF_MAX - m->len) {
-		m->too_long = true;
 		n = MULTISTATUS_HREF_MAX - m->len;
+		if (m->at[m->depth] == HREF)
+			stop(m, -EMSGSIZE);
 	}
 	memcpy(m->text + m->len, text, n);
 	m->len += n;
