@@ -12,7 +12,7 @@
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
 need ping
-begin 7 10
+begin 9 10
 setup_ns gw cloud
 join_wan "$gw" "$cloud"
 ip -n "$gw" addr add 192.168.1.10/32 dev lo
@@ -34,6 +34,17 @@ gone()
 lives()
 {
 	within tunnel_is "$1" "$2" "age_ms > $3"
+}
+
+# by_hand: what is told of a tunnel's end is what it had carried
+by_hand()
+{
+	local last
+	pings "$gw" 100.64.0.1 -i 0.02 -s 300 || return
+	last=$(tunnel_value "$gw" $((0x1007)) '[[d.packets, d.bytes, d.cpu_ns] for d in (rx, tx)]')
+	echo "$last"
+	shunt -n "$gw" tunnel del dev shunt0 spi-in 0x1007 &&
+		within gone near $((0x1007)) user "[[d.packets, d.bytes, d.cpu_ns] for d in (e.rx, e.tx)] == $last and e.rx.packets == 3"
 }
 
 # What is left at the other end when one has ended
@@ -93,6 +104,10 @@ check "tunnel of 40 sequence numbers" open 1 seq-limit 40
 check "they are shown" tunnel_is "$gw" $((0x1001)) 'seq_limit == 40'
 check "used up: it ends" use_up
 check "and has warned before" warned_first
+clear_up "$cloud"
+
+check "one that is deleted" open 7
+check "its end is told with what it carried" by_hand
 clear_up "$cloud"
 
 sweep "tunnel that may be idle for 2 s, with keepalives" open 2 idle 2s keepalive 1s

@@ -13,7 +13,7 @@
 . "$here/lib_xfrm.sh"
 
 need tc
-begin 16
+begin 16 3
 mark_log
 
 # every fourth packet overtakes those that wait for 3 ms
@@ -43,15 +43,28 @@ arrangement()
 	shunt -n "$m_ns" tunnel del dev shunt0 spi-in $((0x1001))
 }
 
-for who in "xfrm as cloud" "xfrm as gateway"; do
-	sides "$who"
+# over IPv4, or IPv6
+ends()
+{
+	local end
+	sides "$who" "${1:-IPv4}"
 	for end in "$gw" "$cloud"; do
 		bad_line "$end" || skip "no netem in this kernel"
 	done
+}
+
+for who in "xfrm as cloud" "xfrm as gateway"; do
+	ends
 	arrangement aes-gcm-256 IPv4
 	arrangement chacha20-poly1305 IPv4
 	[ "$who" = "xfrm as gateway" ] || arrangement aes-gcm-256 IPv6
 	ask stop "$holder"
 done
+if sweeps; then
+	ends IPv6
+	who+=" over IPv6"
+	arrangement chacha20-poly1305 IPv4
+	ask stop "$holder"
+fi
 check "the kernel did not complain" clean_log
 ktap_finished
