@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cloud/attributes.h"
 #include "cloud/cloud.h"
 #include "cloud/direct.h"
 #include "cloud/fetching.h"
@@ -135,18 +136,24 @@ static void on_agent(struct h2 *h2, int err, const char *why, void *arg)
 {
 	struct delivery *d = arg;
 	char text[SAPI_TEXT_LEN];
+	const char *after;
 
 	d->dial = NULL;
 	if (err) {
+		/* Without the address before it, which is the tunnel's and says nothing to people. */
+		after = strstr(why, ": ");
 		snprintf(text, sizeof(text), "the agent does not answer through the tunnel: %.400s",
-			 why);
-		if (d->via_direct.path)
+			 after ? after + 2 : why);
+		if (d->via_direct.path) {
 			delivery_tunnel_shut(d, "agent-unreachable");
-		else
-			delivery_try_failed(d, false, "agent-unreachable", text);
+			return;
+		}
+		attributes_agent_failed(d, err);
+		delivery_try_failed(d, false, "agent-unreachable", text);
 		return;
 	}
 	d->agent = h2;
+	d->absent = 0;
 	d->step = STEP_SENDING;
 	if (!place_reached(d->place))
 		tunnel_send(d);
@@ -479,6 +486,7 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 	const struct sapi_service *service;
 	struct delivery *d = arg;
 	char text[SAPI_TEXT_LEN];
+	const char *code;
 
 	d->lookup = NULL;
 	if (err) {
@@ -487,11 +495,9 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 		return;
 	}
 	d->service = NULL;
-	service = delivery_service(dev, job_row(d->job)->kind);
+	service = attributes_service(d, dev, &code, text);
 	if (!service) {
-		snprintf(text, sizeof(text), "the registry lists no service of %s for a %s job",
-			 dev->code, job_kind_str(job_row(d->job)->kind));
-		delivery_try_failed(d, true, "unsupported-kind", text);
+		delivery_try_failed(d, true, code, text);
 		return;
 	}
 	memcpy(d->dev.gateway, dev->gateway, sizeof(d->dev.gateway));
@@ -502,10 +508,6 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 	d->service = &d->dev.service;
 	if (!delivery_is_agent(d))
 		fileserver_recall(d);
-	if (d->withdraw && !printing_is(d)) {
-		delivery_try_failed(d, true, "no-printer", "the device is no printer any more");
-		return;
-	}
 	if (direct_start(d)) {
 		d->step = STEP_SENDING;
 	} else if (!d->cloud->tunnels) {
@@ -557,12 +559,13 @@ static bool is_busy(const char *code)
 
 void delivery_try_failed(struct delivery *d, bool fatal, const char *code, const char *why)
 {
-	char text[SAPI_TEXT_LEN];
+	char text[SAPI_TEXT_LEN], end[SAPI_TEXT_LEN];
 	uint64_t ms;
 
 	if (d->step == STEP_CLOSING || d->step == STEP_PAUSE)
 		return;
-	snprintf(text, sizeof(text), "%s", why); /* it may live in what stop_all() frees */
+	/* A copy: it may live in what stop_all() frees. */
+	attributes_explain(d, code, why, text);
 	d->step = STEP_PAUSE;
 	delivery_park(d, true);
 	stop_all(d, code, text);
@@ -586,15 +589,13 @@ void delivery_try_failed(struct delivery *d, bool fatal, const char *code, const
 		return;
 	}
 	if (fatal || d->tries >= d->cloud->conf->attempts) {
-		if (!fatal)
-			snprintf(text, sizeof(text), "gave up after %u tries: %.400s", d->tries,
-				 why);
-		delivery_finish(d, JOB_FAILED, code, text);
+		snprintf(end, sizeof(end), "gave up after %u tries: %.470s", d->tries, text);
+		delivery_finish(d, JOB_FAILED, code, fatal ? text : end);
 		return;
 	}
 	ms = pause_ms(d->tries ? d->tries : 1);
 	d->all->totals.retries++;
-	job_event(d->job, "retry", PATH_NONE, code, "%.400s; next try in %llu ms", text,
+	job_event(d->job, "retry", PATH_NONE, code, "%.470s; next try in %llu ms", text,
 		  (unsigned long long)ms);
 	job_set_state(d->job, JOB_QUEUED, PATH_NONE, code, "%s", text);
 	loop_timer_set(d->timer, ms);

@@ -78,6 +78,10 @@ struct delivery {
 		char recipient[SAPI_RECIPIENT_LEN];
 	} dev;
 	const struct sapi_service *service; /* dev.service; NULL before the first answer */
+	/* attributes.c's: */
+	struct sapi_service missing; /* the agent that did not answer, */
+	unsigned int absent; /* in so many tries in a row */
+	bool has_own; /* the device has a service for the job beside its agent */
 	struct sapi_device_job device_job;
 	struct transfer *transfer;
 	uint64_t resent; /* of the job, before this delivery */

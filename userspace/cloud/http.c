@@ -470,6 +470,20 @@ static int code_of(const struct http_call *call)
 	}
 }
 
+const char *http_err_code(int err)
+{
+	switch (err) {
+	case -ECONNREFUSED:
+		return "connect-failed";
+	case -SHUNT_ETLS:
+		return "no-tls";
+	case -SHUNT_EPEER:
+		return "other-ca";
+	default:
+		return "no-answer";
+	}
+}
+
 static enum http_login login_of(struct http_call *call, long status)
 {
 	struct http_host *host = call->host;

@@ -118,6 +118,9 @@ struct http_reply {
 	size_t len;
 };
 
+/* The word for jobs of such an @err: connect-failed, no-tls, other-ca (of the certificate), no-answer. */
+const char *http_err_code(int err);
+
 /*
  * Begin one; the strings are copied. @done is called once, from the loop, and the call is freed after it
  * returns; it may free the host, and may make new calls. 0 or -ENOMEM.

@@ -174,7 +174,7 @@ static bool is_answer(struct printer *p, const struct http_reply *reply)
 
 	if (reply->err) {
 		snprintf(why, sizeof(why), "printer: %.400s", reply->why);
-		no_answer(p, reply->err == -ECONNREFUSED ? "connect-failed" : "no-answer", why);
+		no_answer(p, http_err_code(reply->err), why);
 		return false;
 	}
 	if (reply->status != 200) {

@@ -14,6 +14,8 @@
  *	0	""			done; the file is in its place, all of it has come, all entries were told
  *	-ECANCELED canceled		after share_abort(), and only then
  *	other	connect-failed	no	nobody listens
+ *		no-tls		no	TLS is not what the server does there
+ *		other-ca	no	the server's certificate is none of the deployment's CA
  *		no-answer	no	the connection broke, or nothing came for too long
  *		out-of-memory	no
  *		login-refused	yes	a name and password are wanted, or others than the registry's device has

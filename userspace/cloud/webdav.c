@@ -226,8 +226,7 @@ void webdav_broken(struct webdav *w, const struct http_reply *reply)
 	char text[512];
 
 	snprintf(text, sizeof(text), "file server: %s: %.400s", w->method, reply->why);
-	webdav_set(w, reply->err, false,
-		   reply->err == -ECONNREFUSED ? "connect-failed" : "no-answer", text);
+	webdav_set(w, reply->err, false, http_err_code(reply->err), text);
 }
 
 /* ---- calls ---- */

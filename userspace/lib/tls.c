@@ -267,8 +267,9 @@ static void fail_ssl(struct tls_conn *conn)
 		case SSL_R_WRONG_VERSION_NUMBER:
 		case SSL_R_HTTP_REQUEST:
 		case SSL_R_HTTPS_PROXY_REQUEST:
-			text = "peer does not speak TLS 1.3";
-			break;
+			ERR_clear_error();
+			fail(conn, -SHUNT_EPROTO, "peer does not speak TLS 1.3");
+			return;
 		case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
 			text = "peer presented no certificate";
 			break;

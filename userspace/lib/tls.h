@@ -89,7 +89,7 @@ bool tls_pending(const struct tls_conn *conn);
 /* Send close_notify (best effort, does not wait for the peer's). */
 enum tls_status tls_shutdown(struct tls_conn *conn);
 
-/* Why it failed: -errno or a private error, and a sentence for a log line such as "peer's
+/* Why it failed: -errno or a private error (-SHUNT_EPROTO: what answers speaks no TLS 1.3), and a sentence for a log line such as "peer's
  * certificate has expired", "certificate of an unknown CA", "role device is not accepted here",
  * "peer refused our certificate (certificate expired)", "connection reset". Lives with @conn.
  */
