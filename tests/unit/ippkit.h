@@ -20,6 +20,7 @@ struct ippkit_conn {
 	struct loop_io *io;
 	uint8_t *in; /* head and body of the request */
 	size_t len, cap, head; /* head: its length, 0: not complete */
+	bool login; /* the request says who asks */
 	size_t body; /* length of the body */
 	bool endless; /* it gets an answer that has no end */
 };
@@ -45,6 +46,9 @@ struct ippkit_faults {
 	ipp_status_t refuse_questions; /* of jobs */
 	int name_len; /* of a job's name, that is kept; 0: all */
 	int http_status; /* instead of 200 */
+	const char *
+		challenge; /* what has no Authorization is answered with 401 and this WWW-Authenticate */
+	bool refuses_login; /* and what has one, too */
 	bool no_create; /* Create-Job is not among the operations */
 };
 
@@ -67,6 +71,8 @@ struct ippkit {
 	/* what came */
 	int created, documents, canceled, questions, printed;
 	char ops[512]; /* letters, one an operation: P C S J A(get-jobs) X */
+	int challenged; /* answers with 401 */
+	size_t unauthorized; /* octets of bodies that came in vain */
 	char copies[16], media[64], sides[64], color[64];
 	uint8_t *page; /* what was printed last */
 	size_t page_len;
@@ -360,7 +366,21 @@ static void find_head(struct ippkit_conn *c)
 	c->head = (size_t)(end + 4 - c->in);
 	length = strcasestr((char *)c->in, "\r\nContent-Length:");
 	c->body = length ? strtoull(length + 17, NULL, 10) : 0;
+	c->login = strcasestr((char *)c->in, "\r\nAuthorization:");
 	assert_null(strcasestr((char *)c->in, "Expect:"));
+}
+
+static void challenge(struct ippkit_conn *c)
+{
+	char answer[512];
+	int n = snprintf(answer, sizeof(answer),
+			 "HTTP/1.1 401 X\r\nWWW-Authenticate: %s\r\nContent-Length: 0\r\n\r\n",
+			 c->kit->fault.challenge);
+
+	c->kit->challenged++;
+	c->kit->unauthorized += c->body;
+	assert_int_equal(write(c->fd, answer, (size_t)n), n);
+	c->len = c->head = c->body = 0;
 }
 
 static void on_readable(unsigned int events, void *arg)
@@ -398,6 +418,9 @@ static void on_readable(unsigned int events, void *arg)
 		return;
 	if (kit->fault.cut_at && c->body > 4096 && c->len >= c->head + kit->fault.cut_at)
 		broke_off(kit, c);
+	else if (c->len >= c->head + c->body && kit->fault.challenge &&
+		 (!c->login || kit->fault.refuses_login))
+		challenge(c);
 	else if (c->len >= c->head + c->body)
 		on_request(c);
 }

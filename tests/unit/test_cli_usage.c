@@ -124,6 +124,9 @@ static void usage_errors(void **state)
 		{ cmd_device,
 		  "add m --gateway g --address 192.168.1.15 --service webdav:80 --recipient age1x",
 		  "Error: --recipient \"age1x\": allowed is a recipient of age, age1...\n" },
+		{ cmd_device,
+		  "add m --gateway g --address 192.168.1.15 --service ipp:631:tls --pin sha1//x",
+		  "Error: --pin \"sha1//x\": allowed is sha256// and 44 digits of base64\n" },
 		/* a secret is not repeated */
 		{ cmd_device,
 		  "add m --gateway g --address 192.168.1.15 --service webdav:80 --recipient AGE-SECRET-KEY-1X",

@@ -98,7 +98,7 @@ static const struct sample samples[] = {
 			"\"detail\":\"mfp-1\"}"),
 	SAMPLE(device, DEVICE),
 	SAMPLE(device,
-	       "{\"code\":\"nas-1\",\"connectable\":false,\"gateway\":\"gw1\",\"address\":\"192.168.1.15\",\"priority\":4,\"services\":[{\"kind\":\"webdav\",\"port\":80,\"tls\":false,\"path\":\"/\"}],\"recipient\":\"age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj\"}"),
+	       "{\"code\":\"nas-1\",\"connectable\":false,\"gateway\":\"gw1\",\"address\":\"192.168.1.15\",\"priority\":4,\"services\":[{\"kind\":\"webdav\",\"port\":80,\"tls\":false,\"path\":\"/\"}],\"recipient\":\"age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj\",\"pin\":\"sha256//YhKJKSzoTt2b5FP18fvpHo7fJYqQCjAa3HWY3tvRMwE=\"}"),
 	SAMPLE(device_list, "{\"devices\":[" DEVICE "," DEVICE "]}"),
 	SAMPLE(device_list, "{\"devices\":[]}"),
 	SAMPLE(gateway, "{\"name\":\"gw1\",\"connected\":false,\"address\":\"\",\"since\":\"\"}"),
@@ -351,6 +351,9 @@ static void test_refused(void **state)
 		    "services[0].path: must not contain control characters");
 	refuse_edit(dev, DEVICE, "\"gateway\"", "\"recipient\":\"age1x\",\"gateway\"",
 		    "recipient: must be a recipient of age (age1...)");
+	refuse_edit(dev, DEVICE, "\"gateway\"",
+		    "\"pin\":\"sha256//YhKJKSzoTt2b5FP18fvpHo7fJYqQCjAa3HWY3tvRMw==\",\"gateway\"",
+		    "pin: must be sha256// and 44 digits of base64");
 	refuse_edit(dev, DEVICE, "}]", "},{\"kind\":\"agent\",\"port\":1}]",
 		    "services[1].kind: agent is there twice");
 	refuse(dev,

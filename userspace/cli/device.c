@@ -18,7 +18,7 @@
 static const char device_usage[] =
 	"Usage: shunt device add CODE --gateway NAME --address ADDRESS --service SERVICE...\n"
 	"                             [ --connectable ] [ --priority 0..7 ] [ --spec TEXT ]\n"
-	"                             [ --recipient age1... ]\n"
+	"                             [ --recipient age1... ] [ --pin sha256//BASE64 ]\n"
 	"       shunt device set CODE ...      the same words: replaces the entry, or makes it\n"
 	"       shunt device [ show ] [ CODE ]\n"
 	"       shunt device del CODE\n"
@@ -29,6 +29,8 @@ static const char device_usage[] =
 	"connectable: the device can dial out to a cloud, so that its jobs can leave tunnels.\n"
 	"recipient: of \"shunt key new\"; the cloud encrypts to it what it stores on the device's file server. A\n"
 	"device with an agent encrypts itself: encrypt-to in its configuration.\n"
+	"pin: of the public key of the device's own servers (ipp, webdav) where they speak TLS with a certificate that the\n"
+	"deployment's CA has not made, as libcurl's CURLOPT_PINNEDPUBLICKEY takes it.\n"
 	"probe: has the cloud ask the device, through a tunnel, what it is, and makes the entry say that; one that\n"
 	"is not registered yet needs --gateway and --address. What does not answer stays, unless with --prune.\n"
 	"Changes need a certificate of role admin, and so does a probe.\n";
@@ -44,7 +46,7 @@ enum {
 
 struct device_args {
 	struct sapi_device d;
-	const char *gateway, *spec, *recipient;
+	const char *gateway, *spec, *recipient, *pin;
 };
 
 int device_parse_service(const char *value, struct sapi_service v[SAPI_SERVICES_MAX], size_t *count,
@@ -108,6 +110,7 @@ static const struct param device_params[] = {
 	PARAM("--spec", PARAM_STRING, struct device_args, spec, 0, SAPI_SPEC_LEN - 1, 0),
 	PARAM("--recipient", PARAM_STRING, struct device_args, recipient, 1,
 	      SAPI_RECIPIENT_LEN + 64, 0),
+	PARAM("--pin", PARAM_STRING, struct device_args, pin, 1, 255, 0),
 	{ .word = "--service",
 	  .type = PARAM_CUSTOM,
 	  .offset = offsetof(struct device_args, d),
@@ -152,6 +155,17 @@ static int take_recipient(struct cli *c, struct device_args *args)
 	return CLI_OK;
 }
 
+static int take_pin(struct cli *c, struct device_args *args)
+{
+	if (!args->pin)
+		return CLI_OK;
+	if (!pin_ok(args->pin))
+		return cli_usage(c, "--pin \"%s\": allowed is sha256// and 44 digits of base64",
+				 args->pin);
+	snprintf(args->d.pin, sizeof(args->d.pin), "%s", args->pin);
+	return CLI_OK;
+}
+
 static int take_device(struct cli *c, struct args *a, struct device_args *args)
 {
 	const char *code = NULL, *word;
@@ -174,7 +188,8 @@ static int take_device(struct cli *c, struct args *a, struct device_args *args)
 	snprintf(args->d.code, sizeof(args->d.code), "%s", code);
 	snprintf(args->d.gateway, sizeof(args->d.gateway), "%s", args->gateway);
 	snprintf(args->d.spec, sizeof(args->d.spec), "%s", args->spec ? args->spec : "");
-	return take_recipient(c, args);
+	status = take_recipient(c, args);
+	return status ? status : take_pin(c, args);
 }
 
 /* ---- requests ---- */
@@ -267,6 +282,8 @@ static void print_device(const struct cli *c, const struct sapi_device *d)
 		out_str(c->out, NULL, " service %s", device_service_str(&d->services[i], service));
 	if (d->recipient[0])
 		out_str(c->out, NULL, " recipient %s", d->recipient);
+	if (d->pin[0])
+		out_str(c->out, NULL, " pin %s", d->pin);
 	if (d->spec[0])
 		out_str(c->out, NULL, " spec \"%s\"", d->spec);
 	out_text(c->out, "\n");

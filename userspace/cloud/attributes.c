@@ -126,7 +126,7 @@ static bool is_suspect(const char *code)
 {
 	static const char *const codes[] = {
 		"agent-unreachable", "connect-failed", "no-answer",  "no-tls",
-		"other-ca",	     "bad-answer",     "not-told",   "not-found",
+		"bad-certificate",   "bad-answer",     "not-told",   "not-found",
 		"host-not-allowed",  "bad-address",    "no-printer",
 	};
 	size_t i;

@@ -42,7 +42,7 @@ const struct conf_row cloud_conf_table[] = {
 	CONF_VALUE(CONF_PATH, "cert", T, cert, NULL, CONF_REQUIRED, "PEM certificate, role cloud"),
 	CONF_VALUE(CONF_PATH, "key", T, key, NULL, CONF_REQUIRED, "PEM private key, mode 0600"),
 	CONF_VALUE(CONF_PATH, "device-credentials", T, device_credentials, NULL, 0,
-		   "names and passwords for file servers, mode 0600"),
+		   "names and passwords for devices without agent, mode 0600"),
 	CONF_RANGE(CONF_ENDPOINT, "listen", T, listen, "0.0.0.0:8443", 0, UINT64_MAX,
 		   "address for terminals, gateways and devices"),
 	CONF_VALUE(CONF_ENDPOINT, "public", T, public, NULL, CONF_REQUIRED,

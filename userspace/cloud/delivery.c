@@ -504,6 +504,7 @@ static void on_device(const struct sapi_device *dev, int err, const char *why, v
 	d->dev.address = dev->address;
 	d->dev.connectable = dev->connectable;
 	memcpy(d->dev.recipient, dev->recipient, sizeof(d->dev.recipient));
+	memcpy(d->dev.pin, dev->pin, sizeof(d->dev.pin));
 	d->dev.service = *service;
 	d->service = &d->dev.service;
 	if (!delivery_is_agent(d))

@@ -76,6 +76,7 @@ struct delivery {
 		bool connectable;
 		struct sapi_service service;
 		char recipient[SAPI_RECIPIENT_LEN];
+		char pin[PIN_LEN];
 	} dev;
 	const struct sapi_service *service; /* dev.service; NULL before the first answer */
 	/* attributes.c's: */

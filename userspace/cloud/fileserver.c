@@ -114,6 +114,7 @@ void fileserver_conf(const struct delivery *d, struct share_conf *out)
 		.base = d->service->path,
 		.user = login ? login->name : NULL,
 		.password = login ? login->password : NULL,
+		.pin = d->dev.pin,
 	};
 }
 

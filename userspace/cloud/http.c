@@ -45,10 +45,11 @@ struct http_host {
 	char url[ENDPOINT_STR_LEN + 16];
 	char source[ADDR_STR_LEN + 8]; /* "host!ADDRESS"; "": any */
 	char *name, *password; /* NULL: none */
+	char *pin; /* NULL: none */
 	bool tls;
 	/*
-	 * CURLAUTH_DIGEST until the server has asked for Basic: then libcurl asks without the body of a request
-	 * first, and sends it once.
+	 * How the server wants the password: 0 before it has asked for it, as one that does not gets whole requests at
+	 * once. With CURLAUTH_DIGEST libcurl asks without the body of a request first, and sends it once.
 	 */
 	unsigned long auth;
 	LIST_HEAD(, watch) watches;
@@ -316,7 +317,11 @@ static int set_connection(struct http_call *call)
 	SET(CURLOPT_CAPATH, (char *)NULL);
 	if (host->source[0])
 		SET(CURLOPT_INTERFACE, host->source);
-	if (!host->name)
+	if (host->pin) {
+		SET(CURLOPT_PINNEDPUBLICKEY, host->pin);
+		SET(CURLOPT_SSL_VERIFYPEER, 0L);
+	}
+	if (!host->auth)
 		return 0;
 	SET(CURLOPT_USERNAME, host->name);
 	SET(CURLOPT_PASSWORD, host->password);
@@ -462,6 +467,7 @@ static int code_of(const struct http_call *call)
 	case CURLE_SSL_CONNECT_ERROR:
 		return -SHUNT_ETLS;
 	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
 		return -SHUNT_EPEER;
 	case CURLE_OUT_OF_MEMORY:
 		return -ENOMEM;
@@ -478,7 +484,7 @@ const char *http_err_code(int err)
 	case -SHUNT_ETLS:
 		return "no-tls";
 	case -SHUNT_EPEER:
-		return "other-ca";
+		return "bad-certificate";
 	default:
 		return "no-answer";
 	}
@@ -487,6 +493,7 @@ const char *http_err_code(int err)
 static enum http_login login_of(struct http_call *call, long status)
 {
 	struct http_host *host = call->host;
+	unsigned long way;
 	long offered = 0;
 
 	if (status != 401)
@@ -494,13 +501,29 @@ static enum http_login login_of(struct http_call *call, long status)
 	if (!host->name)
 		return HTTP_LOGIN_WANTED;
 	curl_easy_getinfo(call->easy, CURLINFO_HTTPAUTH_AVAIL, &offered);
-	if (host->auth != CURLAUTH_DIGEST || (offered & CURLAUTH_DIGEST) ||
-	    !(offered & CURLAUTH_BASIC))
+	way = (unsigned long)offered &
+	      (offered & CURLAUTH_DIGEST ? CURLAUTH_DIGEST : CURLAUTH_BASIC);
+	if (!way || host->auth == way || host->auth == CURLAUTH_BASIC)
 		return HTTP_LOGIN_REFUSED;
-	if (!host->tls)
-		return HTTP_LOGIN_CLEAR;
-	host->auth = CURLAUTH_BASIC;
-	return HTTP_LOGIN_AGAIN;
+	/* In clear it does not go: then no body goes in vain from here on. */
+	host->auth = host->tls ? way : CURLAUTH_DIGEST;
+	return host->auth == way ? HTTP_LOGIN_AGAIN : HTTP_LOGIN_CLEAR;
+}
+
+const char *http_login_hint(enum http_login login)
+{
+	switch (login) {
+	case HTTP_LOGIN_WANTED:
+		return ": it wants a name and password, and the cloud has none for the device";
+	case HTTP_LOGIN_CLEAR:
+		return ": it wants the password in clear (Basic), which is sent over https only";
+	case HTTP_LOGIN_REFUSED:
+	case HTTP_LOGIN_AGAIN:
+		return ": it does not accept the name and password";
+	case HTTP_LOGIN_NONE:
+		break;
+	}
+	return "";
 }
 
 static void reply_fill(struct http_call *call, struct http_reply *reply, char why[CURL_ERROR_SIZE])
@@ -566,7 +589,6 @@ static int set_login(struct http_host *host, const struct http_target *target)
 {
 	if (!target->name)
 		return 0;
-	host->auth = CURLAUTH_DIGEST;
 	host->name = strdup(target->name);
 	host->password = strdup(target->password);
 	return host->name && host->password ? 0 : -ENOMEM;
@@ -600,6 +622,10 @@ int http_host_new(struct http *h, const struct http_target *target, struct http_
 			 addr_print(&target->source, source));
 	host->multi = curl_multi_init();
 	ret = host->multi ? set_login(host, target) : -ENOMEM;
+	if (!ret && target->pin && target->pin[0]) {
+		host->pin = strdup(target->pin);
+		ret = host->pin ? 0 : -ENOMEM;
+	}
 	if (!ret)
 		ret = loop_timer_new(h->loop, on_timer, host, &host->timer);
 	if (!ret)
@@ -631,6 +657,7 @@ void http_host_free(struct http_host *host)
 	loop_defer_free(host->over);
 	wipe(host->name);
 	wipe(host->password);
+	free(host->pin);
 	free(host);
 }
 

@@ -35,8 +35,8 @@ int http_set_ca(struct http *h, const char *ca, struct err *e);
 void http_free(struct http *h); /* after its hosts; NULL is allowed */
 
 /*
- * A name and password go by Digest (RFC 7616), or by Basic (RFC 7617) over https only: the tunnel ends at the
- * gateway, so that over http whoever listens in the device's LAN would read the password.
+ * A name and password go when the server asks for them, by Digest (RFC 7616), or by Basic (RFC 7617) over https only: the
+ * tunnel ends at the gateway, so that over http whoever listens in the device's LAN would read the password.
  */
 struct http_target {
 	struct shunt_addr address;
@@ -44,6 +44,11 @@ struct http_target {
 	bool tls;
 	struct shunt_addr source; /* local address; unset: any */
 	const char *name, *password; /* copied, wiped with the host; NULL: none */
+	/*
+	 * "sha256//BASE64": of the public key of the server's certificate (pin_ok()), which then counts whoever
+	 * signed it. NULL or "": it must come from the CA.
+	 */
+	const char *pin;
 };
 
 /* 0, -ENOMEM. */
@@ -99,12 +104,15 @@ enum http_login {
 	HTTP_LOGIN_REFUSED,
 };
 
+/* What follows in a sentence of what the server answered; "" if it is no login. */
+const char *http_login_hint(enum http_login login);
+
 /* Valid during done(). */
 struct http_reply {
 	/*
 	 * 0: the server answered, with whatever status. -ECONNREFUSED (no connection, for whatever reason),
-	 * -ETIMEDOUT, -EMSGSIZE, -SHUNT_ETLS (no TLS handshake), -SHUNT_EPEER (its certificate is of another CA),
-	 * -SHUNT_ECLOSED, others.
+	 * -ETIMEDOUT, -EMSGSIZE, -SHUNT_ETLS (no TLS handshake), -SHUNT_EPEER (its certificate is of another CA, or
+	 * not of the pinned key), -SHUNT_ECLOSED, others.
 	 */
 	int err;
 	uint64_t left; /* octets of the request's body that have left this host, so that they may be there */
@@ -118,7 +126,7 @@ struct http_reply {
 	size_t len;
 };
 
-/* The word for jobs of such an @err: connect-failed, no-tls, other-ca (of the certificate), no-answer. */
+/* The word for jobs of such an @err: connect-failed, no-tls, bad-certificate, no-answer. */
 const char *http_err_code(int err);
 
 /*

@@ -214,7 +214,7 @@ static void failed(struct inquiry *q, const struct http_reply *reply)
 		return;
 	}
 	if (reply->err == -SHUNT_EPEER)
-		note(q, RANK_CERT, "other-ca",
+		note(q, RANK_CERT, "bad-certificate",
 		     "its certificate is none of the deployment's CA: %.400s", reply->why);
 	else if (reply->err == -SHUNT_ETLS)
 		note(q, RANK_TLS, "no-tls", "%s: %.480s", way, reply->why);

@@ -172,9 +172,24 @@ static bool is_answer(struct printer *p, const struct http_reply *reply)
 {
 	char why[SAPI_TEXT_LEN];
 
+	if (reply->err == -SHUNT_EPEER) {
+		finish(p, PRINTER_REFUSED, "bad-certificate",
+		       "the printer's certificate is not to be trusted: %.400s", reply->why);
+		return false;
+	}
 	if (reply->err) {
 		snprintf(why, sizeof(why), "printer: %.400s", reply->why);
 		no_answer(p, http_err_code(reply->err), why);
+		return false;
+	}
+	if (reply->login == HTTP_LOGIN_AGAIN) {
+		later(p, p->step, 0);
+		return false;
+	}
+	if (reply->login) {
+		finish(p, PRINTER_REFUSED, "login-refused",
+		       "the printer answered with HTTP status 401%s",
+		       http_login_hint(reply->login));
 		return false;
 	}
 	if (reply->status != 200) {
@@ -530,6 +545,9 @@ static void on_sent(const struct http_reply *reply, void *arg)
 	p->failures = 0;
 	if (p->canceling)
 		return;
+	if (reply->login && reply->login != HTTP_LOGIN_AGAIN)
+		snprintf(p->refusal, sizeof(p->refusal), "the printer refuses the document%s",
+			 http_login_hint(reply->login));
 	if (!reply->err && reply->status == 200 &&
 	    !ipp_status_read(reply->body, reply->len, &status, NULL)) {
 		if (status.outcome == IPP_OUTCOME_OK) {
@@ -812,6 +830,9 @@ int printer_new(const struct printer_conf *conf, const struct printer_ops *ops, 
 		.port = conf->port,
 		.tls = conf->tls,
 		.source = conf->source,
+		.name = conf->user,
+		.password = conf->password,
+		.pin = conf->pin,
 	};
 	struct shunt_endpoint ep = { conf->address, conf->port };
 	struct printer *p = calloc(1, sizeof(*p));

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cloud/cloud.h"
+#include "cloud/credentials.h"
 #include "cloud/jobs.h"
 #include "cloud/notice.h"
 #include "cloud/printer.h"
@@ -167,6 +168,8 @@ static int begin(struct delivery *d)
 		.on_done = on_done,
 	};
 	const struct store_job *row = job_row(d->job);
+	const struct credentials_entry *login =
+		credentials_find(d->cloud->credentials, row->device);
 	struct printer_conf conf = {
 		.loop = d->cloud->loop,
 		.http = d->cloud->http,
@@ -175,6 +178,9 @@ static int begin(struct delivery *d)
 		.port = d->service->port,
 		.tls = d->service->tls,
 		.path = d->service->path,
+		.user = login ? login->name : NULL,
+		.password = login ? login->password : NULL,
+		.pin = d->dev.pin,
 		.job = row->id,
 		.name = row->name,
 		.type = row->media_type,

@@ -15,9 +15,9 @@
  *	-ECANCELED canceled		after share_abort(), and only then
  *	other	connect-failed	no	nobody listens
  *		no-tls		no	TLS is not what the server does there
- *		other-ca	no	the server's certificate is none of the deployment's CA
  *		no-answer	no	the connection broke, or nothing came for too long
  *		out-of-memory	no
+ *		bad-certificate	yes	the server's certificate is none of the CA's, or not of the pinned key
  *		login-refused	yes	a name and password are wanted, or others than the registry's device has
  *		not-allowed	yes	this user may not do that
  *		not-found	yes	the file, or a directory on the way, is not there
@@ -68,6 +68,7 @@ struct share_conf {
 	bool tls;
 	const char *base; /* of the registry: the path of the share, "/", "/files" */
 	const char *user, *password; /* NULL: none; wiped when the call is freed */
+	const char *pin; /* see struct http_target; NULL: none */
 };
 
 /* A begun call; a protocol's own struct begins with it. */

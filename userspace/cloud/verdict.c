@@ -116,8 +116,8 @@ bool verdict_http_final(int status)
 
 const char *verdict_http_hint(int status)
 {
-	if (status == 401 || status == 403 || status == 407)
-		return ": it wants to know who asks";
+	if (status == 403 || status == 407)
+		return ": it does not let the cloud in";
 	if (status == 404 || status == 405 || status == 501)
 		return ": there is no printer at that path";
 	return status == 426 ? ": it wants TLS" : "";

@@ -182,21 +182,6 @@ static const struct {
 	{ 507, "no-room", ": no space left" },
 };
 
-static const char *login_hint(enum http_login login)
-{
-	switch (login) {
-	case HTTP_LOGIN_WANTED:
-		return ": it wants a name and password, and the cloud has none for the device";
-	case HTTP_LOGIN_CLEAR:
-		return ": it wants the password in clear (Basic), which is sent over https only";
-	case HTTP_LOGIN_REFUSED:
-	case HTTP_LOGIN_AGAIN:
-		return ": it does not accept the name and password";
-	default:
-		return "";
-	}
-}
-
 bool webdav_answered(const struct http_reply *reply)
 {
 	return !reply->err || (reply->err == -EMSGSIZE && reply->status >= 300);
@@ -204,7 +189,7 @@ bool webdav_answered(const struct http_reply *reply)
 
 void webdav_refused(struct webdav *w, const struct http_reply *reply)
 {
-	const char *hint = login_hint(reply->login), *code = NULL;
+	const char *hint = http_login_hint(reply->login), *code = NULL;
 	char number[32], text[256];
 	size_t i;
 
@@ -226,7 +211,7 @@ void webdav_broken(struct webdav *w, const struct http_reply *reply)
 	char text[512];
 
 	snprintf(text, sizeof(text), "file server: %s: %.400s", w->method, reply->why);
-	webdav_set(w, reply->err, false, http_err_code(reply->err), text);
+	webdav_set(w, reply->err, reply->err == -SHUNT_EPEER, http_err_code(reply->err), text);
 }
 
 /* ---- calls ---- */
@@ -253,6 +238,7 @@ int webdav_init(struct webdav *w, const struct share_conf *conf, const struct sh
 		.source = conf->source,
 		.name = conf->user,
 		.password = conf->password,
+		.pin = conf->pin,
 	};
 	int ret;
 

@@ -105,6 +105,7 @@ struct sapi_device {
 	char spec[SAPI_SPEC_LEN];
 	/* "age1..." (age.h) that the cloud encrypts to what it stores on a file server; "": stored as it is */
 	char recipient[SAPI_RECIPIENT_LEN];
+	char pin[PIN_LEN]; /* of its own servers' key where they speak TLS; "": they have a certificate of the CA */
 };
 SAPI_BODY(device)
 

@@ -91,6 +91,8 @@ static int device_check(const void *x, struct err *e)
 	}
 	if (d->recipient[0] && bech32_decode("age", d->recipient, key, sizeof(key)))
 		return err_set(e, -SHUNT_EFIELD, "recipient: must be a recipient of age (age1...)");
+	if (d->pin[0] && !pin_ok(d->pin))
+		return err_set(e, -SHUNT_EFIELD, "pin: must be sha256// and 44 digits of base64");
 	return 0;
 }
 
@@ -105,6 +107,7 @@ static const struct field device_fields[] = {
 	      service_schema),
 	ROW("spec", sapi_device, spec, F_STR, F_OPT | F_EMPTY | F_OMIT),
 	ROW("recipient", sapi_device, recipient, F_STR, F_OPT | F_EMPTY | F_OMIT),
+	ROW("pin", sapi_device, pin, F_STR, F_OPT | F_EMPTY | F_OMIT),
 	END,
 };
 SCHEMA(device, SAPI_MAX, device_check);

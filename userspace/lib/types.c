@@ -196,6 +196,17 @@ bool name_ok(const char *s)
 	return name_ok_n(s, strnlen(s, NAME_LEN));
 }
 
+bool pin_ok(const char *s)
+{
+	static const char begin[] = "sha256//";
+	const size_t n = sizeof(begin) - 1;
+
+	return strnlen(s, PIN_LEN) == PIN_LEN - 1 && !strncmp(s, begin, n) &&
+	       strspn(s + n, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") ==
+		       PIN_LEN - 2 - n &&
+	       s[PIN_LEN - 2] == '=';
+}
+
 /* Exactly @n lower-case hex digits. */
 static bool hex_ok(const char *s, size_t n)
 {

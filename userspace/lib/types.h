@@ -105,6 +105,13 @@ int ip_proto_parse(const char *s, enum ip_proto *out);
 bool name_ok(const char *s);
 bool name_ok_n(const char *s, size_t n);
 
+/*
+ * A public key by its digest, as libcurl and RFC 7469 write it: "sha256//" and the base64 of the SHA-256 of the key's
+ * SubjectPublicKeyInfo.
+ */
+#define PIN_LEN 53 /* with NUL */
+bool pin_ok(const char *s);
+
 /* 128 random bits as 32 lower-case hex digits: job ids, tokens, nonces. */
 #define ID_LEN 33 /* with NUL */
 int id_random(char out[ID_LEN]); /* 0 or -errno of getrandom(2) */
