@@ -213,6 +213,13 @@ static void failed(struct inquiry *q, const struct http_reply *reply)
 		finish(q);
 		return;
 	}
+	if (reply->err == -SHUNT_EPEER && q->conf.pin && q->conf.pin[0]) {
+		/* Who has a key registered is not asked without TLS, as anybody could answer. */
+		note(q, RANK_CERT, "other-key",
+		     "its certificate is not of the key that the registry has: %.400s", reply->why);
+		finish(q);
+		return;
+	}
 	if (reply->err == -SHUNT_EPEER)
 		note(q, RANK_CERT, "bad-certificate",
 		     "its certificate is none of the deployment's CA: %.400s", reply->why);
@@ -227,21 +234,17 @@ static void failed(struct inquiry *q, const struct http_reply *reply)
 
 static bool is_login(struct inquiry *q, const struct http_reply *reply)
 {
-	switch (reply->login) {
-	case HTTP_LOGIN_NONE:
-		return false;
-	case HTTP_LOGIN_WANTED:
-		note(q, RANK_OTHER, "http-401",
-		     "it wants a name and password, and the cloud has none for the device");
-		break;
-	case HTTP_LOGIN_CLEAR:
-		note(q, RANK_OTHER, "http-401",
-		     "it wants the password in clear (Basic), which is sent over https only");
-		break;
-	default:
-		note(q, RANK_OTHER, "http-401", "it does not accept the name and password");
-	}
-	return true;
+	if (reply->login)
+		note(q, RANK_OTHER, "http-401", "it answered with HTTP status 401%s",
+		     http_login_hint(reply->login));
+	return reply->login;
+}
+
+/* It has told only now how it wants to hear who asks. */
+static void ask_again(struct inquiry *q)
+{
+	q->asked_again = true;
+	ask_or_finish(q);
 }
 
 static ssize_t read_message(void *arg, void *to, size_t len)
@@ -336,6 +339,8 @@ static void on_printer(const struct http_reply *reply, void *arg)
 		failed(q, reply);
 	else if (reply->status == 426)
 		next_way(q); /* RFC 9110 15.5.22: not without TLS */
+	else if (reply->login == HTTP_LOGIN_AGAIN && !q->asked_again)
+		ask_again(q);
 	else if (is_login(q, reply) || read_printer(q, reply))
 		finish(q);
 	else
@@ -379,8 +384,7 @@ static void on_room(const struct http_reply *reply, void *arg)
 	if (reply->err) {
 		failed(q, reply);
 	} else if (reply->login == HTTP_LOGIN_AGAIN && !q->asked_again) {
-		q->asked_again = true;
-		ask_or_finish(q);
+		ask_again(q);
 	} else if (is_login(q, reply)) {
 		finish(q);
 	} else if (reply->status == 207) {
@@ -413,8 +417,7 @@ static void on_options(const struct http_reply *reply, void *arg)
 	if (reply->err) {
 		failed(q, reply);
 	} else if (reply->login == HTTP_LOGIN_AGAIN && !q->asked_again) {
-		q->asked_again = true;
-		ask_or_finish(q);
+		ask_again(q);
 	} else if (is_login(q, reply)) {
 		finish(q);
 	} else if (is_dav(reply->dav)) {
@@ -444,10 +447,11 @@ static int ask(struct inquiry *q)
 		.port = q->answer->at.port,
 		.tls = q->tls,
 		.source = q->conf.source,
+		.pin = q->conf.pin,
 	};
 	int ret = 0;
 
-	if (q->conf.credentials && q->answer->at.kind == SERVICE_WEBDAV)
+	if (q->conf.credentials)
 		login = credentials_find(*q->conf.credentials, q->conf.device);
 	if (login) {
 		target.name = login->name;

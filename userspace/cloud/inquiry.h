@@ -28,8 +28,9 @@ struct inquiry_conf {
 	struct tls_ctx *tls; /* for an agent */
 	const char *device; /* an agent's certificate must have that name; outlives the inquiry */
 	struct shunt_addr address, source;
-	/* Where those that a file server may be given are at any time; NULL: it is given none. */
+	/* Where those that a file server or printer may be given are at any time; NULL: it is given none. */
 	struct credentials *const *credentials;
+	const char *pin; /* see struct http_target; outlives the inquiry; NULL: none */
 };
 
 /*

@@ -26,6 +26,7 @@ struct probe {
 	struct sapi_probe_ask ask;
 	struct sapi_probe found;
 	bool registered; /* and at this address: the cloud's password for the device may be tried */
+	char pin[PIN_LEN]; /* of the entry, then */
 	const char *waits_for; /* until the tunnel is open */
 	struct registry_ask *lookup;
 	struct gateways_want *want;
@@ -184,6 +185,7 @@ static void ask_all(struct probe *p)
 		.address = *ctun_near(p->tunnel),
 		.source = *tunnels_far(p->cloud->tunnels),
 		.credentials = p->registered ? &p->cloud->credentials : NULL,
+		.pin = p->pin,
 	};
 	size_t i;
 
@@ -407,6 +409,8 @@ static void take_place(struct probe *p, const struct sapi_device *dev)
 	p->found.address = addr_is_set(&p->ask.address) || !dev ? p->ask.address : dev->address;
 	p->registered = dev && addr_equal(&p->found.address, &dev->address) &&
 			!strcmp(p->found.gateway, dev->gateway);
+	if (p->registered)
+		snprintf(p->pin, sizeof(p->pin), "%s", dev->pin);
 }
 
 static void on_device(const struct sapi_device *dev, int err, const char *why, void *arg)

@@ -77,6 +77,12 @@ fails()
 	final "$1" ".state == \"failed\" and (.reason | test(\"$3\")) and any(.timeline[]; .reason == \"$2\")"
 }
 
+# probes CODE FILTER: what the device is like, as the cloud finds it.
+probes()
+{
+	admin -j device probe "$1" --dry-run 2>>"$WORLD/log/terminal" | tee -a "$WORLD/log/probes" | jq -e "$2"
+}
+
 scenario_run()
 {
 	local own mispinned pinned queue locked clear none wrong file other kept pin
@@ -126,5 +132,8 @@ scenario_run()
 	check "in clear it does not go" final "$clear" '.state == "failed" and (.reason | test("426: it wants TLS|over https only"))'
 	check_whole "the job with the right one" "$locked"
 	check "printed once, as lp's" pages printer2 a.pdf a.pdf
+	check "a probe says who asks" probes locked '.probe.services[0] | .found and .tls'
+	check "and knows the key" probes pinned '.probe.services[0].found'
+	check "and does not ask another's without TLS" probes mispinned '.probe.services[0].reason == "other-key"'
 	check "the password is in no log" not grep -rqaF "horse" "$WORLD/log" "$WORLD/printer2/error.log"
 }
