@@ -8,6 +8,7 @@
 #include "mss.h"
 #include "outer.h"
 #include "scope.h"
+#include "segment.h"
 #include "tunnel.h"
 #include "xlat.h"
 
@@ -268,9 +269,10 @@ static u8 outer_tos(const struct shunt_dev *shunt, const struct sk_buff *skb, u8
 }
 
 /* One packet, or the segments of one, into the tunnel. @skb is consumed. */
-static void encode_burst(struct shunt_tunnel *t, struct sk_buff *skb, u8 family,
+static void encode_burst(struct shunt_tunnel *t, struct sk_buff *skb, const struct shunt_flow *flow,
 			 struct sk_buff_head *burst)
 {
+	u8 family = flow->family;
 	struct tx_cb cb = {
 		.tos = outer_tos(t->shunt, skb, family),
 		.fragment = tx_cb(skb)->fragment,
@@ -280,7 +282,7 @@ static void encode_burst(struct shunt_tunnel *t, struct sk_buff *skb, u8 family,
 	u32 seq;
 
 	if (skb_is_gso(skb)) {
-		segs = skb_gso_segment(skb, 0);
+		segs = shunt_segment(skb, flow);
 		if (IS_ERR_OR_NULL(segs)) {
 			count_drop(t->shunt, t, SHUNT_DROP_NOMEM, packets_of(skb));
 			kfree_skb(skb);
@@ -335,7 +337,7 @@ netdev_tx_t shunt_tx(struct sk_buff *skb, struct net_device *dev)
 		count_drop(shunt, t, drop, packets_of(skb));
 		kfree_skb(skb);
 	} else {
-		encode_burst(t, skb, flow.family, &burst);
+		encode_burst(t, skb, &flow, &burst);
 	}
 	count_cpu(shunt, t, start);
 	if (t)

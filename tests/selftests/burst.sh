@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The segments of a large packet leave as one packet of UDP segments, where the way allows it, and arrive the same.
+# The segments of a large packet leave as one packet of UDP segments, where the way allows it, and arrive the same. Each is as TCP
+# would have made it.
 #
 #   gw 198.51.100.1, 2001:db8::1 ─────── wan ─────── 198.51.100.2, 2001:db8::2 cloud
 #   192.168.1.10                                       100.64.0.1
@@ -11,7 +12,7 @@
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
 need nft ethtool
-begin 15
+begin 17
 setup_ns gw cloud
 join_wan "$gw" "$cloud"
 batch "$gw" <<IP
@@ -67,6 +68,13 @@ marked()
 	[ "$(counted "$cloud" marked)" -gt 500 ] && [ "$(counted "$cloud" other)" -eq 0 ]
 }
 
+# segments NUMBER TO FAMILY: of a stream through that tunnel; some of it meets congestion
+segments()
+{
+	in_ns "$cloud" nft "add rule inet count in iifname shunt0 tcp dport $((7100 + $1)) tcp sequence & 0x1ffff < 1400 $3 ecn set ce" &&
+		py "" segment.py "$cloud" "$gw" "$2" "$((7100 + $1))" 1000000 "$WAIT"
+}
+
 check "IPv4: tunnel" pair "$gw" "$cloud" 1 chacha20-poly1305 192.168.1.10 100.64.0.1
 ip -n "$gw" route change 100.64.0.0/10 dev shunt0 src 192.168.1.10
 check "IPv4: many segments leave as one packet" carried 1 'outer < inner / 2'
@@ -88,6 +96,9 @@ in_ns "$gw" ethtool -K wan tx-udp-segmentation on >/dev/null
 in_ns "$gw" ethtool -K wan tx off >/dev/null
 check "a card without checksums: capsules leave one by one" carried 1 'outer == inner'
 in_ns "$gw" ethtool -K wan tx on >/dev/null
+in_ns "$gw" sysctl -qw net.ipv4.tcp_ecn=1
+in_ns "$cloud" ethtool -K shunt0 gro off >/dev/null
+check "IPv4: segments are as TCP makes them" segments 1 100.64.0.1 ip
 unpair "$gw" "$cloud" 1
 
 over6()
@@ -100,4 +111,12 @@ check "IPv6: many segments leave as one packet" carried 2 'outer < inner / 2'
 in_ns "$gw" ethtool -K wan tx-udp-segmentation off >/dev/null
 check "IPv6: a card without segmentation" carried 2 'outer < inner / 2'
 check "IPv6: all of them arrive" complete 2
+unpair "$gw" "$cloud" 2
+ip -n "$gw" addr add fd00:1::10/128 dev lo nodad
+ip -n "$gw" route change fd00:64::/32 dev shunt0 src fd00:1::10
+inside6()
+{
+	pair "$gw" "$cloud" 3 chacha20-poly1305 fd00:1::10 fd00:64::1 && segments 3 fd00:64::1 ip6
+}
+check "IPv6 inside: segments are as TCP makes them" inside6
 ktap_finished
