@@ -10,15 +10,24 @@ static int put_u64(struct sk_buff *msg, int attr, u64 value, int pad)
 	return nla_put_u64_64bit(msg, attr, value, pad);
 }
 
+/* Of what nearly never happens nothing is said; as it is absent, it is 0. */
+static int put_rare(struct sk_buff *msg, int attr, u64 value, int pad)
+{
+	return value ? put_u64(msg, attr, value, pad) : 0;
+}
+
 static int put_drops(struct sk_buff *msg, const struct shunt_sum *sum)
 {
-	struct nlattr *nest = nla_nest_start(msg, SHUNT_A_STATS_DROPS);
+	struct nlattr *nest;
 	int i;
 
+	if (!memchr_inv(sum->drops, 0, sizeof(sum->drops)))
+		return 0;
+	nest = nla_nest_start(msg, SHUNT_A_STATS_DROPS);
 	if (!nest)
 		return -EMSGSIZE;
 	for (i = SHUNT_PASS + 1; i < SHUNT_DROPS; i++)
-		if (put_u64(msg, i, sum->drops[i], SHUNT_A_DROPS_PAD))
+		if (put_rare(msg, i, sum->drops[i], SHUNT_A_DROPS_PAD))
 			return -EMSGSIZE;
 	nla_nest_end(msg, nest);
 	return 0;
@@ -36,7 +45,7 @@ static int put_stats(struct sk_buff *msg, int attr, const struct shunt_stats __p
 	if (put_u64(msg, SHUNT_A_STATS_PACKETS, sum.packets, SHUNT_A_STATS_PAD) ||
 	    put_u64(msg, SHUNT_A_STATS_BYTES, sum.bytes, SHUNT_A_STATS_PAD) ||
 	    put_u64(msg, SHUNT_A_STATS_CPU_NS, sum.cpu_ns, SHUNT_A_STATS_PAD) ||
-	    put_u64(msg, SHUNT_A_STATS_FRAGMENTED, sum.fragmented, SHUNT_A_STATS_PAD) ||
+	    put_rare(msg, SHUNT_A_STATS_FRAGMENTED, sum.fragmented, SHUNT_A_STATS_PAD) ||
 	    put_drops(msg, &sum))
 		return -EMSGSIZE;
 	nla_nest_end(msg, nest);

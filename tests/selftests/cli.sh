@@ -11,7 +11,7 @@
 . "$(dirname "$(readlink -e "$0")")/lib_shunt.sh"
 
 need setpriv
-begin 55
+begin 57
 setup_ns ns
 ip -n "$ns" link add dummy0 type dummy
 ip -n "$ns" link set dummy0 up
@@ -117,6 +117,10 @@ check "tunnel show, JSON" shows 'id == "00001001" and dev == "shunt0" and side =
 	scope == [{"proto": "tcp", "port": 631}, {"proto": "udp", "port": 161}, {"proto": "icmp"}]' tunnel show
 check "tunnel show, text" eval "s tunnel show dev shunt0 id 00001001 | tr -d '\n' |
 	grep -E '^00001001: dev shunt0 side near cipher aes-gcm-256 cookie 0123456789abcdef0123456789abcdef +spi-in 0x00001001 spi-out 0x00002001 endpoint 198.51.100.2:4500 +near 100.64.0.2 far 100.64.1.1 host 192.168.1.10 alias 100.65.0.1 +allow tcp/631,udp/161,icmp priority 5 keepalive 20s idle 5m +rx packets 0 bytes 0 cpu'"
+line="00001001 shunt0 198.51.100.2:4500 100.64.0.2 100.64.1.1 - 0 0 0 0123456789abcdef0123456789abcdef"
+check "tunnel show, brief" eval "s -br tunnel show | grep -x '$line'"
+check "tunnel show, brief, JSON" shows 'id == "00001001" and rx_bytes == tx_bytes == drops == 0 and far == "100.64.1.1" and
+	"last_rx_ms" not in it[0] and "scope" not in it[0]' -brief tunnel show
 check "keys are never shown" eval "! s -s -d tunnel show | grep -qF \"$(cut -c 1-16 "$TMP/hex")\" &&
 	! s -j -d tunnel show | grep -q key"
 check "hex keys are keys" eval "s tunnel add dev shunt0 spi-in 0x1005 spi-out 0x2005 key-in file:$TMP/k2 \

@@ -99,11 +99,11 @@ def number(attrs, names, name):
 
 
 def counter(attrs, names, direction, name):
-    """packets, bytes or a reason of drops of rx or tx, among the attributes of a tunnel or a load."""
+    """packets, bytes or a reason of drops of rx or tx, among the attributes of a tunnel or a load; drops that are 0 are absent."""
     stats = parse(attrs[names.index(direction) + 1])
     if name in STATS:
         return number(stats, STATS, name)
-    return number(parse(stats[STATS.index("drops") + 1]), DROPS, name)
+    return number(parse(stats.get(STATS.index("drops") + 1, b"")), DROPS, name)
 
 
 def address(text):

@@ -94,6 +94,7 @@ enum option {
 	OPT_PRETTY,
 	OPT_STATS,
 	OPT_DETAILS,
+	OPT_BRIEF,
 	OPT_NETNS,
 	OPT_CONFIG,
 	OPT_CLOUD,
@@ -119,6 +120,7 @@ static const struct {
 	{ "manager", NULL, OPT_MANAGER, true },	 { "ca", NULL, OPT_CA, true },
 	{ "cert", NULL, OPT_CERT, true },	 { "key", NULL, OPT_KEY, true },
 	{ "batch", "b", OPT_BATCH, true },	 { "force", NULL, OPT_FORCE, false },
+	{ "brief", "br", OPT_BRIEF, false },
 };
 
 /* Enter a namespace that `ip netns add` made; sockets opened from here on are in it. */
@@ -165,6 +167,9 @@ static int set_option(struct cli *c, enum option option, const char *value)
 		break;
 	case OPT_DETAILS:
 		c->details = true;
+		break;
+	case OPT_BRIEF:
+		c->brief = true;
 		break;
 	case OPT_NETNS:
 		return enter_netns(c, value) ? -1 : 1;

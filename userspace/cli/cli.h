@@ -42,7 +42,7 @@ struct cli {
 	FILE *output; /* standard output, where help goes */
 	struct out *out; /* values; writes to output */
 	FILE *errors; /* standard error */
-	bool json, pretty, stats, details;
+	bool json, pretty, stats, details, brief;
 	bool batch; /* one of many commands, see batch.h: the namespace is not its to choose */
 	const char *batch_file; /* NULL: none */
 	bool begun; /* the options before the command are all taken */

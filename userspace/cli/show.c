@@ -6,7 +6,7 @@
 
 #include "lib/conf.h"
 
-void show_dev(const struct cli *c, uint32_t ifindex)
+static const char *dev_name(const struct cli *c, uint32_t ifindex)
 {
 	struct dev_name *dev = c->dev;
 
@@ -16,7 +16,12 @@ void show_dev(const struct cli *c, uint32_t ifindex)
 			snprintf(dev->name, sizeof(dev->name), "if%" PRIu32, ifindex);
 		dev->ifindex = ifindex;
 	}
-	out_str(c->out, "dev", " dev %s", dev->name);
+	return dev->name;
+}
+
+void show_dev(const struct cli *c, uint32_t ifindex)
+{
+	out_str(c->out, "dev", " dev %s", dev_name(c, ifindex));
 }
 
 static void show_addr(const struct cli *c, const char *key, const char *fmt,
@@ -150,6 +155,43 @@ void show_tunnel_brief(const struct cli *c, const struct tunnel_info *t)
 		show_endpoint(c, &t->spec.endpoint);
 	if (t->spec.cookie[0])
 		out_str(c->out, "cookie", " cookie %s", t->spec.cookie);
+}
+
+static uint64_t dropped(const struct tunnel_info *t)
+{
+	uint64_t sum = 0;
+	int i;
+
+	for (i = 0; i < TUNNEL_DROP_COUNT; i++)
+		sum += t->rx.drops[i] + t->tx.drops[i];
+	return sum;
+}
+
+/* What is not known is "-" in text, and absent in JSON. */
+static void show_column(const struct cli *c, const char *key, const char *value)
+{
+	out_str(c->out, value ? key : NULL, " %s", value ? value : "-");
+}
+
+void show_tunnel_line(const struct cli *c, const struct tunnel_info *t)
+{
+	const struct tunnel_spec *s = &t->spec;
+	char text[ENDPOINT_STR_LEN], id[TUNNEL_ID_LEN];
+
+	out_str(c->out, "id", "%s", tunnel_id_print(s->spi_in, id));
+	show_column(c, "dev", dev_name(c, s->ifindex));
+	show_column(c, "endpoint",
+		    addr_is_set(&s->endpoint.addr) ? endpoint_print(&s->endpoint, text) : NULL);
+	show_column(c, "near", addr_print(&s->near, text));
+	show_column(c, "far", addr_print(&s->far, text));
+	if (t->last_rx_ms == TUNNEL_NEVER)
+		show_column(c, "last_rx_ms", NULL);
+	else
+		out_uint(c->out, "last_rx_ms", " %" PRIu64, t->last_rx_ms);
+	out_uint(c->out, "rx_bytes", " %" PRIu64, t->rx.bytes);
+	out_uint(c->out, "tx_bytes", " %" PRIu64, t->tx.bytes);
+	out_uint(c->out, "drops", " %" PRIu64, dropped(t));
+	show_column(c, "cookie", s->cookie[0] ? s->cookie : NULL);
 }
 
 void show_load(const struct cli *c, const struct tunnel_load *l)

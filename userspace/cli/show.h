@@ -18,6 +18,8 @@
 void show_tunnel(const struct cli *c, const struct tunnel_info *t, bool counters);
 /* The name, outer address and job only: one line of monitor. */
 void show_tunnel_brief(const struct cli *c, const struct tunnel_info *t);
+/* Names, addresses and sums of counters in columns: one line of `tunnel show -brief`, see shunt(8). */
+void show_tunnel_line(const struct cli *c, const struct tunnel_info *t);
 void show_load(const struct cli *c, const struct tunnel_load *l);
 /* "dev NAME", or the number when the device is gone. */
 void show_dev(const struct cli *c, uint32_t ifindex);

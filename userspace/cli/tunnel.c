@@ -320,7 +320,10 @@ static int on_tunnel(void *arg, const struct tunnel_info *t)
 	if (s->cookie[0] && strcmp(s->cookie, t->spec.cookie))
 		return 0;
 	out_obj_begin(s->c->out, NULL);
-	show_tunnel(s->c, t, true);
+	if (s->c->brief)
+		show_tunnel_line(s->c, t);
+	else
+		show_tunnel(s->c, t, true);
 	out_text(s->c->out, "\n");
 	out_obj_end(s->c->out);
 	return 0;

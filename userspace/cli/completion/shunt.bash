@@ -81,7 +81,7 @@ _shunt_words()
 _shunt()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} object='' command='' i skip=
-	local values options="-j -p -s -d -n -batch -force --config --cloud --manager --ca --cert --key"
+	local values options="-j -p -s -d -br -n -batch -force --config --cloud --manager --ca --cert --key"
 	COMPREPLY=()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		[ -z "$skip" ] || { skip='' && continue; }
