@@ -70,6 +70,7 @@ chaos: setup-check kmod-uml userspace ## faults at every stage of a job (CASES="
 bench: setup-check ## the datapath beside WireGuard, xfrm, FOU, GRE and plain routing, and relief (BENCH_KERNEL=6.12, BENCH="--only stream")
 	@$(call lock,kmod) scripts/build-kmod $(BENCH_KERNEL)
 	@$(call lock,kmod) env SOURCES=tests/bench/datapath/cipher scripts/build-kmod $(BENCH_KERNEL)
+	@[ $(BENCH_KERNEL) != uml ] || { $(call lock,kmod) env SOURCES=tests/bench/datapath/clock scripts/build-kmod uml; }
 	@$(call lock,userspace) $(MAKE) -C userspace bench
 	@$(call vm,bench) --kernel $(BENCH_KERNEL) --timeout 3600 -- tests/bench/datapath/run $(BENCH)
 	@$(call lock,kmod) scripts/build-kmod uml

@@ -8,7 +8,9 @@ Each peer has two hosts of its own, all of them there at once, so that rounds ca
     inner 10.9.0.1                                  inner 10.8.0.1
 
 plain is the same without any tunnel (inner addresses routed), fou and gre encapsulate and do not encrypt. Everything is bound to
-one processor. Prints a table of medians, spreads and ratios; figures go to /results/datapath.json.
+one processor. What a packet or an octet costs is processor time of the kernel where that can be told (User-mode Linux, clock/),
+so that a busy machine does not count, else time. Prints tables of medians and spreads, and ratios; figures go to
+/results/datapath.json.
 
     bench.py [--rounds N] [--seconds S] [--only SCENARIO[,SCENARIO]] [--peers NAME[,NAME]] [--tunnels N]
 
@@ -28,6 +30,10 @@ TOP = os.path.realpath(f"{HERE}/../../..")
 TOOL = f"{TOP}/build/userspace/bench/datapath"
 HOLDER = f"{TOP}/tests/selftests/encap_hold.py"
 TMP = "/run/bench"
+CLOCK = "/proc/bench_clock"
+RATE, STREAM = "one TCP stream, rate", "one TCP stream, cost"
+UDP = {"UDP, 64 octets": 64, "UDP, 1400 octets": 1400}
+UDP_TURNS = 4  # short ones, in each round
 A, B = "10.9.0.1", "10.8.0.1"
 GCM, CHACHA = "aes-gcm-256", "chacha20-poly1305"
 XFRM = {GCM: "rfc4106(gcm(aes))", CHACHA: "rfc7539esp(chacha20,poly1305)"}
@@ -165,12 +171,33 @@ def peers():
             Xfrm("xfrm-chacha", CHACHA), Shunt("shunt-gcm", GCM), Xfrm("xfrm-gcm", GCM)]
 
 
-# ---- scenarios: each takes a peer and returns one figure ----
+# ---- scenarios: each takes a peer ----
 
-def stream(peer, seconds):
-    """One TCP stream, bit/s."""
-    out = run(["ip", "netns", "exec", peer.a, "iperf3", "-J", "-c", B, "-B", A, "-t", str(seconds), "-O", "1"])
-    return json.loads(out)["end"]["sum_received"]["bits_per_second"]
+def load_clock():
+    subprocess.run(["insmod", f"{TOP}/build/tests/bench/datapath/clock/{os.uname().release}/clock.ko"], check=False, capture_output=True)
+
+
+def processor():
+    """Nanoseconds of processor time that the kernel has used, or of time where it cannot tell."""
+    try:
+        with open(CLOCK, encoding="ascii") as file:
+            return int(file.read())
+    except FileNotFoundError:
+        return time.monotonic_ns()
+
+
+def iperf(peer, *words):
+    """Nanoseconds, octets, bit/s."""
+    start = processor()
+    out = json.loads(run(["ip", "netns", "exec", peer.a, "iperf3", "-J", "-c", B, "-B", A, *words]))
+    took = processor() - start
+    return took, sum(i["sum"]["bytes"] for i in out["intervals"]), out["end"]["sum_received"]["bits_per_second"]
+
+
+def stream(peer, seconds, start):
+    """One TCP stream, bit/s and nanoseconds per 1,000 octets; @start is what starting the program takes."""
+    took, octets, rate = iperf(peer, "-t", str(seconds))
+    return rate, (took - start) / octets * 1000
 
 
 def packets(peer, size, count, to=B, spread=1):
@@ -178,7 +205,7 @@ def packets(peer, size, count, to=B, spread=1):
     out = json.loads(run([TOOL, "flood", peer.a, peer.b, to, str(size), str(count), str(spread)]))
     if out["lost"] * 100 > out["packets"]:
         sys.exit(f"{peer.name}: {out['lost']} of {out['packets']} packets lost")
-    return out["seconds"] / out["packets"] * 1e9
+    return out.get("processor", out["seconds"]) / out["packets"] * 1e9
 
 
 class Figures:
@@ -192,6 +219,10 @@ class Figures:
 
     def median(self, scenario, peer):
         return statistics.median(self.all[scenario][peer])
+
+    def ratio(self, scenario, peer, other, less=0):
+        """The middle of the rounds' own ratios, each without what is in both."""
+        return statistics.median((a - less) / (b - less) for a, b in zip(self.all[scenario][peer], self.all[scenario][other]))
 
     def table(self, scenario, unit, scale):
         print(f"\n{scenario} ({unit})\n  {'':14} {'median':>9} {'least':>9} {'most':>9}")
@@ -229,13 +260,18 @@ def measure(figures, args):
             continue
         peer.set_up()
         everyone.append(peer)
+    start = min(iperf(everyone[0], "-n", "1K")[0] for _ in range(3))
     for turn in range(args.rounds):
-        for peer in everyone:
-            if "stream" in args.only:
-                figures.add("one TCP stream", peer.name, stream(peer, args.seconds))
-            if "packets" in args.only:
-                figures.add("UDP, 64 octets", peer.name, packets(peer, 64, args.packets))
-                figures.add("UDP, 1400 octets", peer.name, packets(peer, 1400, args.packets))
+        if "stream" in args.only:
+            for peer in everyone:
+                rate, cost = stream(peer, args.seconds, start)
+                figures.add(RATE, peer.name, rate)
+                figures.add(STREAM, peer.name, cost)
+        if "packets" in args.only:
+            for _ in range(UDP_TURNS):
+                for scenario, size in UDP.items():
+                    for peer in everyone:
+                        figures.add(scenario, peer.name, packets(peer, size, args.packets))
         print(f"round {turn + 1} of {args.rounds}", file=sys.stderr)
     return {peer.name: peer for peer in everyone}
 
@@ -280,12 +316,14 @@ def listed(command):
 def many_shunt(figures, n):
     run("ip netns add many")
     batch("many", "link set lo up\nlink add shunt0 type shunt\nlink set shunt0 up\n")
-    show = "shunt -n many -j tunnel show dev shunt0"
+    show = "shunt -n many -br tunnel show dev shunt0"
+    whole = "shunt -n many -j tunnel show dev shunt0"
     empty = listed(show)
     before = settled_memory()
     figures.add("create", "shunt", json.loads(run([TOOL, "create", "many", "shunt0", str(n)]))["seconds"])
     figures.add("memory", "shunt", (used_memory() - before) / n)
     figures.add("dump", "shunt", listed(show) - empty)
+    figures.add("dump", "all of it, JSON", listed(whole) - empty)
     run("ip netns del many")
 
 
@@ -336,24 +374,21 @@ def verdict(what, value, least=None, most=None):
     return {"what": what, "value": round(value, 3), "goal": goal, "met": holds}
 
 
-def beyond(figures, cipher, peer, scenario, plain, alone):
-    return figures.median(scenario, peer) - (figures.median(scenario, "plain") if plain else 0) - cipher.get(alone, 0)
-
-
 def judge(figures, cipher, args):
     words = []
     print("\nratios")
     if "stream" in args.only:
-        s = "one TCP stream"
-        words.append(verdict("TCP, ChaCha20-Poly1305: shunt / wireguard", figures.median(s, "shunt-chacha") / figures.median(s, "wireguard"), 1.3))
-        words.append(verdict("TCP, ChaCha20-Poly1305: shunt / xfrm", figures.median(s, "shunt-chacha") / figures.median(s, "xfrm-chacha"), 1.3))
-        words.append(verdict("TCP, AES-GCM-256: shunt / xfrm", figures.median(s, "shunt-gcm") / figures.median(s, "xfrm-gcm"), 1.3))
+        for name, own, other in (CHACHA, "shunt-chacha", "wireguard"), (CHACHA, "shunt-chacha", "xfrm-chacha"), (GCM, "shunt-gcm", "xfrm-gcm"):
+            words.append(verdict(f"TCP, {name}: cost of {other} / shunt", figures.ratio(STREAM, other, own), 1.3))
+            print(f"  {'  the same by rate':66} {figures.ratio(RATE, own, other):6.2f}")
     if "packets" in args.only:
-        for scenario, size in ("UDP, 64 octets", 96), ("UDP, 1400 octets", 1432):
-            for plain in True, False:
-                own, other = (beyond(figures, cipher, peer, scenario, plain, (CHACHA, size)) for peer in ("shunt-chacha", "wireguard"))
-                what = f"{scenario}: beyond the cipher{' and plain routing' if plain else ''} ({own:.0f} / {other:.0f} ns): shunt / wireguard"
-                words.append(verdict(what, own / other, most=0.5))
+        for scenario, size in UDP.items():
+            alone = cipher.get((CHACHA, size + 32), 0)  # headers, trailer
+            words.append(verdict(f"{scenario}, beyond the cipher ({alone} ns): shunt / wireguard",
+                                 figures.ratio(scenario, "shunt-chacha", "wireguard", alone), most=0.5))
+            plain = figures.median(scenario, "plain")
+            print(f"  {f'  and beyond plain routing ({plain:.0f} ns)':66} "
+                  f"{figures.ratio(scenario, 'shunt-chacha', 'wireguard', alone + plain):6.2f}")
     if "many" in args.only:
         for what, other in ("create", "wireguard"), ("create", "xfrm"):
             words.append(verdict(f"rate of creation: shunt / {other}", figures.median(what, other) / figures.median(what, "shunt"), 2))
@@ -364,9 +399,9 @@ def judge(figures, cipher, args):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--packets", type=int, default=40000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--packets", type=int, default=8000)
     parser.add_argument("--tunnels", type=int, default=10000)
     parser.add_argument("--only", default="stream,packets,many")
     parser.add_argument("--peers", type=lambda names: names.split(","))
@@ -375,6 +410,7 @@ def main():
     os.sched_setaffinity(0, {0})
     os.makedirs(TMP, mode=0o700, exist_ok=True)
     figures = Figures()
+    load_clock()
     cipher = cipher_alone()
     print("the ciphers alone, encryption and decryption (ns)")
     for (name, size), ns in cipher.items():
@@ -382,10 +418,11 @@ def main():
     if {"stream", "packets"} & set(args.only):
         measure(figures, args)
         if "stream" in args.only:
-            figures.table("one TCP stream", "Mbit/s", 1e6)
+            figures.table(RATE, "Mbit/s", 1e6)
+            figures.table(STREAM, "us a KB", 1e3)
         if "packets" in args.only:
-            figures.table("UDP, 64 octets", "us a packet", 1e3)
-            figures.table("UDP, 1400 octets", "us a packet", 1e3)
+            for scenario in UDP:
+                figures.table(scenario, "us a packet", 1e3)
     if "many" in args.only:
         for _ in range(args.rounds if args.rounds < 3 else 3):
             many_shunt(figures, args.tunnels)

@@ -11,7 +11,8 @@
 
 #define ICV 16
 #define AD 16 /* ESP header and IV */
-#define ROUNDS 4000
+#define TURNS 16 /* the least of so many is told, as nobody was in the way then */
+#define ROUNDS 250 /* in each of them */
 
 static const unsigned int sizes[] = { 96, 1432 };
 
@@ -19,15 +20,19 @@ static const unsigned int sizes[] = { 96, 1432 };
 static u64 library(u8 *buf, unsigned int size)
 {
 	static const u8 key[CHACHA20POLY1305_KEY_SIZE] = { 1 };
-	u64 start = ktime_get_ns();
-	unsigned int i;
+	u64 best = U64_MAX, start;
+	unsigned int turn, i;
 
-	for (i = 0; i < ROUNDS; i++) {
-		chacha20poly1305_encrypt(buf, buf, size, NULL, 0, i, key);
-		if (!chacha20poly1305_decrypt(buf, buf, size + ICV, NULL, 0, i, key))
-			return 0;
+	for (turn = 0; turn < TURNS; turn++) {
+		start = ktime_get_ns();
+		for (i = 0; i < ROUNDS; i++) {
+			chacha20poly1305_encrypt(buf, buf, size, NULL, 0, i, key);
+			if (!chacha20poly1305_decrypt(buf, buf, size + ICV, NULL, 0, i, key))
+				return 0;
+		}
+		best = min(best, ktime_get_ns() - start);
 	}
-	return div_u64(ktime_get_ns() - start, ROUNDS);
+	return div_u64(best, ROUNDS);
 }
 
 static int once(struct aead_request *req, u8 *buf, unsigned int size, bool encrypt)
@@ -49,8 +54,8 @@ static u64 api(const char *name, unsigned int key_len, u8 *buf, unsigned int siz
 	static const u8 key[36] = { 1 };
 	struct crypto_aead *tfm = crypto_alloc_aead(name, 0, 0);
 	struct aead_request *req = NULL;
-	u64 start, ns = 0;
-	unsigned int i;
+	u64 best = U64_MAX, start, ns = 0;
+	unsigned int turn, i;
 
 	if (IS_ERR(tfm))
 		return 0;
@@ -59,11 +64,14 @@ static u64 api(const char *name, unsigned int key_len, u8 *buf, unsigned int siz
 	req = aead_request_alloc(tfm, GFP_KERNEL);
 	if (!req)
 		goto out;
-	start = ktime_get_ns();
-	for (i = 0; i < ROUNDS; i++)
-		if (once(req, buf, size, true) || once(req, buf, size, false))
-			goto out;
-	ns = div_u64(ktime_get_ns() - start, ROUNDS);
+	for (turn = 0; turn < TURNS; turn++) {
+		start = ktime_get_ns();
+		for (i = 0; i < ROUNDS; i++)
+			if (once(req, buf, size, true) || once(req, buf, size, false))
+				goto out;
+		best = min(best, ktime_get_ns() - start);
+	}
+	ns = div_u64(best, ROUNDS);
 out:
 	aead_request_free(req);
 	crypto_free_aead(tfm);
