@@ -18,15 +18,6 @@
 /* A value the kernel does not give a meaning of its own; it only must not be 0. */
 #define ENCAP_TYPE	1
 
-/* Where a packet goes: the route, with a reference, and the addresses, those of IPv4 mapped. */
-struct way {
-	struct sock *sk;
-	struct dst_entry *dst;
-	struct shunt_endpoint ep;
-	struct in6_addr saddr;
-	u8 family;
-};
-
 /* ---- sockets ---- */
 
 static int open_socket(struct shunt_dev *shunt, struct net *net, u8 family, struct sock __rcu **sk)
@@ -121,7 +112,7 @@ void shunt_outer_close(struct shunt_dev *shunt)
 
 /* ---- IPv4 ---- */
 
-static struct dst_entry *route4(const struct shunt_tunnel *t, struct way *way)
+static struct dst_entry *route4(const struct shunt_tunnel *t, struct shunt_way *way)
 {
 	struct flowi4 fl = {
 		.saddr = way->saddr.s6_addr32[3],
@@ -139,7 +130,7 @@ static struct dst_entry *route4(const struct shunt_tunnel *t, struct way *way)
 	return &rt->dst;
 }
 
-static struct dst_entry *cached4(struct shunt_tunnel *t, struct way *way)
+static struct dst_entry *cached4(struct shunt_tunnel *t, struct shunt_way *way)
 {
 	struct rtable *rt;
 	__be32 saddr;
@@ -151,7 +142,7 @@ static struct dst_entry *cached4(struct shunt_tunnel *t, struct way *way)
 	return &rt->dst;
 }
 
-static void send4(const struct shunt_tunnel *t, struct way *way, struct sk_buff *skb, u8 tos,
+static void send4(const struct shunt_tunnel *t, struct shunt_way *way, struct sk_buff *skb, u8 tos,
 		  bool fragment)
 {
 	/* RFC 3948 section 2.1: no checksum, the ICV does better. Segmentation needs one. */
@@ -165,7 +156,7 @@ static void send4(const struct shunt_tunnel *t, struct way *way, struct sk_buff 
 
 #if IS_ENABLED(CONFIG_IPV6)
 
-static struct dst_entry *route6(const struct shunt_tunnel *t, struct way *way)
+static struct dst_entry *route6(const struct shunt_tunnel *t, struct shunt_way *way)
 {
 	struct net *net = sock_net(way->sk);
 	struct flowi6 fl = {
@@ -187,17 +178,17 @@ static struct dst_entry *route6(const struct shunt_tunnel *t, struct way *way)
 	return dst;
 }
 
-static struct dst_entry *cached6(struct shunt_tunnel *t, struct way *way)
+static struct dst_entry *cached6(struct shunt_tunnel *t, struct shunt_way *way)
 {
 	return dst_cache_get_ip6(&t->dst_cache, &way->saddr);
 }
 
-static void keep6(struct shunt_tunnel *t, const struct way *way)
+static void keep6(struct shunt_tunnel *t, const struct shunt_way *way)
 {
 	dst_cache_set_ip6(&t->dst_cache, way->dst, &way->saddr);
 }
 
-static void send6(const struct shunt_tunnel *t, struct way *way, struct sk_buff *skb, u8 tos,
+static void send6(const struct shunt_tunnel *t, struct shunt_way *way, struct sk_buff *skb, u8 tos,
 		  bool fragment)
 {
 	/* what DF is to IPv4 */
@@ -208,21 +199,21 @@ static void send6(const struct shunt_tunnel *t, struct way *way, struct sk_buff 
 
 #else
 
-static struct dst_entry *route6(const struct shunt_tunnel *t, struct way *way)
+static struct dst_entry *route6(const struct shunt_tunnel *t, struct shunt_way *way)
 {
 	return ERR_PTR(-EAFNOSUPPORT);
 }
 
-static struct dst_entry *cached6(struct shunt_tunnel *t, struct way *way)
+static struct dst_entry *cached6(struct shunt_tunnel *t, struct shunt_way *way)
 {
 	return NULL;
 }
 
-static void keep6(struct shunt_tunnel *t, const struct way *way)
+static void keep6(struct shunt_tunnel *t, const struct shunt_way *way)
 {
 }
 
-static void send6(const struct shunt_tunnel *t, struct way *way, struct sk_buff *skb, u8 tos,
+static void send6(const struct shunt_tunnel *t, struct shunt_way *way, struct sk_buff *skb, u8 tos,
 		  bool fragment)
 {
 	dst_release(way->dst);
@@ -233,13 +224,13 @@ static void send6(const struct shunt_tunnel *t, struct way *way, struct sk_buff 
 
 /* ---- either ---- */
 
-static struct dst_entry *route(const struct shunt_tunnel *t, struct way *way)
+static struct dst_entry *route(const struct shunt_tunnel *t, struct shunt_way *way)
 {
 	return way->family == AF_INET ? route4(t, way) : route6(t, way);
 }
 
 /* The route that was used last, with its source address; NULL if there is none or it is no good. */
-static struct dst_entry *cached(struct shunt_tunnel *t, struct way *way)
+static struct dst_entry *cached(struct shunt_tunnel *t, struct shunt_way *way)
 {
 	struct dst_entry *dst = way->family == AF_INET ? cached4(t, way) : cached6(t, way);
 
@@ -250,7 +241,7 @@ static struct dst_entry *cached(struct shunt_tunnel *t, struct way *way)
 	return NULL;
 }
 
-static void keep(struct shunt_tunnel *t, const struct way *way)
+static void keep(struct shunt_tunnel *t, const struct shunt_way *way)
 {
 	if (way->family == AF_INET)
 		dst_cache_set_ip4(&t->dst_cache, way->dst, way->saddr.s6_addr32[3]);
@@ -258,11 +249,20 @@ static void keep(struct shunt_tunnel *t, const struct way *way)
 		keep6(t, way);
 }
 
-/* RCU is held and bottom halves are off. */
-static int find_way(struct shunt_tunnel *t, struct way *way)
+/**
+ * shunt_outer_find() - find the way to the other end
+ * @t: tunnel; RCU is held and bottom halves are off, until the way is no longer used
+ * @way: result, with a reference to the route for shunt_outer_send() or shunt_outer_put()
+ *
+ * Return: 0; -EDESTADDRREQ when no endpoint is known yet, -ENETDOWN when the device is down, -ELOOP
+ * when it would come back here, or another -errno, and then there is no route in @way.
+ */
+int shunt_outer_find(struct shunt_tunnel *t, struct shunt_way *way)
 {
 	struct shunt_endpoint now;
+	struct dst_entry *dst;
 
+	way->dst = NULL;
 	shunt_tunnel_endpoint(t, &way->ep);
 	if (!way->ep.port)
 		return -EDESTADDRREQ;
@@ -276,18 +276,19 @@ static int find_way(struct shunt_tunnel *t, struct way *way)
 
 	/* what the other end sends to is what its NAT expects answers from, if we still have it */
 	way->saddr = way->ep.local;
-	way->dst = route(t, way);
-	if (IS_ERR(way->dst) && !ipv6_addr_any(&way->ep.local)) {
+	dst = route(t, way);
+	if (IS_ERR(dst) && !ipv6_addr_any(&way->ep.local)) {
 		way->saddr = in6addr_any;
-		way->dst = route(t, way);
+		dst = route(t, way);
 	}
-	if (IS_ERR(way->dst))
-		return PTR_ERR(way->dst);
+	if (IS_ERR(dst))
+		return PTR_ERR(dst);
 	/* back into the device it came from: it would not end */
-	if (way->dst->dev == t->shunt->dev) {
-		dst_release(way->dst);
+	if (dst->dev == t->shunt->dev) {
+		dst_release(dst);
 		return -ELOOP;
 	}
+	way->dst = dst;
 	keep(t, way);
 	/* the endpoint may have moved meanwhile, and its reset of the cache come too early */
 	shunt_tunnel_endpoint(t, &now);
@@ -297,25 +298,27 @@ static int find_way(struct shunt_tunnel *t, struct way *way)
 }
 
 /**
- * shunt_outer_mtu() - how large an inner packet may be
- * @t: tunnel; RCU is held and bottom halves are off
- *
- * What routers on the way to the other end have asked for is in its route.
- *
- * Return: octets that fit without fragmentation, at most the device's MTU; or -errno when the
- * other end cannot be reached.
+ * shunt_outer_put() - let go of a way
+ * @way: way, found or not
  */
-int shunt_outer_mtu(struct shunt_tunnel *t)
+void shunt_outer_put(struct shunt_way *way)
 {
-	struct way way;
-	int mtu;
+	dst_release(way->dst);
+	way->dst = NULL;
+}
 
-	mtu = find_way(t, &way);
-	if (mtu)
-		return mtu;
-	mtu = dst_mtu(way.dst);
-	mtu -= way.family == AF_INET ? SHUNT_OUTER_HEAD4 : SHUNT_OUTER_HEAD6;
-	dst_release(way.dst);
+/**
+ * shunt_outer_mtu() - how large an inner packet may be
+ * @t: tunnel
+ * @way: way to its other end; what routers on it have asked for is in its route
+ *
+ * Return: octets that fit without fragmentation, at most the device's MTU.
+ */
+unsigned int shunt_outer_mtu(const struct shunt_tunnel *t, const struct shunt_way *way)
+{
+	int mtu = dst_mtu(way->dst);
+
+	mtu -= way->family == AF_INET ? SHUNT_OUTER_HEAD4 : SHUNT_OUTER_HEAD6;
 	return clamp_t(int, shunt_esp_fit(mtu), 0, READ_ONCE(t->shunt->dev->mtu));
 }
 
@@ -324,7 +327,7 @@ int shunt_outer_mtu(struct shunt_tunnel *t)
  * checksums had to be made by software then, which those of single ones over IPv4 are spared, that
  * would cost more than it saves.
  */
-static bool may_join(const struct way *way)
+static bool may_join(const struct shunt_way *way)
 {
 	netdev_features_t sums = way->family == AF_INET ? NETIF_F_IP_CSUM : NETIF_F_IPV6_CSUM;
 
@@ -406,35 +409,37 @@ static void drop_burst(struct shunt_tunnel *t, struct sk_buff_head *burst)
 /**
  * shunt_outer_send() - let capsules leave
  * @t: tunnel; RCU is held and bottom halves are off
+ * @way: way to its other end, void afterwards; without a route in it, it is found here
  * @burst: UDP payloads in their order, at least one, linear, with SHUNT_OUTER_HEAD6 of headroom;
  *	empty afterwards. With more than one they are the segments of one inner packet
  * @tos: of the outer header
  * @fragment: whether they may be fragmented on their way
  */
-void shunt_outer_send(struct shunt_tunnel *t, struct sk_buff_head *burst, u8 tos, bool fragment)
+void shunt_outer_send(struct shunt_tunnel *t, struct shunt_way *way, struct sk_buff_head *burst,
+		      u8 tos, bool fragment)
 {
 	const struct net_device *join;
 	struct sk_buff *skb;
-	struct way way;
 
-	if (find_way(t, &way)) {
+	if (!way->dst && shunt_outer_find(t, way)) {
 		drop_burst(t, burst);
 		return;
 	}
 	shunt_touch(&t->last_tx);
-	join = !fragment && may_join(&way) ? way.dst->dev : NULL;
+	join = !fragment && may_join(way) ? way->dst->dev : NULL;
 	while ((skb = next_packet(burst, join))) {
 		/* the device counts by itself, what is inside the capsules */
 		skb->dev = NULL;
 		skb->mark = READ_ONCE(t->shunt->fwmark);
-		/* what sends takes a reference to the route */
-		dst_hold(way.dst);
-		if (way.family == AF_INET)
-			send4(t, &way, skb, tos, fragment);
+		/* what sends takes a reference to the route; the last one takes ours */
+		if (!skb_queue_empty(burst))
+			dst_hold(way->dst);
+		if (way->family == AF_INET)
+			send4(t, way, skb, tos, fragment);
 		else
-			send6(t, &way, skb, tos, fragment);
+			send6(t, way, skb, tos, fragment);
 	}
-	dst_release(way.dst);
+	way->dst = NULL;
 }
 
 /**

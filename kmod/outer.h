@@ -13,10 +13,11 @@
 #include <linux/udp.h>
 
 #include "esp.h"
+#include "tunnel.h"
 
+struct dst_entry;
 struct shunt_dev;
-struct shunt_endpoint;
-struct shunt_tunnel;
+struct sock;
 struct netlink_ext_ack;
 
 /* What is put before a capsule, link layer aside. */
@@ -32,11 +33,23 @@ struct netlink_ext_ack;
  */
 #define SHUNT_OUTER_MTU		shunt_esp_fit(ETH_DATA_LEN - (int)SHUNT_OUTER_HEAD4)
 
+/* Where capsules go: the route, with a reference, and the addresses, those of IPv4 mapped. */
+struct shunt_way {
+	struct sock *sk;
+	struct dst_entry *dst; /* NULL: not found */
+	struct shunt_endpoint ep;
+	struct in6_addr saddr;
+	u8 family;
+};
+
 int shunt_outer_open(struct shunt_dev *shunt);
 void shunt_outer_close(struct shunt_dev *shunt);
 void shunt_outer_mark(struct shunt_dev *shunt);
-int shunt_outer_mtu(struct shunt_tunnel *t);
-void shunt_outer_send(struct shunt_tunnel *t, struct sk_buff_head *burst, u8 tos, bool fragment);
+int shunt_outer_find(struct shunt_tunnel *t, struct shunt_way *way);
+void shunt_outer_put(struct shunt_way *way);
+unsigned int shunt_outer_mtu(const struct shunt_tunnel *t, const struct shunt_way *way);
+void shunt_outer_send(struct shunt_tunnel *t, struct shunt_way *way, struct sk_buff_head *burst,
+		      u8 tos, bool fragment);
 bool shunt_outer_from(const struct sk_buff *skb, struct shunt_endpoint *ep);
 u8 shunt_outer_tos(const struct sk_buff *skb);
 

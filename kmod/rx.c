@@ -86,9 +86,14 @@ static bool is_ours(const struct shunt_tunnel *t, const struct shunt_flow *flow)
 /* What answers a SYN comes back through the tunnel. The other end clamps too, if it is ours. */
 static int clamp_answers(struct shunt_tunnel *t, struct sk_buff *skb, const struct shunt_flow *flow)
 {
-	int mtu = shunt_outer_mtu(t);
+	struct shunt_way way;
+	int err;
 
-	return mtu < 0 ? 0 : shunt_mss_clamp(skb, flow, mtu);
+	if (shunt_outer_find(t, &way))
+		return 0;
+	err = shunt_mss_clamp(skb, flow, shunt_outer_mtu(t, &way));
+	shunt_outer_put(&way);
+	return err;
 }
 
 /* The inner packet at skb->data becomes one that the stack may have. */

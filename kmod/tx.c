@@ -80,17 +80,17 @@ static bool fits(const struct sk_buff *skb, unsigned int mtu)
  * TCP is told before it comes to that.
  */
 static enum shunt_drop check_size(struct shunt_tunnel *t, struct sk_buff *skb,
-				  const struct shunt_flow *flow)
+				  const struct shunt_flow *flow, struct shunt_way *way)
 {
 	u8 family = flow->family;
-	int way = shunt_outer_mtu(t);
-	unsigned int mtu = way;
+	unsigned int mtu;
 
 	tx_cb(skb)->fragment = false;
-	if (way < 0) {
+	if (shunt_outer_find(t, way)) {
 		no_way(skb, family);
 		return SHUNT_DROP_NOROUTE;
 	}
+	mtu = shunt_outer_mtu(t, way);
 	if (shunt_mss_clamp(skb, flow, mtu))
 		return SHUNT_DROP_NOMEM;
 	if (fits(skb, mtu))
@@ -123,11 +123,12 @@ static bool is_ours(const struct shunt_tunnel *t, const struct shunt_flow *flow)
 }
 
 /*
- * Decide whether a packet goes into a tunnel, and which. Nothing is changed in it but its end, and
- * the segment size of a SYN.
+ * Decide whether a packet goes into a tunnel, and which, by which way. Nothing is changed in it but
+ * its end, and the segment size of a SYN.
  */
 static enum shunt_drop classify(struct shunt_dev *shunt, struct sk_buff *skb,
-				struct shunt_flow *flow, struct shunt_tunnel **tunnel)
+				struct shunt_flow *flow, struct shunt_tunnel **tunnel,
+				struct shunt_way *way)
 {
 	enum shunt_drop drop = shunt_flow_parse(skb, flow);
 	struct shunt_tunnel *t;
@@ -157,7 +158,7 @@ static enum shunt_drop classify(struct shunt_dev *shunt, struct sk_buff *skb,
 	    !shunt_scope_allows(rcu_dereference(t->set.scope), flow,
 				shunt_tunnel_to_device(t, SHUNT_TX)))
 		return SHUNT_DROP_SCOPE;
-	return check_size(t, skb, flow);
+	return check_size(t, skb, flow, way);
 }
 
 /* The first of @count sequence numbers in a row, or 0 when there are not that many left. */
@@ -201,17 +202,20 @@ static bool ready(struct shunt_tunnel *t, struct sk_buff *skb, int err)
 }
 
 /* The capsules of one inner packet, none if it was dropped or is in the cipher still. */
-static void send(struct shunt_tunnel *t, struct sk_buff_head *burst)
+static void send(struct shunt_tunnel *t, struct shunt_way *way, struct sk_buff_head *burst)
 {
 	struct sk_buff *first = skb_peek(burst);
 
 	if (first)
-		shunt_outer_send(t, burst, tx_cb(first)->tos, tx_cb(first)->fragment);
+		shunt_outer_send(t, way, burst, tx_cb(first)->tos, tx_cb(first)->fragment);
+	else
+		shunt_outer_put(way);
 }
 
 /* The cipher finished later, see esp.h. */
 static void done(struct shunt_tunnel *t, struct sk_buff *skb, int err)
 {
+	struct shunt_way way = {};
 	u64 start = local_clock();
 	struct sk_buff_head burst;
 
@@ -219,7 +223,7 @@ static void done(struct shunt_tunnel *t, struct sk_buff *skb, int err)
 	if (ready(t, skb, err))
 		__skb_queue_tail(&burst, skb);
 	count_cpu(t->shunt, t, start);
-	send(t, &burst);
+	send(t, &way, &burst);
 }
 
 /* Forget all that the inner packet's way here left in the buffer, and finish its checksum. */
@@ -316,6 +320,7 @@ static void encode_burst(struct shunt_tunnel *t, struct sk_buff *skb, const stru
 netdev_tx_t shunt_tx(struct sk_buff *skb, struct net_device *dev)
 {
 	struct shunt_dev *shunt = netdev_priv(dev);
+	struct shunt_way way = {};
 	u64 start = local_clock();
 	struct sk_buff_head burst;
 	struct shunt_tunnel *t;
@@ -330,7 +335,7 @@ netdev_tx_t shunt_tx(struct sk_buff *skb, struct net_device *dev)
 	skb_reset_network_header(skb);
 	__skb_queue_head_init(&burst);
 	rcu_read_lock();
-	drop = classify(shunt, skb, &flow, &t);
+	drop = classify(shunt, skb, &flow, &t, &way);
 	if (!drop && shunt_xlat(skb, &flow, &t->wire))
 		drop = SHUNT_DROP_NOMEM;
 	if (drop) {
@@ -341,7 +346,7 @@ netdev_tx_t shunt_tx(struct sk_buff *skb, struct net_device *dev)
 	}
 	count_cpu(shunt, t, start);
 	if (t)
-		send(t, &burst);
+		send(t, &way, &burst);
 	rcu_read_unlock();
 	return NETDEV_TX_OK;
 }
@@ -365,6 +370,7 @@ static struct sk_buff *dummy_skb(void)
  */
 void shunt_tx_dummy(struct shunt_tunnel *t)
 {
+	struct shunt_way way = {};
 	u64 start = local_clock();
 	struct sk_buff_head burst;
 	struct sk_buff *skb;
@@ -382,6 +388,6 @@ void shunt_tx_dummy(struct shunt_tunnel *t)
 		kfree_skb(skb);
 	}
 	count_cpu(t->shunt, t, start);
-	send(t, &burst);
+	send(t, &way, &burst);
 	rcu_read_unlock();
 }
