@@ -20,10 +20,10 @@ static const struct sapi_service *own_service(const struct sapi_device *dev, enu
 	case JOB_PRINT:
 		return sapi_device_service(dev, SERVICE_IPP);
 	case JOB_STORE:
+	case JOB_FETCH:
 		return share_service(dev);
-	default:
-		return NULL;
 	}
+	return NULL;
 }
 
 static bool same(const struct sapi_service *a, const struct sapi_service *b)
@@ -84,12 +84,13 @@ const struct sapi_service *attributes_service(struct delivery *d, const struct s
 	const struct sapi_service *agent = sapi_device_service(dev, SERVICE_AGENT);
 	const struct sapi_service *own = own_service(dev, row->kind);
 
-	d->has_own = own;
+	/* What an agent gives away by that name may be another file, or a scan, than what lies on the share. */
+	d->has_own = own && row->kind != JOB_FETCH;
 	if (row->printer_job || d->withdraw)
 		return at_printer(dev, code, text);
 	if (row->attempts && row->kind == JOB_PRINT)
 		return at_agent(dev, code, text);
-	if (agent && !(own && is_absent(d, agent)))
+	if (agent && !(d->has_own && is_absent(d, agent)))
 		return agent;
 	if (!own) {
 		*code = "unsupported-kind";

@@ -19,7 +19,7 @@ scenario_world()
 
 https_nas()
 {
-	in_ns nas2 "$TOP/tests/e2e/hosts/https-files" "$WORLD/nas2/files" "$WORLD/pki/device-nas-2" >>"$WORLD/log/https-nas2" 2>&1 &
+	ip netns exec nas2 "$TOP/tests/e2e/hosts/https-files" "$WORLD/nas2/files" "$WORLD/pki/device-nas-2" >>"$WORLD/log/https-nas2" 2>&1 &
 	echo $! >"$WORLD/pid/https-nas2"
 	disown $!
 	await 20 "the https server of nas-2" listening nas2 0.0.0.0:443

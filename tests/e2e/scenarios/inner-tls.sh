@@ -20,7 +20,7 @@ scenario_world()
 
 https_nas()
 {
-	in_ns "$1" "$TOP/tests/e2e/hosts/https-files" "$WORLD/$1/files" "$2" >>"$WORLD/log/https-$1" 2>&1 &
+	ip netns exec "$1" "$TOP/tests/e2e/hosts/https-files" "$WORLD/$1/files" "$2" >>"$WORLD/log/https-$1" 2>&1 &
 	echo $! >"$WORLD/pid/https-$1"
 	disown $!
 	await 20 "the https server of $1" listening "$1" 0.0.0.0:443
