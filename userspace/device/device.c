@@ -15,12 +15,12 @@
 #include "device/jobs.h"
 #include "device/reach.h"
 #include "device/report.h"
-#include "device/sandbox.h"
 #include "lib/age.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/peer.h"
 #include "lib/proc.h"
+#include "lib/sandbox.h"
 #include "lib/tls.h"
 
 #define CONNS_MAX 64

@@ -76,7 +76,7 @@ static int find_user(const char *user, uid_t *uid, gid_t *gid, const char **name
 	return 0;
 }
 
-static int set_caps(uint64_t keep)
+int proc_keep_caps(uint64_t keep)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
@@ -135,7 +135,7 @@ int proc_drop(const char *user, uint64_t keep, struct err *e)
 	rc = change_user(user, uid, gid, name, e);
 	if (rc < 0)
 		return rc;
-	rc = set_caps(keep);
+	rc = proc_keep_caps(keep);
 	if (rc < 0)
 		return err_sys(e, rc, "user %s: keep only the needed capabilities", user);
 	/* The way back must be shut: a success here would mean that root is one call away. */

@@ -27,6 +27,11 @@ int proc_notify(const char *state);
  */
 int proc_drop(const char *user, uint64_t keep, struct err *e);
 
+/* Of the capabilities that this process has keep only those in @keep, for itself and for what it executes.
+ * 0, -EPERM: it does not have all of them; -errno.
+ */
+int proc_keep_caps(uint64_t keep);
+
 /* Allow this process as many open files as it may allow itself: the usual limit of 1024 is there for
  * programs that use select(2). Returns how many that is.
  */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sandbox: the agent gives up all of the file system that it does not need, for good (Landlock; landlock(7)).
+ * sandbox: a process gives up all of the file system that it does not need, for good (Landlock; landlock(7)).
  *
- * What is open already stays open. Commands would inherit it, and what they need nobody here knows, so an agent that
+ * What is open already stays open. Commands inherit it, and what they need nobody here knows, so an agent that
  * runs commands leaves this to whoever starts it (shunt-device.service).
  */
-#ifndef SHUNT_DEVICE_SANDBOX_H
-#define SHUNT_DEVICE_SANDBOX_H
+#ifndef SHUNT_LIB_SANDBOX_H
+#define SHUNT_LIB_SANDBOX_H
 
 #include <stdbool.h>
 #include <stddef.h>

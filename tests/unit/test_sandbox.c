@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "device/sandbox.h"
+#include "lib/sandbox.h"
 
 static char top[] = "/tmp/shunt-sandbox-XXXXXX";
 
