@@ -344,7 +344,7 @@ world_module()
 	[ -f "$ko" ] || die "no $ko: run 'make kmod' first"
 	# in an emulated machine a program on a shared file system takes three times as long to start
 	mkdir -p /run/bin
-	cp "$BIN"/shunt "$BIN"/shunt{d,-manager,-cloud,-device} /run/bin
+	cp "$BIN"/shunt "$BIN"/shunt{d,-manager,-cloud,-device,-smb} /run/bin
 	PATH=/run/bin:$PATH
 	[ ! -d /sys/module/shunt ] || return 0
 	"$TOP/scripts/guest" load || die "loading $ko"

@@ -118,7 +118,7 @@ static void usage_errors(void **state)
 		{ cmd_device, "add m", "Error: --gateway is missing, try \"shunt device help\"\n" },
 		{ cmd_device, "add m --service ipp",
 		  "Error: --service: \"ipp\": allowed is KIND:PORT[:tls][:/PATH] with KIND agent, "
-		  "webdav or ipp\n" },
+		  "webdav, smb or ipp\n" },
 		{ cmd_device, "add m --service=agent:1:tls:x",
 		  "Error: --service: \"agent:1:tls:x\": " },
 		{ cmd_device,

@@ -345,7 +345,7 @@ static void test_refused(void **state)
 	refuse_edit(dev, DEVICE, ":3", ":3.0", "priority: must be an integer");
 	refuse_edit(dev, DEVICE, "8632", "0", "services[0].port: must be 1..65535");
 	refuse_edit(dev, DEVICE, "\"agent\"", "\"ftp\"",
-		    "services[0].kind: must be agent, webdav or ipp");
+		    "services[0].kind: must be agent, webdav, ipp or smb");
 	refuse_edit(dev, DEVICE, "\"/\"", "\"x\"", "services[0].path: must begin with \"/\"");
 	refuse_edit(dev, DEVICE, "\"/\"", "\"/\\n\"",
 		    "services[0].path: must not contain control characters");

@@ -25,7 +25,8 @@ static const char device_usage[] =
 	"       shunt device probe CODE [ --gateway NAME ] [ --address ADDRESS ] [ --service SERVICE ]...\n"
 	"                             [ --timeout TIME ] [ --dry-run ] [ --prune ]\n"
 	"\n"
-	"SERVICE := { agent | webdav | ipp }:PORT[:tls][:/PATH]\n"
+	"SERVICE := { agent | webdav | smb | ipp }:PORT[:tls][:/PATH]\n"
+	"           smb:445:/SHARE[/DIRECTORY]; without tls\n"
 	"connectable: the device can dial out to a cloud, so that its jobs can leave tunnels.\n"
 	"recipient: of \"shunt key new\"; the cloud encrypts to it what it stores on the device's file server. A\n"
 	"device with an agent encrypts itself: encrypt-to in its configuration.\n"
@@ -78,10 +79,11 @@ int device_parse_service(const char *value, struct sapi_service v[SAPI_SERVICES_
 	}
 	free(words);
 	if (err || !port)
-		return err_set(e, -EINVAL,
-			       "\"%s\": allowed is KIND:PORT[:tls][:/PATH] with KIND agent, webdav "
-			       "or ipp",
-			       value);
+		return err_set(
+			e, -EINVAL,
+			"\"%s\": allowed is KIND:PORT[:tls][:/PATH] with KIND agent, webdav, "
+			"smb or ipp",
+			value);
 	s->port = (uint16_t)port;
 	++*count;
 	return 0;

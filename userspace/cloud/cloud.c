@@ -18,6 +18,7 @@
 #include "cloud/notice.h"
 #include "cloud/probe.h"
 #include "cloud/registry.h"
+#include "cloud/smb.h"
 #include "cloud/token.h"
 #include "cloud/tunnels.h"
 #include "lib/err.h"
@@ -43,6 +44,8 @@ const struct conf_row cloud_conf_table[] = {
 	CONF_VALUE(CONF_PATH, "key", T, key, NULL, CONF_REQUIRED, "PEM private key, mode 0600"),
 	CONF_VALUE(CONF_PATH, "device-credentials", T, device_credentials, NULL, 0,
 		   "names and passwords for devices without agent, mode 0600"),
+	CONF_VALUE(CONF_PATH, "smb-helper", T, smb_helper, NULL, 0,
+		   "the program that speaks SMB; unset = shunt-smb beside this one"),
 	CONF_RANGE(CONF_ENDPOINT, "listen", T, listen, "0.0.0.0:8443", 0, UINT64_MAX,
 		   "address for terminals, gateways and devices"),
 	CONF_VALUE(CONF_ENDPOINT, "public", T, public, NULL, CONF_REQUIRED,
@@ -95,6 +98,18 @@ const struct conf_row cloud_conf_table[] = {
 };
 #undef T
 
+static int default_helper(struct cloud_conf *conf, struct err *e)
+{
+	char path[4096];
+	int ret = conf->smb_helper ? 0 : smb_default_helper(path, sizeof(path));
+
+	if (!ret && !conf->smb_helper) {
+		conf->smb_helper = strdup(path);
+		ret = conf->smb_helper ? 0 : -ENOMEM;
+	}
+	return ret ? err_sys(e, ret, "smb-helper") : 0;
+}
+
 int cloud_conf_check(struct cloud_conf *conf, struct err *e)
 {
 	char pool[PREFIX_STR_LEN];
@@ -108,6 +123,8 @@ int cloud_conf_check(struct cloud_conf *conf, struct err *e)
 			       prefix_print(&conf->pool, pool));
 	if (conf->retry_max < conf->retry_min)
 		return err_set(e, -SHUNT_ECONF, "retry-max: is below retry-min");
+	if (default_helper(conf, e))
+		return -SHUNT_ECONF;
 	return policy_settings_check(&conf->policy, DECIDE_CLOUD, e);
 }
 

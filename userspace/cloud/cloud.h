@@ -35,6 +35,7 @@ struct http;
 struct cloud_conf {
 	char *ca, *cert, *key; /* PEM files */
 	char *device_credentials; /* file of credentials.h, or NULL */
+	char *smb_helper; /* path of shunt-smb */
 	int log_level;
 	char *user;
 	char *state; /* directory */

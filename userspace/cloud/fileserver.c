@@ -115,6 +115,7 @@ void fileserver_conf(const struct delivery *d, struct share_conf *out)
 		.user = login ? login->name : NULL,
 		.password = login ? login->password : NULL,
 		.pin = d->dev.pin,
+		.smb_helper = d->cloud->conf->smb_helper,
 	};
 }
 

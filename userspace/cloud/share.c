@@ -3,11 +3,13 @@
 
 #include <string.h>
 
+#include "cloud/smb.h"
 #include "cloud/webdav.h"
 #include "lib/sapi.h"
 
 static const struct share_protocol *const protocols[] = {
 	&webdav_protocol,
+	&smb_protocol,
 };
 #define N_PROTOCOLS (sizeof(protocols) / sizeof(protocols[0]))
 

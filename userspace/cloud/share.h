@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * share: what the cloud asks of a file server without an agent, through a tunnel (seed: #757-#777), whatever the server
- * speaks. fileserver.c asks; webdav.c answers for the registry's service "webdav". Another protocol is one more struct
+ * speaks. fileserver.c asks; webdav.c answers for the registry's service "webdav", smb.c for "smb". Another protocol is one more struct
  * share_protocol, in share.c's table.
  *
  * A call is one file put, one file got, or one directory listed. It ends with exactly one on_done, from the loop and
@@ -69,6 +69,7 @@ struct share_conf {
 	const char *base; /* of the registry: the path of the share, "/", "/files" */
 	const char *user, *password; /* NULL: none; wiped when the call is freed */
 	const char *pin; /* see struct http_target; NULL: none */
+	const char *smb_helper; /* of the protocol "smb": path of shunt-smb */
 };
 
 /* A begun call; a protocol's own struct begins with it. */

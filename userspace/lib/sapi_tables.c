@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/bech32.h"
+#include "lib/smbmsg.h"
 
 #define SIZEOF(st, m) sizeof(((struct st *)0)->m)
 
@@ -77,6 +78,21 @@ static const struct field service_fields[] = {
 };
 PART(service, sapi_service, NULL);
 
+/* [MS-SMB2] 2.2.9: a tree is \\server\share. Its encryption is its own. */
+static int smb_check(const struct sapi_service *s, size_t i, struct err *e)
+{
+	char share[SMB_WORD_MAX];
+	const char *dir;
+
+	if (s->tls)
+		return err_set(e, -SHUNT_EFIELD, "services[%zu].tls: smb has none", i);
+	if (!smb_path_split(s->path, share, &dir))
+		return err_set(
+			e, -SHUNT_EFIELD,
+			"services[%zu].path: must name a share for smb: /SHARE[/DIRECTORY...]", i);
+	return 0;
+}
+
 static int device_check(const void *x, struct err *e)
 {
 	const struct sapi_device *d = x;
@@ -88,6 +104,8 @@ static int device_check(const void *x, struct err *e)
 		if (sapi_device_service(d, d->services[i].kind) != &d->services[i])
 			return err_set(e, -SHUNT_EFIELD, "services[%zu].kind: %s is there twice", i,
 				       service_kind_str(d->services[i].kind));
+		if (d->services[i].kind == SERVICE_SMB && smb_check(&d->services[i], i, e))
+			return -SHUNT_EFIELD;
 	}
 	if (d->recipient[0] && bech32_decode("age", d->recipient, key, sizeof(key)))
 		return err_set(e, -SHUNT_EFIELD, "recipient: must be a recipient of age (age1...)");

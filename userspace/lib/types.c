@@ -141,6 +141,7 @@ const struct enum_name service_kind_names[] = {
 	{ SERVICE_AGENT, "agent" },
 	{ SERVICE_WEBDAV, "webdav" },
 	{ SERVICE_IPP, "ipp" },
+	{ SERVICE_SMB, "smb" },
 	{ 0, NULL },
 };
 ENUM_WORDS(service_kind, service_kind)

@@ -80,7 +80,7 @@ const char *path_state_str(enum path_state s);
 int path_state_parse(const char *s, enum path_state *out);
 
 /* How a device is spoken to. */
-enum service_kind { SERVICE_AGENT, SERVICE_WEBDAV, SERVICE_IPP };
+enum service_kind { SERVICE_AGENT, SERVICE_WEBDAV, SERVICE_IPP, SERVICE_SMB };
 extern const struct enum_name service_kind_names[];
 const char *service_kind_str(enum service_kind k);
 int service_kind_parse(const char *s, enum service_kind *out);

@@ -4,7 +4,7 @@
  * block.
  *
  * SMB 2.0.2 or later. With a password every message is signed, and encrypted if the server can; a session that the server
- * makes a guest's is none. Without, it is an anonymous one. What other programs are configured to do (smb.conf) has no say.
+ * makes a guest's is none. Without, it is an anonymous one, of SMB 2.1 at most. What other programs are configured to do (smb.conf) has no say.
  * Paths are below the share, smb_name_ok(), "" is the share itself. All return 0 or -errno, libsmbclient's.
  */
 #ifndef SHUNT_SMB_SHARE_H

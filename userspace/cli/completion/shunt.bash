@@ -33,7 +33,7 @@ _shunt_values()
 	--sides) echo one-sided two-sided-long-edge two-sided-short-edge ;;
 	--color) echo auto color monochrome ;;
 	--media) echo a3 a4 a5 letter legal ;;
-	--service) echo agent: webdav: ipp: ;;
+	--service) echo agent: webdav: smb: ipp: ;;
 	--role) echo terminal admin cloud manager gateway device ;;
 	-n | -netns | --netns) ls /run/netns 2>/dev/null ;;
 	*) return 1 ;;
