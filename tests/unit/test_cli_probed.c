@@ -144,7 +144,7 @@ static void an_agent_that_does_not_connect(void **state)
 	/* What is for a file server is for nobody here. */
 	strcpy(after.recipient, "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj");
 	assert_warnings(
-		"recipient: is for files on a webdav service, and there is none; an agent encrypts by itself (its encrypt-to)\n");
+		"recipient: is for files on a webdav or smb service, and there is none; an agent encrypts by itself (its encrypt-to)\n");
 }
 
 /* As much as there is room for, whole words, and never more. */

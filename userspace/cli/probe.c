@@ -186,6 +186,8 @@ static void print_service(const struct cli *c, const struct sapi_probe_service *
 		out_text(c->out, " classes %s", s->dav);
 		if (s->room != CONTENT_SIZE_UNKNOWN)
 			out_uint(c->out, NULL, ", room for %" PRIu64 " bytes", s->room);
+	} else if (s->at.kind == SERVICE_SMB) {
+		out_text(c->out, " the share lets the cloud in");
 	}
 	out_text(c->out, "\n");
 }

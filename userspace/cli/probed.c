@@ -113,8 +113,11 @@ static void make_spec(const struct sapi_probe *p, char spec[SAPI_SPEC_LEN])
 	}
 	if (server)
 		add(spec, printer ? "; WebDAV " : "WebDAV ", server->dav);
+	if (best(p, SERVICE_SMB))
+		add(spec, printer || server ? "; " : "", "SMB");
 	if (agent)
-		add(spec, printer || server ? "; agent " : "agent ", agent->version);
+		add(spec, printer || server || best(p, SERVICE_SMB) ? "; agent " : "agent ",
+		    agent->version);
 }
 
 void probed_apply(const struct sapi_probe *p, bool prune, struct sapi_device *d)
@@ -188,12 +191,14 @@ int probed_odd(const struct sapi_device *d, struct buf *out)
 {
 	if (d->connectable && !sapi_device_service(d, SERVICE_AGENT))
 		buf_printf(out, "connectable: means nothing without a service agent\n");
-	if (d->recipient[0] && !sapi_device_service(d, SERVICE_WEBDAV))
-		buf_printf(out,
-			   "recipient: is for files on a webdav service, and there is none%s\n",
-			   sapi_device_service(d, SERVICE_AGENT) ?
-				   "; an agent encrypts by itself (its encrypt-to)" :
-				   "");
+	if (d->recipient[0] && !sapi_device_service(d, SERVICE_WEBDAV) &&
+	    !sapi_device_service(d, SERVICE_SMB))
+		buf_printf(
+			out,
+			"recipient: is for files on a webdav or smb service, and there is none%s\n",
+			sapi_device_service(d, SERVICE_AGENT) ?
+				"; an agent encrypts by itself (its encrypt-to)" :
+				"");
 	return out->error;
 }
 

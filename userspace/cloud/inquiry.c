@@ -11,6 +11,7 @@
 #include "cloud/ipp.h"
 #include "cloud/problem.h"
 #include "cloud/quota.h"
+#include "cloud/share.h"
 #include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/h2.h"
@@ -52,6 +53,8 @@ struct inquiry {
 	struct peer_dial *dial;
 	struct h2 *agent;
 	struct h2_call *hello;
+	/* a share */
+	struct share_call *share;
 };
 
 static void finish(struct inquiry *q)
@@ -464,6 +467,59 @@ static int ask(struct inquiry *q)
 	return q->answer->at.kind == SERVICE_IPP ? ask_printer(q) : ask_file_server(q);
 }
 
+/* ---- a share ---- */
+
+/* What it has is nobody's business here: that it lists anything is enough. */
+static int on_entry(const struct share_entry *entry, void *arg)
+{
+	struct inquiry *q = arg;
+
+	(void)entry;
+	found(q);
+	return -ECANCELED;
+}
+
+static void on_listed(int err, bool fatal, const char *code, const char *text, void *arg)
+{
+	struct inquiry *q = arg;
+
+	(void)fatal;
+	q->share = NULL;
+	if (!err)
+		found(q);
+	else if (!q->answer->found)
+		note(q, RANK_OTHER, code, "%s", text);
+	finish(q);
+}
+
+static int ask_share(struct inquiry *q)
+{
+	static const struct share_ops ops = { .on_entry = on_entry, .on_done = on_listed };
+	const struct credentials_entry *login = NULL;
+	struct share_conf conf = {
+		.loop = q->conf.loop,
+		.address = q->conf.address,
+		.source = q->conf.source,
+		.port = q->answer->at.port,
+		.base = q->answer->at.path,
+		.smb_helper = q->conf.smb_helper,
+	};
+	int ret;
+
+	if (q->conf.credentials)
+		login = credentials_find(*q->conf.credentials, q->conf.device);
+	if (login) {
+		conf.user = login->name;
+		conf.password = login->password;
+	}
+	ret = share_protocol(SERVICE_SMB)->list(&conf, "", &ops, q, &q->share);
+	if (ret != -EINVAL)
+		return ret;
+	note(q, RANK_OTHER, "no-share", "its path has to name a share: /SHARE[/DIRECTORY]");
+	finish(q);
+	return 0;
+}
+
 static void add_path(struct inquiry *q, const char *path)
 {
 	size_t i;
@@ -509,6 +565,8 @@ static int begin(struct inquiry *q)
 	case SERVICE_AGENT:
 		snprintf(q->answer->at.path, sizeof(q->answer->at.path), "/");
 		return ask_agent(q);
+	case SERVICE_SMB:
+		return ask_share(q);
 	case SERVICE_IPP:
 	case SERVICE_WEBDAV:
 		choose_paths(q);
@@ -555,6 +613,7 @@ void inquiry_free(struct inquiry *q)
 		h2_on_close(q->agent, NULL, NULL);
 		h2_abort(q->agent, 0, "done");
 	}
+	share_free(q->share);
 	http_host_free(q->host); /* with the call */
 	loop_timer_free(q->over);
 	buf_fini(&q->message);

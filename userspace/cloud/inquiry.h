@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * inquiry: what one service of a device is, found by asking it through a tunnel: an agent its hello, a printer
- * Get-Printer-Attributes (RFC 8011 4.2.5), a file server OPTIONS and PROPFIND (RFC 4918 10.1, RFC 4331).
+ * Get-Printer-Attributes (RFC 8011 4.2.5), a file server OPTIONS and PROPFIND (RFC 4918 10.1, RFC 4331), an SMB share
+ * what is in it.
  *
  * What is said of the service beforehand is a guess: TLS and none, the path and the usual ones are tried in turn. Nothing
- * there is changed. Each request ends within INQUIRY_MS, its answer is bounded in octets, and there are at most two for
+ * there is changed. Each request (but for SMB's) ends within INQUIRY_MS, its answer is bounded in octets, and there are at most two for
  * each of both ways and four paths.
  */
 #ifndef SHUNT_CLOUD_INQUIRY_H
@@ -26,6 +27,7 @@ struct inquiry_conf {
 	struct loop *loop;
 	struct http *http;
 	struct tls_ctx *tls; /* for an agent */
+	const char *smb_helper; /* for a share; as in share.h */
 	const char *device; /* an agent's certificate must have that name; outlives the inquiry */
 	struct shunt_addr address, source;
 	/* Where those that a file server or printer may be given are at any time; NULL: it is given none. */

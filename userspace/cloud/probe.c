@@ -181,6 +181,7 @@ static void ask_all(struct probe *p)
 		.loop = p->cloud->loop,
 		.http = p->cloud->http,
 		.tls = p->cloud->tls,
+		.smb_helper = p->cloud->conf->smb_helper,
 		.device = p->found.device,
 		.address = *ctun_near(p->tunnel),
 		.source = *tunnels_far(p->cloud->tunnels),

@@ -134,6 +134,11 @@ scenario_run()
 	check_whole "the encrypted job" "$sealed"
 	check "what is stored opens" sh -c "shunt decrypt -i '$WORLD/secure.key' '$WORLD/nas-smb/files/b.bin.age' | cmp - '$WORLD/content/b.bin'"
 
+	admin -j device probe nas-7 --dry-run >"$WORLD/probe-guest" 2>>"$WORLD/log/terminal"
+	admin -j device probe nas-2 --dry-run >"$WORLD/probe-wrong" 2>>"$WORLD/log/terminal"
+	check "the share is found by asking" jq -e 'any(.probe.services[]; .kind == "smb" and .found)' "$WORLD/probe-guest"
+	check "or not, and why" jq -e 'any(.probe.services[]; .kind == "smb" and .reason == "login-refused")' "$WORLD/probe-wrong"
+
 	wan_rate 8mbit
 	offer broken big.bin store nas-6
 	await_job "$broken" '.delivered > 300000' "the file server to get some"
