@@ -109,7 +109,7 @@ check "with its cookie, reason and counters" last_del \
 	'e.cookie == "job-2" and e.reason == "user" and "cpu_ns" in e.rx and "noroute" in e.tx.drops'
 check "marks of the load" set_marks load-high 4 load-low 2
 check "idle: nothing is said" eval 'crossed 0 load-high && crossed 0 load-low'
-ask start "$ns" "$TMP/flood" "$here/churn.py" flood "" 100.64.0.6 100.64.1.6 40
+ask start "$ns" "$TMP/flood" "$here/churn.py" flood "" 100.64.0.6 100.64.1.6 2
 flood=$ANSWER
 check "packets: the load is high, one event" beyond
 check "it says how high" said load-high 'e.cpu_permille >= 4 and e.load_above'
