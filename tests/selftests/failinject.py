@@ -217,12 +217,25 @@ class Tunnels:
             self.looker.tunnel(TUNNEL_DEL, ifindex=self.dev, spi_in=0x1000 + nth)
 
 
+def over_new(walk, world, what, cipher=2, octets=36):
+    walk.over(f"tunnel-new, {what}", world.state, world.ask(
+        TUNNEL_NEW, cipher=cipher, key_in=bytes(octets), key_out=b"o" * octets, spi_in=0x1001, spi_out=0x2001,
+        near=address("192.168.1.10"), far=address("100.64.0.1"), endpoint=endpoint("198.51.100.2"), cookie=b"job\0",
+        scope=rule(6, 631) + rule(1)), lambda: world.remove(1), world.lost)
+
+
+def walk_full(walk, world):
+    """The array of all tunnels has no room left in what it has allocated, which is XA_CHUNK_SIZE. Of an empty one it takes the
+    first place where there is no memory for the next."""
+    full = range(0x100, 0x100 + 64)
+    world.add(*full)
+    over_new(walk, world, "behind 64")
+    world.remove(*full)
+
+
 def walk_new(walk, world):
-    new = {"spi_in": 0x1001, "spi_out": 0x2001, "near": address("192.168.1.10"), "far": address("100.64.0.1"),
-           "endpoint": endpoint("198.51.100.2"), "cookie": b"job\0", "scope": rule(6, 631) + rule(1)}
     for cipher, octets in (0, 20), (1, 36), (2, 36):
-        walk.over(f"tunnel-new, cipher {cipher}", world.state, world.ask(
-            TUNNEL_NEW, cipher=cipher, key_in=bytes(octets), key_out=b"o" * octets, **new), lambda: world.remove(1), world.lost)
+        over_new(walk, world, f"cipher {cipher}", cipher, octets)
 
 
 def walk_set(walk, world):
@@ -264,7 +277,7 @@ def walk_dump(walk, world):
 
 def tunnels(fault=None):
     walk, world = Walk(fault or Fault()), Tunnels()
-    for part in walk_new, walk_set, walk_del, walk_load, walk_dump:
+    for part in walk_full, walk_new, walk_set, walk_del, walk_load, walk_dump:
         part(walk, world)
     world.links.delete("shunt0")
     return walk.right(150)
