@@ -6,7 +6,8 @@ failinject tunnels          all commands of the family
 failinject links            links of type shunt: made, set up, changed, set down, deleted. Not moved: the module has no part in that,
                             and the kernel warns of its own failures
 failinject module FILE      the module is loaded
-failinject dry              tunnels and links again, and once an allocation has failed, all that follow fail, too
+failinject crowd            a link is made where there are many, and once an allocation has failed, all that follow fail, too
+failinject dry              tunnels and links again, likewise
 
 A request whose nth allocation fails is refused with an errno that says so, and has changed nothing; or it is done as if
 nothing had happened, where only somebody's notification is lost. A request whose acknowledgement is lost may be either.
@@ -327,11 +328,26 @@ class Devices:
         self.make(is_up)
 
 
+def over_made(walk, world, what):
+    # netdev_register_kobject() does not look whether it could give a name
+    walk.over(what, world.state, world.ask("new", "shunt0", attr(2, struct.pack("=I", 7))), world.gone, world.lost, "EINVAL")
+
+
+def crowd():
+    """The array of all devices has no room left, see walk_full(); the first one of a module that was just loaded is in its
+    first place."""
+    walk, world = Walk(Drought()), Devices()
+    for nth in range(64):
+        world.looker.new(f"full{nth}")
+    over_made(walk, world, "link made behind 64")
+    for nth in range(64):
+        world.looker.delete(f"full{nth}")
+    return walk.right(50)
+
+
 def links(fault=None):
     walk, world = Walk(fault or Fault()), Devices()
-    # netdev_register_kobject() does not look whether it could give a name
-    walk.over("link made", world.state, world.ask("new", "shunt0", attr(2, struct.pack("=I", 7))), world.gone, world.lost,
-              "EINVAL")
+    over_made(walk, world, "link made")
     world.make()
     # what sock_create_kern() says
     walk.over("link set up", world.state, world.ask("set_up", "shunt0"), lambda: world.looker.set_up("shunt0", False),
@@ -369,7 +385,7 @@ def module(file):
 
 
 def main(verb, *words):
-    sys.exit(0 if {"tunnels": tunnels, "links": links, "module": module, "dry": dry}[verb](*words) else 1)
+    sys.exit(0 if {"tunnels": tunnels, "links": links, "module": module, "dry": dry, "crowd": crowd}[verb](*words) else 1)
 
 
 main(*sys.argv[1:])

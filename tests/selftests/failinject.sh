@@ -16,7 +16,7 @@ faults=/sys/kernel/debug
 if [ ! -w /proc/self/fail-nth ] || [ ! -f "$faults/failslab/require-start" ]; then
 	skip "this kernel does not inject failures of allocations, or not by who asks for them"
 fi
-begin 16
+begin 17
 mark_log
 
 # faulty FILE VALUE: for both kinds of allocations
@@ -82,12 +82,12 @@ alone()
 	return "$rc"
 }
 
-# The walk's own allocations only, as these failures are not of a single one
+# dry VERB: the walk's own allocations only, as these failures are not of a single one
 dry()
 {
 	local rc
 	faulty task-filter Y
-	alone failinject.py dry
+	alone failinject.py "$1"
 	rc=$?
 	faulty task-filter N && faulty space 0
 	return "$rc"
@@ -144,7 +144,9 @@ check "the module is loaded, or is not" load_module
 modprobe shunt
 check "commands of the family" alone failinject.py tunnels
 check "links" alone failinject.py links
-check "both, with no memory from some point on" dry
+check "both, with no memory from some point on" dry dry
+rmmod shunt && modprobe shunt
+check "a link, where there are many" dry crowd
 check "tunnels" world
 check "packets are dropped and counted" short_of_memory
 for number in 1 2 3; do
