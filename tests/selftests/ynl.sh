@@ -65,8 +65,10 @@ listen()
 # told GROUP FILTER: all of what a group was told
 told()
 {
-	ask reap "${listeners[$1]}" || return
+	local rc=0
+	ask reap "${listeners[$1]}" || rc=$?
 	tail -n +2 "$TMP/$1"
+	[ "$rc" -eq 0 ] || return
 	tail -n +2 "$TMP/$1" | jq -es "$2"
 }
 

@@ -10,7 +10,7 @@ import json
 import select
 import sys
 
-PATIENCE = 60  # s
+PATIENCE = 600  # s, as between two of them the test may ask an emulated processor for much
 
 
 def main(directory, spec, group, count):
