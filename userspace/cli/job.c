@@ -24,7 +24,7 @@ static const char usage_text[] =
 	"                        [ --media-type TYPE/SUBTYPE ] [ --priority 0..7 ]\n"
 	"                        [ --copies N ] [ --media NAME ] [ --sides SIDES ]\n"
 	"                        [ --color { auto | color | monochrome } ]\n"
-	"                        [ --path PATH ] [ --idempotency-key KEY ] [ --wait ]\n"
+	"                        [ --path PATH ] [ --no-clobber ] [ --idempotency-key KEY ] [ --wait ]\n"
 	"       shunt job submit --kind fetch --path { PATH | scan:NAME } --device CODE\n"
 	"                        [ --name NAME ] [ --media-type TYPE/SUBTYPE ] [ --priority 0..7 ]\n"
 	"                        [ --idempotency-key KEY ] [ --wait ] [ -o FILE ]\n"
@@ -39,7 +39,8 @@ static const char usage_text[] =
 	"A command that is given again with the same --idempotency-key makes no second job, and sends\n"
 	"of its content what the cloud does not have yet.\n"
 	"--wait ends when the job has ended, with exit status 0 only if it was completed.\n"
-	"--path is the destination on the device, for --kind store, or what to fetch from it.\n"
+	"--path is the destination on the device, for --kind store, or what to fetch from it: a file, or with /\n"
+	"at its end a directory's list. --no-clobber fails the job rather than replace a file.\n"
 	"-o waits for what is fetched and takes it into FILE; without, job content writes it to\n"
 	"standard output. A download that broke off goes on when it is asked for again.\n"
 	"With -j the last line of standard output is the job.\n";
@@ -58,7 +59,7 @@ struct submit_args {
 	const char *device, *name, *type, *path, *output;
 	enum job_kind kind;
 	uint8_t priority;
-	bool wait;
+	bool no_clobber, wait;
 	const char *key, *media;
 	struct sapi_print print;
 };
@@ -77,6 +78,7 @@ static const struct param submit_params[] = {
 	PARAM_WORDS("--sides", struct submit_args, print.sides, print_sides_names + 1, 0),
 	PARAM_WORDS("--color", struct submit_args, print.color, print_color_names + 1, 0),
 	PARAM("--idempotency-key", PARAM_STRING, struct submit_args, key, 1, KEY_MAX, 0),
+	PARAM("--no-clobber", PARAM_FLAG, struct submit_args, no_clobber, 0, 0, 0),
 	PARAM("--wait", PARAM_FLAG, struct submit_args, wait, 0, 0, 0),
 	PARAM("-o", PARAM_STRING, struct submit_args, output, 1, PATH_MAX - 1, 0),
 	PARAM("--output", PARAM_STRING, struct submit_args, output, 1, PATH_MAX - 1, 0),
@@ -163,6 +165,7 @@ static int fill_submit(struct cli *c, const struct submit_args *args, uint32_t s
 	snprintf(out->path, sizeof(out->path), "%s", args->path ? args->path : "");
 	out->print = args->print;
 	snprintf(out->print.media, sizeof(out->print.media), "%s", args->media ? args->media : "");
+	out->no_clobber = args->no_clobber;
 	out->kind = args->kind;
 	out->size = size;
 	out->priority = seen & HAS_PRIORITY ? args->priority : SAPI_PRIORITY_UNSET;
@@ -188,6 +191,8 @@ static int take_submit(struct cli *c, struct args *a, struct submit_args *args, 
 	if (args->kind != JOB_PRINT && sapi_print_is_set(&args->print))
 		return cli_usage(
 			c, "--copies, --media, --sides and --color are for --kind print only");
+	if (args->kind != JOB_STORE && args->no_clobber)
+		return cli_usage(c, "--no-clobber is for --kind store only");
 	if (args->kind != JOB_FETCH && args->output)
 		return cli_usage(c, "-o is for --kind fetch only");
 	if (args->kind != JOB_FETCH && !*file)

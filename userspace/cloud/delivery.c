@@ -223,11 +223,11 @@ void delivery_put_progress(uint64_t bytes, void *arg)
 {
 	struct delivery *d = arg;
 
-	delivery_add_bytes(d, d->tunnel_idx, bytes);
+	delivery_add_bytes(d, d->tunnel_idx, bytes - d->put_base);
 	d->all->totals.resent_bytes += d->resent - job_row(d->job)->resent;
 	job_progress(d->job, bytes, d->resent);
 	/*
-	 * Each PUT begins at the start; only one that gets further than those before is progress.
+	 * A PUT may begin at the start again; only one that gets further than those before is progress.
 	 */
 	if (bytes > d->put_best) {
 		d->put_best = bytes;
@@ -748,6 +748,7 @@ static int prepare(struct delivery *d)
 	dj->size = row->size;
 	memcpy(dj->sha256, row->sha256, sizeof(dj->sha256));
 	dj->print = row->print;
+	dj->no_clobber = row->no_clobber;
 	dj->pull = d->cloud->conf->policy.delivery == DELIVERY_PULL;
 	d->resent = row->resent;
 	if (row->kind == JOB_FETCH) {

@@ -107,6 +107,7 @@ struct delivery {
 	bool withdraw; /* the job is over, and the printer to hear of it */
 	bool noted; /* that is a notice in the store */
 	uint64_t put_high; /* bytes of the file that were on the wire at least once */
+	uint64_t put_base; /* octets that this PUT found there; UINT64_MAX: not known yet */
 	uint64_t put_best; /* most that a PUT got acknowledged */
 	struct leg via_tunnel, via_direct;
 	struct move move;

@@ -39,13 +39,29 @@ static ssize_t on_put_read(uint64_t offset, void *buf, size_t len, void *arg)
 static void on_put_wire(uint64_t first, uint64_t end, void *arg)
 {
 	struct delivery *d = arg;
+	uint64_t from = content_in(d, first);
 
-	delivery_put_wire(content_in(d, first), content_in(d, end), d);
+	if (d->put_base > from)
+		d->put_base = from;
+	delivery_put_wire(from, content_in(d, end), d);
 }
 
 static void on_put_progress(uint64_t octets, void *arg)
 {
-	delivery_put_progress(content_in(arg, octets), arg);
+	struct delivery *d = arg;
+	uint64_t have = content_in(d, octets);
+
+	/* Before anything is sent: what an earlier try left. */
+	if (d->put_base == UINT64_MAX)
+		d->put_base = have;
+	delivery_put_progress(have, d);
+}
+
+static void on_put_event(const char *event, const char *reason, const char *text, void *arg)
+{
+	struct delivery *d = arg;
+
+	job_event(d->job, event, PATH_TUNNEL, reason, "%s", text);
 }
 
 static void on_put_done(int err, bool fatal, const char *code, const char *text, void *arg)
@@ -60,6 +76,8 @@ static void on_put_done(int err, bool fatal, const char *code, const char *text,
 	} else if (err) {
 		delivery_try_failed(d, fatal, code, text);
 	} else {
+		if (d->put_base == UINT64_MAX)
+			d->put_base = 0;
 		delivery_put_progress(job_row(d->job)->size, d);
 		delivery_finish(d, JOB_COMPLETED, "",
 				wrapped ?
@@ -125,6 +143,7 @@ static void put(struct delivery *d)
 		.read = on_put_read,
 		.on_wire = on_put_wire,
 		.on_progress = on_put_progress,
+		.on_event = on_put_event,
 		.on_done = on_put_done,
 	};
 	const struct store_job *row = job_row(d->job);
@@ -134,11 +153,12 @@ static void put(struct delivery *d)
 		.name = name,
 		.tag = row->id,
 		.size = row->size,
-		.clobber = true,
+		.clobber = !row->no_clobber,
 	};
 	struct share_conf conf;
 
 	fileserver_conf(d, &conf);
+	d->put_base = UINT64_MAX;
 	d->step = STEP_SENDING;
 	delivery_path_state(d, d->tunnel_idx, PATH_ACTIVE, "");
 	if (d->dev.recipient[0]) {

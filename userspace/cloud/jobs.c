@@ -443,6 +443,7 @@ static int make_row(const struct job_order *order, struct store_job *row)
 	if (order->key[0])
 		snprintf(row->idem_hash, sizeof(row->idem_hash), "%s", order->key_hash);
 	row->print = s->print;
+	row->no_clobber = s->no_clobber;
 	row->state = JOB_RECEIVING;
 	return id_random(row->id);
 }

@@ -1,10 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* webdav_put: share.h's put over WebDAV. */
+/*
+ * webdav_put: share.h's put over WebDAV.
+ *
+ *	room? ─▶ (the name is free?) ─▶ what did an earlier try leave? ─▶ directories ─▶ PUT ─▶ MOVE
+ *
+ * WebDAV has no partial PUT. Some servers have one all the same (RFC 9110 14.5: Apache, lighttpd where it is switched on),
+ * others ignore Content-Range and would take a piece for the whole. So content of some size begins with two small pieces,
+ * and is read back: only a server that has put them together right is sent the rest in pieces, which grow, and only then
+ * is what an earlier try left gone on with, of which the last octets are compared first. Anything else is put as a whole.
+ * Of what went in pieces the length is compared before the MOVE.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cloud/multistatus.h"
 #include "cloud/quota.h"
 #include "cloud/webdav.h"
 #include "cloud/webdav_int.h"
@@ -13,6 +24,9 @@
 
 enum step {
 	STEP_QUOTA, /* PROPFIND: is there room? */
+	STEP_LOOK, /* HEAD: is the name free? */
+	STEP_LENGTH, /* PROPFIND: how much of it is there under the temporary name? */
+	STEP_TAIL, /* GET: is the end of that what it should be? */
 	STEP_MKCOL, /* of the directories on the way, from the top */
 	STEP_PUT,
 	STEP_MOVE,
@@ -23,18 +37,34 @@ struct put {
 	struct webdav w;
 	enum step step;
 	char final[WEBDAV_URL_MAX], temporary[WEBDAV_URL_MAX];
-	uint64_t size, pos;
+	uint64_t size, pos; /* pos: the next octet to send */
+	bool clobber;
+	/* In pieces; else as a whole, from the start. */
+	bool pieces, proven; /* proven: the server puts them together right */
+	uint64_t end; /* of the piece that is being sent; before it is there: octets [0, from) are */
+	uint64_t from;
+	uint64_t grown; /* length of the last piece */
+	uint64_t room; /* that the server tells, or QUOTA_UNKNOWN */
+	uint64_t length; /* what PROPFIND told */
+	uint64_t compared; /* of the tail: the next octet to compare */
+	bool tail_differs;
 	size_t base_len; /* of the base in a path, with the slash behind */
 	unsigned int missing; /* directories that MKCOL is still to be asked for */
 	struct webdav_body question;
 };
+
+#define PIECES_MIN                                                                                 \
+	((uint64_t)1 << 20) /* less is put as a whole: to find out would cost more than it saves */
+#define PROBE_LEN ((uint64_t)64 << 10) /* of the first two pieces */
+#define PIECE_MAX ((uint64_t)16 << 20)
+#define TAIL_LEN (2 * PROBE_LEN) /* octets that are compared */
 
 /* ---- one request ---- */
 
 static ssize_t read_content(void *arg, void *buf, size_t len)
 {
 	struct put *put = arg;
-	uint64_t left = put->size - put->pos;
+	uint64_t left = put->end - put->pos;
 	ssize_t got;
 
 	if (len > left)
@@ -64,40 +94,139 @@ static const char *collection_path(const struct put *put, const char *path,
 	return out;
 }
 
+/* What the GET of the tail brings is what would be sent in its place. */
+static int on_tail(void *arg, const void *data, size_t len)
+{
+	const uint8_t *theirs = data;
+	struct put *put = arg;
+	uint8_t ours[4096];
+	ssize_t n;
+
+	while (len && !put->tail_differs) {
+		if (put->compared == put->from) {
+			put->tail_differs = true; /* more than was asked for */
+			break;
+		}
+		n = put->w.ops.read(put->compared, ours, len < sizeof(ours) ? len : sizeof(ours),
+				    put->w.arg);
+		if (n <= 0)
+			return n ? (int)n : -ENODATA;
+		if ((uint64_t)n > put->from - put->compared)
+			n = (ssize_t)(put->from - put->compared);
+		put->tail_differs = memcmp(ours, theirs, (size_t)n) != 0;
+		put->compared += (uint64_t)n;
+		theirs += n;
+		len -= (size_t)n;
+	}
+	/* The rest is of no interest. */
+	return put->tail_differs ? -EBADMSG : 0;
+}
+
+static int on_tail_head(void *arg, const struct http_head *head)
+{
+	struct put *put = arg;
+	struct content_range range;
+
+	if (head->status == 200)
+		put->tail_differs = put->compared != 0;
+	else
+		put->tail_differs = head->status != 206 ||
+				    content_range_parse(head->range, &range) ||
+				    range.from != put->compared || range.to != put->from;
+	return put->tail_differs ? -EBADMSG : 0;
+}
+
 static void on_answer(const struct http_reply *reply, void *arg);
+
+/* The properties of @what: the question as a body. */
+static void ask_properties(struct put *put, struct http_request *req, const char *what)
+{
+	static const char *const headers[] = { "Depth: 0", "Content-Type: application/xml", NULL };
+
+	put->question = (struct webdav_body){ .text = what };
+	req->headers = headers;
+	req->read = webdav_body_read;
+	req->read_arg = &put->question;
+	req->size = strlen(what);
+}
+
+/* The content, or the next piece of it. */
+static void send_content(struct put *put, struct http_request *req)
+{
+	put->pos = put->from;
+	put->end = put->size;
+	if (put->pieces) {
+		put->grown = !put->proven	     ? PROBE_LEN :
+			     put->grown >= PIECE_MAX ? PIECE_MAX :
+						       2 * put->grown;
+		if (put->grown < put->size - put->from)
+			put->end = put->from + put->grown;
+	}
+	req->read = read_content;
+	req->read_arg = put;
+	req->size = put->end - put->from;
+	req->stall_s = SHARE_STALL_S;
+}
+
+static void compare_tail(struct put *put, struct http_request *req)
+{
+	put->compared = put->from > TAIL_LEN ? put->from - TAIL_LEN : 0;
+	put->tail_differs = false;
+	req->on_head = on_tail_head;
+	req->on_body = on_tail;
+	req->body_arg = put;
+}
 
 static int begin(struct put *put, enum step step)
 {
-	static const char *const methods[] = { "PROPFIND", "MKCOL", "PUT", "MOVE", "DELETE" };
-	char destination[WEBDAV_URL_MAX + 16], collection[WEBDAV_URL_MAX];
-	/* RFC 4918 10.3, 10.6: as with a plain PUT, a file of that name is replaced. */
-	const char *const headers[] = { destination, "Overwrite: T", NULL };
-	static const char *const question[] = { "Depth: 0", "Content-Type: application/xml", NULL };
+	static const char *const methods[] = { "PROPFIND", "HEAD", "PROPFIND", "GET",
+					       "MKCOL",	   "PUT",  "MOVE",     "DELETE" };
+	char line[WEBDAV_URL_MAX + 16], collection[WEBDAV_URL_MAX];
+	const char *headers[] = { line, NULL, NULL };
 	struct http_request req = {
 		.method = methods[step],
 		.path = webdav_path(put->temporary),
 	};
 
 	put->step = step;
-	if (step == STEP_QUOTA) {
-		put->question = (struct webdav_body){ .text = QUOTA_QUESTION };
+	switch (step) {
+	case STEP_QUOTA:
 		snprintf(collection, sizeof(collection), "%.*s", (int)put->base_len, req.path);
 		req.path = collection;
-		req.headers = question;
-		req.read = webdav_body_read;
-		req.read_arg = &put->question;
-		req.size = sizeof(QUOTA_QUESTION) - 1;
-	} else if (step == STEP_MKCOL) {
-		req.path = collection_path(put, req.path, collection);
-	} else if (step == STEP_MOVE) {
-		snprintf(destination, sizeof(destination), "Destination: %s", put->final);
+		ask_properties(put, &req, QUOTA_QUESTION);
+		break;
+	case STEP_LOOK:
+		req.path = webdav_path(put->final);
+		break;
+	case STEP_LENGTH:
+		ask_properties(put, &req, MULTISTATUS_QUESTION);
+		break;
+	case STEP_TAIL:
+		compare_tail(put, &req);
+		snprintf(line, sizeof(line), "Range: bytes=%llu-%llu",
+			 (unsigned long long)put->compared, (unsigned long long)put->from - 1);
 		req.headers = headers;
-	} else if (step == STEP_PUT) {
-		put->pos = 0;
-		req.read = read_content;
-		req.read_arg = put;
-		req.size = put->size;
-		req.stall_s = SHARE_STALL_S;
+		break;
+	case STEP_MKCOL:
+		req.path = collection_path(put, req.path, collection);
+		break;
+	case STEP_PUT:
+		send_content(put, &req);
+		if (!put->from)
+			break;
+		snprintf(line, sizeof(line), "Content-Range: bytes %llu-%llu/%llu",
+			 (unsigned long long)put->from, (unsigned long long)put->end - 1,
+			 (unsigned long long)put->size);
+		req.headers = headers;
+		break;
+	case STEP_MOVE:
+		snprintf(line, sizeof(line), "Destination: %s", put->final);
+		/* RFC 4918 10.6 */
+		headers[1] = put->clobber ? "Overwrite: T" : "Overwrite: F";
+		req.headers = headers;
+		break;
+	case STEP_DELETE:
+		break;
 	}
 	return webdav_ask(&put->w, &req, on_answer);
 }
@@ -137,29 +266,180 @@ static bool collection_passes(int status)
 	       status == 501 || status == 505;
 }
 
+/* What an earlier try left would stay for ever. */
+static void give_up(struct put *put)
+{
+	if (!put->pieces || begin(put, STEP_DELETE))
+		webdav_over(&put->w);
+}
+
+/* Is there no room for what is still to be sent? Then it is over. */
+static bool lacks_room(struct put *put)
+{
+	uint64_t rest = put->size - put->from;
+	char text[128];
+
+	if (rest <= put->room)
+		return false;
+	snprintf(text, sizeof(text), "the file server has room for %llu bytes, the file has %llu",
+		 (unsigned long long)put->room, (unsigned long long)rest);
+	webdav_set(&put->w, -ENOSPC, true, "no-room", text);
+	give_up(put);
+	return true;
+}
+
+static void after_look(struct put *put)
+{
+	if (put->pieces)
+		next(put, STEP_LENGTH);
+	else if (!lacks_room(put))
+		next(put, put->missing ? STEP_MKCOL : STEP_PUT);
+}
+
 /* A server that does not tell, whatever it says instead, is one that has room: PUT will be refused if not. */
 static void on_quota(struct put *put, const struct http_reply *reply)
 {
 	uint64_t room = reply->err || reply->status != 207 ?
 				QUOTA_UNKNOWN :
 				quota_available(reply->body, reply->len);
-	char text[128];
 
-	if (put->size > room) {
-		snprintf(text, sizeof(text),
-			 "the file server has room for %llu bytes, the file has %llu",
-			 (unsigned long long)room, (unsigned long long)put->size);
-		webdav_set(&put->w, -ENOSPC, true, "no-room", text);
-		webdav_over(&put->w);
-	} else {
-		next(put, put->missing ? STEP_MKCOL : STEP_PUT);
+	put->room = room;
+	if (!put->clobber)
+		next(put, STEP_LOOK);
+	else
+		after_look(put);
+}
+
+/* MOVE will tell if it is not certain; here it is about not sending all of it first. */
+static void on_look(struct put *put, const struct http_reply *reply)
+{
+	if (reply->status != 200) {
+		after_look(put);
+		return;
 	}
+	webdav_set(
+		&put->w, -EEXIST, true, "exists",
+		reply->head.length == put->size ?
+			"a file of that name and size is there already; an earlier try of this job may have put it there" :
+			"a file of that name is there already");
+	give_up(put);
 }
 
 static void on_collection(struct put *put)
 {
 	put->missing--;
 	next(put, put->missing ? STEP_MKCOL : STEP_PUT);
+}
+
+/* ---- pieces ---- */
+
+/* As a whole, then. */
+static void restart(struct put *put, const char *reason, const char *text)
+{
+	webdav_event(&put->w, "put-restarted", reason, text);
+	put->pieces = false;
+	put->from = 0;
+	next(put, STEP_PUT);
+}
+
+static int on_item(const struct multistatus_item *item, void *arg)
+{
+	struct put *put = arg;
+
+	if (!item->directory)
+		put->length = item->size;
+	return 0;
+}
+
+/* CONTENT_SIZE_UNKNOWN where it is not there, or not told. */
+static int read_length(struct put *put, const struct http_reply *reply)
+{
+	struct multistatus *m;
+	int ret;
+
+	put->length = CONTENT_SIZE_UNKNOWN;
+	if (reply->err || reply->status != 207)
+		return 0;
+	ret = multistatus_new(on_item, put, &m);
+	if (ret)
+		return ret;
+	if (multistatus_feed(m, reply->body, reply->len) || multistatus_end(m))
+		put->length = CONTENT_SIZE_UNKNOWN;
+	multistatus_free(m);
+	return 0;
+}
+
+static void on_length(struct put *put, const struct http_reply *reply)
+{
+	if (read_length(put, reply)) {
+		webdav_out_of_memory(&put->w);
+	} else if (put->grown && put->length != put->from) {
+		restart(put, "no-ranges", "the file server does not put pieces together");
+	} else if (put->grown && put->proven) {
+		next(put, STEP_MOVE); /* it was the last look */
+	} else if (put->grown) {
+		next(put, STEP_TAIL);
+	} else if (put->length == CONTENT_SIZE_UNKNOWN || !put->length || put->length > put->size) {
+		/* Nothing of ours to go on with. */
+		if (!lacks_room(put))
+			next(put, put->missing ? STEP_MKCOL : STEP_PUT);
+	} else {
+		put->from = put->length;
+		next(put, STEP_TAIL);
+	}
+}
+
+static void on_compared(struct put *put, const struct http_reply *reply)
+{
+	char text[128];
+
+	if (put->tail_differs || reply->status < 200 || reply->status >= 300 ||
+	    put->compared != put->from) {
+		if (put->grown) {
+			restart(put, "no-ranges",
+				"the file server does not put pieces together right");
+			return;
+		}
+		webdav_event(&put->w, "put-restarted", "content-differs",
+			     "what an earlier try left is not what it should be");
+		put->from = 0;
+		next(put, STEP_PUT);
+		return;
+	}
+	if (put->grown) {
+		put->proven = true;
+		next(put, put->from == put->size ? STEP_MOVE : STEP_PUT);
+		return;
+	}
+	if (lacks_room(put))
+		return;
+	snprintf(text, sizeof(text), "%llu of %llu bytes are there from an earlier try",
+		 (unsigned long long)put->from, (unsigned long long)put->size);
+	webdav_event(&put->w, "put-resumed", "", text);
+	if (put->w.ops.on_progress)
+		put->w.ops.on_progress(put->from, put->w.arg);
+	next(put, put->from == put->size ? STEP_MOVE : STEP_PUT);
+}
+
+/* RFC 9110 14.4, 15.5.1, 15.6.2: what servers say to a Content-Range that they do not take. */
+static bool refuses_pieces(int status)
+{
+	return status == 400 || status == 405 || status == 411 || status == 415 || status == 416 ||
+	       status == 501;
+}
+
+/* A piece, or the whole, is there, as far as the server says. */
+static void on_piece(struct put *put)
+{
+	bool first = !put->from;
+
+	put->from = put->end;
+	if (!put->pieces)
+		next(put, STEP_MOVE);
+	else if (first || (put->proven && put->from < put->size))
+		next(put, STEP_PUT);
+	else
+		next(put, STEP_LENGTH);
 }
 
 static void on_answer(const struct http_reply *reply, void *arg)
@@ -169,19 +449,27 @@ static void on_answer(const struct http_reply *reply, void *arg)
 	put->w.request = NULL;
 	if (put->step == STEP_DELETE) {
 		webdav_over(&put->w); /* the result is known already; this was tidying up */
-	} else if (!webdav_answered(reply) &&
-		   !(put->step == STEP_QUOTA && reply->err == -EMSGSIZE)) {
+	} else if (!webdav_answered(reply) && reply->err != -EMSGSIZE &&
+		   !(put->step == STEP_TAIL && put->tail_differs)) {
 		broken(put, reply);
 	} else if (reply->login == HTTP_LOGIN_AGAIN) {
 		next(put, put->step);
 	} else if (put->step == STEP_QUOTA) {
 		on_quota(put, reply);
+	} else if (put->step == STEP_LOOK) {
+		on_look(put, reply);
+	} else if (put->step == STEP_LENGTH) {
+		on_length(put, reply);
+	} else if (put->step == STEP_TAIL) {
+		on_compared(put, reply);
 	} else if (put->step == STEP_MKCOL && collection_passes(reply->status)) {
 		on_collection(put);
+	} else if (put->step == STEP_PUT && put->from && refuses_pieces(reply->status)) {
+		restart(put, "no-ranges", "the file server takes no pieces");
 	} else if (reply->status < 200 || reply->status >= 300) {
 		refused(put, reply);
 	} else if (put->step == STEP_PUT) {
-		next(put, STEP_MOVE);
+		on_piece(put);
 	} else {
 		webdav_over(&put->w);
 	}
@@ -193,7 +481,7 @@ static void put_progress(struct webdav *w)
 	uint64_t acked = put->step == STEP_PUT && w->request ? http_call_acked(w->request) : 0;
 
 	if (acked && w->ops.on_progress)
-		w->ops.on_progress(acked, w->arg);
+		w->ops.on_progress(put->from + acked, w->arg);
 }
 
 /* ---- beginning and end ---- */
@@ -253,6 +541,8 @@ int webdav_put(const struct share_conf *conf, const struct share_put *what,
 	if (!put)
 		return -ENOMEM;
 	put->size = what->size;
+	put->clobber = what->clobber;
+	put->pieces = put->size >= PIECES_MIN;
 	ret = webdav_init(&put->w, conf, ops, arg, &kind);
 	if (!ret)
 		ret = put_init(put, conf, what);

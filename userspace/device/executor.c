@@ -269,9 +269,10 @@ int executor_store_done(const struct executor *ex, const char *file)
 }
 
 /* The content is on stable storage already; the rename is atomic and then made durable too. */
-static int store(struct executor *ex, const char *file, const char *name)
+static int store(struct executor *ex, const char *file, const char *name, bool no_clobber)
 {
-	unsigned int flags = ex->store_existing == STORE_REFUSE ? RENAME_NOREPLACE : 0;
+	unsigned int flags = no_clobber || ex->store_existing == STORE_REFUSE ? RENAME_NOREPLACE :
+										0;
 
 	if (fchmodat(ex->store_fd, file, 0644, 0) < 0)
 		return -errno;
@@ -290,7 +291,8 @@ static void start_store(struct execution *x, const struct job_meta *meta, const 
 	/* Sealed it is longer than the job's content. */
 	rc = fstatat(x->ex->store_fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 	if (!rc)
-		rc = store(x->ex, file, stored_name(meta->job.name, sealed, name));
+		rc = store(x->ex, file, stored_name(meta->job.name, sealed, name),
+			   meta->job.no_clobber);
 	x->state = rc ? JOB_FAILED : JOB_COMPLETED;
 	if (!rc)
 		quota_stored(x->ex->quota, (uint64_t)st.st_size);

@@ -117,8 +117,10 @@ static ssize_t encode_meta(uint8_t *bytes, size_t size, const struct job_meta *m
 	wire_put_be64(&w, (uint64_t)wall_ms);
 	if (meta->job.kind == JOB_FETCH)
 		put_str(&w, meta->job.path);
-	else
+	else if (meta->job.kind == JOB_PRINT)
 		put_print(&w, &meta->job.print);
+	else if (meta->job.no_clobber)
+		wire_put_u8(&w, 1); /* absent otherwise, as with versions that knew none of it */
 	return record_end(&w, bytes);
 }
 
@@ -232,8 +234,10 @@ static int decode_meta(struct wire *w, struct journal_replay *out)
 	out->changed = (int64_t)wire_get_be64(w);
 	if (m->job.kind == JOB_FETCH)
 		get_str(w, m->job.path, sizeof(m->job.path));
-	else
+	else if (m->job.kind == JOB_PRINT)
 		get_print(w, &m->job.print);
+	else
+		m->job.no_clobber = wire_left(w) && wire_get_u8(w);
 	if (decoded(w) || !id_ok(m->id) || !name_ok(m->cloud))
 		return -SHUNT_EPARSE;
 	if (m->job.kind == JOB_FETCH && m->job.size == CONTENT_SIZE_UNKNOWN && !m->job.sha256[0])

@@ -421,6 +421,7 @@ struct sapi_device_job {
 	bool pull; /* the device asks for the content (FIG. 18-19); optional, default false */
 	char path[SAPI_PATH_LEN]; /* fetch only: what to fetch, a relative path or scan:NAME */
 	struct sapi_print print; /* print only */
+	bool no_clobber; /* store only */
 };
 SAPI_BODY(device_job)
 
@@ -474,6 +475,7 @@ struct sapi_job_submit {
 	/* store: destination, "" = by name; fetch: what to fetch, never "" */
 	char path[SAPI_PATH_LEN];
 	struct sapi_print print; /* print only */
+	bool no_clobber; /* store only: not in place of a file that is there */
 };
 SAPI_BODY(job_submit)
 
@@ -513,6 +515,7 @@ struct sapi_job { /* list */
 	enum job_state state;
 	char reason[SAPI_TEXT_LEN];
 	struct sapi_print print; /* print only */
+	bool no_clobber;
 	uint64_t uploaded; /* bytes of content that are at the cloud */
 	uint64_t delivered; /* bytes that have crossed, from or to the device */
 	uint64_t resent;

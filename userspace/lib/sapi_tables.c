@@ -546,6 +546,8 @@ static const struct field device_job_fields[] = {
 	    FOR_KIND(sapi_device_job, OUTWARD)),
 	ROW("pull", sapi_device_job, pull, F_BOOL, F_OPT | F_OMIT),
 	ROW("path", sapi_device_job, path, F_STR, 0, .min = 1, FOR_KIND(sapi_device_job, OUTWARD)),
+	ROW("no_clobber", sapi_device_job, no_clobber, F_BOOL, F_OPT | F_OMIT,
+	    FOR_KIND(sapi_device_job, 1u << JOB_STORE)),
 	FLAT(sapi_device_job, print, sapi_print_schema),
 	END,
 };
@@ -646,6 +648,8 @@ static const struct field job_submit_fields[] = {
 	ROW("path", sapi_job_submit, path, F_STR, F_OPT | F_EMPTY | F_OMIT,
 	    FOR_KIND(sapi_job_submit, INWARD)),
 	ROW("path", sapi_job_submit, path, F_STR, 0, .min = 1, FOR_KIND(sapi_job_submit, OUTWARD)),
+	ROW("no_clobber", sapi_job_submit, no_clobber, F_BOOL, F_OPT | F_OMIT,
+	    FOR_KIND(sapi_job_submit, 1u << JOB_STORE)),
 	FLAT(sapi_job_submit, print, sapi_print_schema),
 	END,
 };
@@ -704,6 +708,8 @@ static const struct field job_brief_fields[] = {
 	ROW("sha256", sapi_job, sha256, F_SHA256, F_OPT | F_EMPTY | F_OMIT),
 	INT("priority", sapi_job, priority, 0, SAPI_PRIORITY_MAX),
 	ROW("owner", sapi_job, owner, F_NAME, 0),
+	ROW("no_clobber", sapi_job, no_clobber, F_BOOL, F_OPT | F_OMIT,
+	    FOR_KIND(sapi_job, 1u << JOB_STORE)),
 	FLAT(sapi_job, print, sapi_print_schema),
 	WORD("state", sapi_job, state, job_state_names),
 	ROW("reason", sapi_job, reason, F_TEXT, F_OPT),

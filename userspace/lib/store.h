@@ -74,6 +74,7 @@ struct store_job {
 	char idem_key[STORE_IDEM_LEN]; /* Idempotency-Key or ""; unique per owner */
 	char idem_hash[SHA256_STR_LEN]; /* of the request body it came with, or "" */
 	struct sapi_print print;
+	bool no_clobber; /* store */
 
 	/* Written by store_job_update(). */
 	enum job_state state;

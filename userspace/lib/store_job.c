@@ -40,13 +40,13 @@ int store_job_add(struct store *s, const struct store_job *j)
 	int ret = print_encode(s, j, &print);
 
 	if (!ret)
-		ret = store_run(s, ST_JOB_ADD, "tttttiittintttt" /* to sha256 */ "iiiiiti", j->id,
+		ret = store_run(s, ST_JOB_ADD, "tttttiittintttt" /* to sha256 */ "iiiiitii", j->id,
 				job_kind_str(j->kind), j->device, j->name, j->media_type,
 				size_to_sql(j->size), (int64_t)j->priority, j->owner, j->path,
 				j->created, j->idem_key, j->idem_hash, job_state_str(j->state),
 				j->reason, j->sha256, (int64_t)j->delivered, (int64_t)j->resent,
 				(int64_t)j->moved, (int64_t)j->attempts, j->finished,
-				buf_str(&print), (int64_t)j->printer_job);
+				buf_str(&print), (int64_t)j->printer_job, (int64_t)j->no_clobber);
 	buf_fini(&print);
 	return ret;
 }
@@ -122,6 +122,7 @@ static int job_read(struct store *s, sqlite3_stmt *st, struct store_job *j)
 	j->attempts = (uint32_t)sqlite3_column_int64(st, 18);
 	j->finished = sqlite3_column_int64(st, 19);
 	j->printer_job = (uint32_t)sqlite3_column_int64(st, 21);
+	j->no_clobber = sqlite3_column_int(st, 22);
 	return 0;
 }
 
@@ -447,6 +448,7 @@ static void job_copy(struct sapi_job *to, const struct store_job *from)
 	*to = (struct sapi_job){
 		.kind = from->kind,
 		.print = from->print,
+		.no_clobber = from->no_clobber,
 		.size = from->size,
 		.priority = from->priority,
 		.state = from->state,

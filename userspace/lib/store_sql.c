@@ -87,13 +87,15 @@ const char *const store_sql_cloud[] = {
 	/* 4: how a job is to be printed (the API's JSON, or ''), and its number at the printer */
 	"ALTER TABLE job ADD COLUMN print TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE job ADD COLUMN printer_job INTEGER NOT NULL DEFAULT 0;",
+	/* 5: must the job not replace a file? */
+	"ALTER TABLE job ADD COLUMN no_clobber INTEGER NOT NULL DEFAULT 0;",
 	NULL,
 };
 
 #define JOB_COLUMNS                                                                                \
 	"id, kind, device, name, media_type, size, priority, owner, path, created, idem_key, "     \
 	"idem_hash, state, reason, sha256, delivered, resent, moved, attempts, finished, "         \
-	"print, printer_job"
+	"print, printer_job, no_clobber"
 
 const char *const store_sql[ST_MAX] = {
 	[ST_BEGIN] = "BEGIN IMMEDIATE",
@@ -109,7 +111,7 @@ const char *const store_sql[ST_MAX] = {
 	[ST_DEVICE_COUNT] = "SELECT count(*) FROM device",
 
 	[ST_JOB_ADD] = "INSERT INTO job (" JOB_COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
-		       "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)",
+		       "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
 	[ST_JOB_UPDATE] = "UPDATE job SET state = ?2, reason = ?3, sha256 = ?4, delivered = ?5, "
 			  "resent = ?6, moved = ?7, attempts = ?8, finished = ?9 WHERE id = ?1",
 	[ST_JOB_SIZE_PUT] = "UPDATE job SET size = ?2 WHERE id = ?1",

@@ -16,8 +16,8 @@ host_begin()
 {
 	local modules=/usr/lib/apache2/modules name
 
-	mkdir -p "$2/files"
-	chown nobody "$2/files"
+	mkdir -p "$2/files" "$2/locks"
+	chown nobody "$2/files" "$2/locks"
 	printf 'shunt:files:%s\n' "$(printf 'shunt:files:%s' "$NAS_PASSWORD" | md5sum | cut -d' ' -f1)" >"$2/digests"
 	printf 'shunt:{SHA}%s\n' "$(printf '%s' "$NAS_PASSWORD" | openssl dgst -sha1 -binary | base64)" >"$2/passwords"
 	{
@@ -32,7 +32,7 @@ host_begin()
 			User nobody
 			Group nogroup
 			Mutex file:$2 default
-			DavLockDB $2/locks
+			DavLockDB $2/locks/dav
 			StartServers 1
 			Listen 8080
 			Listen 443

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # A file server in a network namespace: lighttpd with WebDAV on port 80, path /, files in DIR/files. With NAS_PASSWORD set it
-# is for the user "shunt" only, who says so by Digest, on port 8080.
+# is for the user "shunt" only, who says so by Digest, on port 8080, and files may be put there in pieces.
 #
 # Usage: nas.sh start NETNS DIR	returns when the server answers WebDAV; log in DIR/log
 #        nas.sh stop NETNS DIR
@@ -15,11 +15,12 @@ host_begin()
 {
 	# Uploads are collected beside the files, on the same file system, so that a finished PUT is a rename.
 	mkdir -p "$2/files" "$2/upload"
-	local port=80 auth='' probe=(-f)
+	local port=80 auth='' partial='' probe=(-f)
 
 	if [ -n "${NAS_PASSWORD:-}" ]; then
 		port=8080
 		printf 'shunt:files:%s\n' "$(printf 'shunt:files:%s' "$NAS_PASSWORD" | md5sum | cut -d' ' -f1)" >"$2/users"
+		partial='webdav.opts = ("deprecated-unsafe-partial-put" => "enable")'
 		auth='server.modules += ("mod_auth", "mod_authn_file")
 		auth.backend = "htdigest"
 		auth.backend.htdigest.userfile = "'$2'/users"
@@ -35,6 +36,7 @@ host_begin()
 		server.upload-dirs = ("$2/upload")
 		server.errorlog = "$2/error.log"
 		webdav.activate = "enable"
+		$partial
 		webdav.is-readonly = "disable"
 	EOF_CONF
 	host_start "$1" "$2" "the file server to answer" \

@@ -65,7 +65,7 @@ _shunt_words()
 	gateway:) echo show help ;;
 	job:) echo list submit show events cancel content help ;;
 	job:submit)
-		echo --device --kind --name --media-type --priority --copies --media --sides --color --path --idempotency-key --wait -o
+		echo --device --kind --name --media-type --priority --copies --media --sides --color --path --no-clobber --idempotency-key --wait -o
 		;;
 	job:content) echo -o ;;
 	job:list) echo --state ;;
