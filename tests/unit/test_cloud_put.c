@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Files put in pieces, and not in place of others (share.h, by WebDAV): only where the server does it right. */
+#include "davkit.h"
+
+#define SIZE ((uint64_t)3 << 20)
+#define PIECE (64 << 10)
+#define TAIL (2 * PIECE)
+
+#define CREATED                                                                                    \
+	{                                                                                          \
+		"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n", NULL, false                   \
+	}
+#define MISSING                                                                                    \
+	{                                                                                          \
+		"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", NULL, false                 \
+	}
+#define NO_QUOTA                                                                                   \
+	{                                                                                          \
+		"HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n", NULL, false                        \
+	}
+#define STATUS(code)                                                                               \
+	{                                                                                          \
+		"HTTP/1.1 " code " X\r\nContent-Length: 0\r\n\r\n", NULL, false                    \
+	}
+#define LENGTH(n)                                                                                   \
+	{                                                                                           \
+		"HTTP/1.1 207 Multi-Status\r\nConnection: close\r\n\r\n"                            \
+		"<D:multistatus xmlns:D=\"DAV:\"><D:response><D:href>/files/x</D:href><D:propstat>" \
+		"<D:prop><D:getcontentlength>" n                                                    \
+		"</D:getcontentlength></D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>"   \
+		"</D:response></D:multistatus>",                                                    \
+			NULL, true                                                                  \
+	}
+#define ROOM(n)                                                                                    \
+	{                                                                                          \
+		"HTTP/1.1 207 Multi-Status\r\nConnection: close\r\n\r\n"                           \
+		"<D:quota-available-bytes xmlns:D=\"DAV:\">" n "</D:quota-available-bytes>",       \
+			NULL, true                                                                 \
+	}
+
+/* Octets [from, to) of the file as a GET of them brings it; @wrong: one of them is another. */
+static struct dav_answer tail(char *text, size_t size, uint64_t from, uint64_t to, uint64_t wrong)
+{
+	int n = snprintf(
+		text, size,
+		"HTTP/1.1 206 Partial\r\nContent-Range: bytes %llu-%llu/%llu\r\nContent-Length: %llu\r\n\r\n",
+		(unsigned long long)from, (unsigned long long)to - 1, (unsigned long long)to,
+		(unsigned long long)(to - from));
+	uint64_t i;
+
+	for (i = from; i < to; i++)
+		text[(size_t)n + (i - from)] = (char)(kit_octet(i) + (i == wrong));
+	text[(size_t)n + (to - from)] = '\0';
+	return (struct dav_answer){ text, NULL, false };
+}
+
+static void put(struct dav *s, uint64_t size, bool clobber)
+{
+	const struct share_put what = { .name = "x", .tag = "t", .size = size, .clobber = clobber };
+	struct share_conf conf = dav_conf(s);
+
+	assert_int_equal(webdav_protocol.put(&conf, &what, dav_ops(), s, &s->call), 0);
+	KIT_UNTIL(s->loop, s->done);
+}
+
+static void assert_put(const struct dav *s)
+{
+	if (s->err)
+		fail_msg("%s: %s", s->code, s->text);
+	assert_int_equal(s->next, s->n_answers);
+}
+
+#define T "/files/.shunt-t.part"
+#define MOVED "MOVE " T " Overwrite: T|"
+
+static void in_pieces(void **state)
+{
+	static char text[TAIL + 200];
+	struct dav *s = *state;
+	struct dav_answer answers[] = {
+		NO_QUOTA,      MISSING,		 CREATED,
+		STATUS("204"), LENGTH("131072"), tail(text, sizeof(text), 0, TAIL, UINT64_MAX),
+		STATUS("204"), STATUS("204"),	 STATUS("204"),
+		STATUS("204"), STATUS("204"),	 LENGTH("3145728"),
+		CREATED,
+	};
+
+	DAV_ANSWERS(s, answers);
+	put(s, SIZE, true);
+	assert_put(s);
+	assert_string_equal(s->log,
+			    "PROPFIND /files/ Depth: 0|PROPFIND " T " Depth: 0|PUT " T "|"
+			    "PUT " T " Content-Range: bytes 65536-131071/3145728|PROPFIND " T
+			    " Depth: 0|GET " T " Range: bytes=0-131071|"
+			    "PUT " T " Content-Range: bytes 131072-262143/3145728|PUT " T
+			    " Content-Range: bytes 262144-524287/3145728|"
+			    "PUT " T " Content-Range: bytes 524288-1048575/3145728|PUT " T
+			    " Content-Range: bytes 1048576-2097151/3145728|"
+			    "PUT " T " Content-Range: bytes 2097152-3145727/3145728|PROPFIND " T
+			    " Depth: 0|" MOVED);
+	assert_string_equal(s->events, "");
+}
+
+static void it_is_gone_on_with(void **state)
+{
+	static char text[TAIL + 200], proof[TAIL + 200];
+	struct dav *s = *state;
+	struct dav_answer answers[] = {
+		/* Room for what is missing is enough. */
+		ROOM("1000000"),
+		LENGTH("2500000"),
+		tail(text, sizeof(text), 2500000 - TAIL, 2500000, UINT64_MAX),
+		STATUS("204"),
+		LENGTH("2565536"),
+		tail(proof, sizeof(proof), 2565536 - TAIL, 2565536, UINT64_MAX),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		LENGTH("3145728"),
+		CREATED,
+	};
+
+	DAV_ANSWERS(s, answers);
+	put(s, SIZE, true);
+	assert_put(s);
+	assert_string_equal(s->events, "put-resumed|");
+	assert_int_equal(s->first_progress, 2500000);
+}
+
+/* Only the MOVE was missing. */
+static void all_of_it_is_there(void **state)
+{
+	static char text[TAIL + 200];
+	struct dav *s = *state;
+	struct dav_answer answers[] = {
+		NO_QUOTA,
+		LENGTH("3145728"),
+		tail(text, sizeof(text), SIZE - TAIL, SIZE, UINT64_MAX),
+		CREATED,
+	};
+
+	DAV_ANSWERS(s, answers);
+	put(s, SIZE, true);
+	assert_put(s);
+	assert_string_equal(s->events, "put-resumed|");
+}
+
+/* What is there is not what it should be: a disk that lost it, or other keys. */
+static void what_is_there_is_not_ours(void **state)
+{
+	static char text[TAIL + 200], proof[TAIL + 200];
+	struct dav *s = *state;
+	struct dav_answer answers[] = {
+		NO_QUOTA,
+		LENGTH("2500000"),
+		tail(text, sizeof(text), 2500000 - TAIL, 2500000, 2400000),
+		CREATED,
+		STATUS("204"),
+		LENGTH("131072"),
+		tail(proof, sizeof(proof), 0, TAIL, UINT64_MAX),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		LENGTH("3145728"),
+		CREATED,
+	};
+
+	DAV_ANSWERS(s, answers);
+	put(s, SIZE, true);
+	assert_put(s);
+	assert_string_equal(s->events, "put-restarted|");
+}
+
+/* Each of these is found out, and the whole is sent: in the last request before the MOVE. */
+static void servers_that_cannot(void **state)
+{
+	static char zeros[TAIL + 200], short_tail[TAIL + 200];
+	const struct dav_answer refuses[] = { NO_QUOTA,	     MISSING, CREATED,
+					      STATUS("501"), CREATED, CREATED };
+	const struct dav_answer says_bad[] = { NO_QUOTA,      MISSING, CREATED,
+					       STATUS("400"), CREATED, CREATED };
+	/* The piece was taken for the whole. */
+	const struct dav_answer truncates[] = { NO_QUOTA,	 MISSING, CREATED, STATUS("204"),
+						LENGTH("65536"), CREATED, CREATED };
+	/* The same, at its place. */
+	const struct dav_answer sparse[] = {
+		NO_QUOTA,      MISSING,		 CREATED,
+		STATUS("204"), LENGTH("131072"), tail(zeros, sizeof(zeros), 0, TAIL, 5),
+		CREATED,       CREATED
+	};
+	const struct dav_answer silent[] = { NO_QUOTA, MISSING, CREATED, STATUS("204"),
+					     NO_QUOTA, CREATED, CREATED };
+	const struct dav_answer unread[] = { NO_QUOTA,	    MISSING,	      CREATED,
+					     STATUS("204"), LENGTH("131072"), STATUS("403"),
+					     CREATED,	    CREATED };
+	const struct dav_answer other[] = {
+		NO_QUOTA,	  MISSING,
+		CREATED,	  STATUS("204"),
+		LENGTH("131072"), tail(short_tail, sizeof(short_tail), 1, TAIL, UINT64_MAX),
+		CREATED,	  CREATED
+	};
+	const struct {
+		const struct dav_answer *answers;
+		size_t n;
+	} cases[] = {
+		{ refuses, 6 }, { says_bad, 6 }, { truncates, 7 }, { sparse, 8 },
+		{ silent, 7 },	{ unread, 8 },	 { other, 8 },
+	};
+	struct dav *s = *state;
+	const char *last;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		s->answers = cases[i].answers;
+		s->n_answers = cases[i].n;
+		s->next = 0;
+		s->done = false;
+		s->log[0] = s->events[0] = '\0';
+		put(s, SIZE, true);
+		assert_put(s);
+		assert_string_equal(s->events, "put-restarted|");
+		last = strstr(s->log, "PUT " T "|" MOVED);
+		assert_non_null(last);
+		dav_hang_up(s);
+	}
+}
+
+/* After all has gone in pieces the length is another: somebody else writes there, or the server lies. */
+static void the_length_is_wrong_in_the_end(void **state)
+{
+	static char text[TAIL + 200];
+	struct dav *s = *state;
+	struct dav_answer answers[] = {
+		NO_QUOTA,      MISSING,		 CREATED,
+		STATUS("204"), LENGTH("131072"), tail(text, sizeof(text), 0, TAIL, UINT64_MAX),
+		STATUS("204"), STATUS("204"),	 STATUS("204"),
+		STATUS("204"), STATUS("204"),	 LENGTH("3145727"),
+		CREATED,       CREATED,
+	};
+
+	DAV_ANSWERS(s, answers);
+	put(s, SIZE, true);
+	assert_put(s);
+	assert_string_equal(s->events, "put-restarted|");
+	assert_non_null(strstr(s->log, "PUT " T "|" MOVED));
+}
+
+static void small_is_put_whole(void **state)
+{
+	static const struct dav_answer answers[] = { NO_QUOTA, CREATED, CREATED };
+	struct dav *s = *state;
+
+	DAV_ANSWERS(s, answers);
+	put(s, 1000, true);
+	assert_put(s);
+}
+
+static void no_room(void **state)
+{
+	static const struct dav_answer answers[] = { ROOM("1000000"), MISSING, MISSING };
+	struct dav *s = *state;
+
+	DAV_ANSWERS(s, answers);
+	put(s, SIZE, true);
+	assert_string_equal(s->code, "no-room");
+	assert_true(s->fatal);
+	assert_null(strstr(s->log, "PUT"));
+}
+
+/* ---- not in place of a file ---- */
+
+static void the_name_is_taken(void **state)
+{
+	static const struct dav_answer answers[] = {
+		NO_QUOTA, { "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", NULL, false }
+	};
+	struct dav *s = *state;
+
+	DAV_ANSWERS(s, answers);
+	put(s, 1000, false);
+	assert_string_equal(s->code, "exists");
+	assert_true(s->fatal);
+	assert_string_equal(s->log, "PROPFIND /files/ Depth: 0|HEAD /files/x|");
+}
+
+/* Somebody took it while the content was sent. */
+static void the_name_is_taken_meanwhile(void **state)
+{
+	static const struct dav_answer answers[] = { NO_QUOTA, MISSING, CREATED, STATUS("412"),
+						     STATUS("204") };
+	struct dav *s = *state;
+
+	DAV_ANSWERS(s, answers);
+	put(s, 1000, false);
+	assert_string_equal(s->code, "exists");
+	assert_true(s->fatal);
+	assert_non_null(strstr(s->log, "MOVE " T " Overwrite: F|DELETE " T "|"));
+}
+
+static void the_name_is_free(void **state)
+{
+	static const struct dav_answer answers[] = { NO_QUOTA, MISSING, CREATED, CREATED };
+	struct dav *s = *state;
+
+	DAV_ANSWERS(s, answers);
+	put(s, 1000, false);
+	assert_put(s);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, dav_setup, dav_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(in_pieces),	   TEST(it_is_gone_on_with),
+		TEST(all_of_it_is_there),  TEST(what_is_there_is_not_ours),
+		TEST(servers_that_cannot), TEST(the_length_is_wrong_in_the_end),
+		TEST(small_is_put_whole),  TEST(no_room),
+		TEST(the_name_is_taken),   TEST(the_name_is_taken_meanwhile),
+		TEST(the_name_is_free),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
