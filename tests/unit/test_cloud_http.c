@@ -38,7 +38,8 @@ struct world {
 	bool done;
 	int err, status, calls;
 	uint64_t left;
-	char type[64], body[64], why[256];
+	char type[64], body[64], why[256], streamed[64];
+	int head_status, refuse; /* refuse: what on_head returns */
 };
 
 static void conn_close(struct conn *c)
@@ -241,6 +242,70 @@ static void an_answer_has_an_end(void **state)
 	assert_string_equal(w->why, "the answer is longer than 4 octets");
 }
 
+static int on_head(void *arg, const struct http_head *head)
+{
+	struct world *w = arg;
+
+	w->head_status = head->status;
+	snprintf(w->streamed, sizeof(w->streamed), "%s ", head->etag);
+	return w->refuse;
+}
+
+static int on_body(void *arg, const void *data, size_t len)
+{
+	struct world *w = arg;
+	size_t n = strlen(w->streamed);
+
+	snprintf(w->streamed + n, sizeof(w->streamed) - n, "%.*s", (int)len, (const char *)data);
+	return 0;
+}
+
+static void stream(struct world *w, const char *answer)
+{
+	w->s.answer = answer;
+	w->streamed[0] = '\0';
+	w->head_status = 0;
+	call(w, (struct http_request){
+			.stall_s = 1, .on_head = on_head, .on_body = on_body, .body_arg = w });
+}
+
+static void a_body_in_pieces(void **state)
+{
+	struct world *w = *state;
+
+	stream(w, "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 5\r\n\r\nhello");
+	assert_int_equal(w->err, 0);
+	assert_string_equal(w->streamed, "\"x\" hello");
+	assert_int_equal(w->head_status, 200);
+	/* One of no octets has a head, too. */
+	stream(w, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	assert_int_equal(w->head_status, 200);
+	/* What is refused is no body. */
+	stream(w, "HTTP/1.1 404 No\r\nContent-Length: 5\r\n\r\nhello");
+	assert_int_equal(w->err, 0);
+	assert_int_equal(w->head_status, 0);
+	assert_string_equal(w->streamed, "");
+	assert_string_equal(w->body, "hello");
+	w->refuse = -EFBIG;
+	stream(w, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+	assert_int_equal(w->err, -EFBIG);
+	assert_string_equal(w->streamed, " ");
+}
+
+/* Content may take as long as it moves. */
+static void a_body_that_stands_still(void **state)
+{
+	struct world *w = *state;
+	uint64_t begun = loop_now(w->s.loop);
+
+	stream(w, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
+	assert_int_equal(w->err, -ETIMEDOUT);
+	assert_string_equal(w->streamed, " he");
+	stream(w, "HTTP/1.1 200 OK\r\n");
+	assert_int_equal(w->err, -ETIMEDOUT);
+	assert_true(loop_now(w->s.loop) - begun < 15000);
+}
+
 static void a_silent_server_is_given_up(void **state)
 {
 	struct world *w = *state;
@@ -340,6 +405,8 @@ int main(void)
 		T(sends_a_body),
 		T(other_statuses_are_answers),
 		T(an_answer_has_an_end),
+		T(a_body_in_pieces),
+		T(a_body_that_stands_still),
 		T(a_silent_server_is_given_up),
 		T(a_slow_server_is_given_up),
 		T(nonsense_is_no_answer),

@@ -378,6 +378,32 @@ static void the_caller_has_no_room(void **state)
 	assert_int_equal(s->end, 0);
 }
 
+/* Answers that never get to their point. */
+static void endless_heads(void **state)
+{
+	static const struct dav_answer heads[] = {
+		{ "HTTP/1.1 200 OK\r\n", "X-Nothing: to see here\r\n", false },
+		{ "", "HTTP/1.1 100 Continue\r\n\r\n", false },
+		{ "HTTP/1.1 200 ", "OK ", false },
+	};
+	struct dav_answer answers[] = { NO_PROPFIND, { NULL, NULL, false } };
+	struct dav *s = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
+		answers[1] = heads[i];
+		DAV_ANSWERS(s, answers);
+		s->next = 0;
+		s->err = 0;
+		s->done = false;
+		s->flood = 0;
+		get_from(s, 0, 0, "");
+		assert_failed(s, "no-answer", false);
+		print_message("%zu: %s, %llu\n", i, s->text, (unsigned long long)s->flood);
+		dav_hang_up(s);
+	}
+}
+
 static void aborted(void **state)
 {
 	static const struct dav_answer answers[] = { NO_PROPFIND, { OK_HEAD "0123", NULL, false } };
@@ -565,6 +591,7 @@ int main(void)
 		TEST(refusals),
 		TEST(wrong_ranges),
 		TEST(the_caller_has_no_room),
+		TEST(endless_heads),
 		TEST(aborted),
 		TEST(a_directory),
 		TEST(the_base),

@@ -24,6 +24,7 @@ static const char device_usage[] =
 	"       shunt device del CODE\n"
 	"       shunt device probe CODE [ --gateway NAME ] [ --address ADDRESS ] [ --service SERVICE ]...\n"
 	"                             [ --timeout TIME ] [ --dry-run ] [ --prune ]\n"
+	"       shunt device files CODE [ PATH ]\n"
 	"\n"
 	"SERVICE := { agent | webdav | smb | ipp }:PORT[:tls][:/PATH]\n"
 	"           smb:445:/SHARE[/DIRECTORY]; without tls\n"
@@ -34,6 +35,7 @@ static const char device_usage[] =
 	"deployment's CA has not made, as libcurl's CURLOPT_PINNEDPUBLICKEY takes it.\n"
 	"probe: has the cloud ask the device, through a tunnel, what it is, and makes the entry say that; one that\n"
 	"is not registered yet needs --gateway and --address. What does not answer stays, unless with --prune.\n"
+	"files: what the device's file server has in the directory PATH, by a fetch job of PATH/: size, time, name.\n"
 	"Changes need a certificate of role admin, and so does a probe.\n";
 
 static const char gateway_usage[] = "Usage: shunt gateway [ show | list ]\n"
@@ -358,9 +360,9 @@ static int device_del(struct cli *c, struct args *a)
 int cmd_device(struct cli *c, struct args *a)
 {
 	static const struct cli_command commands[] = {
-		{ "show", device_show },   { "add", device_add },    { "set", device_set },
-		{ "del", device_del },	   { "delete", device_del }, { "list", device_show },
-		{ "probe", device_probe }, { NULL, NULL },
+		{ "show", device_show },   { "add", device_add },     { "set", device_set },
+		{ "del", device_del },	   { "delete", device_del },  { "list", device_show },
+		{ "probe", device_probe }, { "files", device_files }, { NULL, NULL },
 	};
 
 	return cli_dispatch(c, a, "device", commands, device_show, device_usage);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * device: what `shunt device` and its probe share: the registry's entries on the command line and in print.
+ * device: what `shunt device` and its parts share: the registry's entries on the command line and in print.
  */
 #ifndef SHUNT_CLI_DEVICE_H
 #define SHUNT_CLI_DEVICE_H
@@ -21,5 +21,7 @@ char *device_service_str(const struct sapi_service *s, char out[DEVICE_SERVICE_L
 
 /* shunt device probe */
 int device_probe(struct cli *c, struct args *a);
+/* shunt device files */
+int device_files(struct cli *c, struct args *a);
 
 #endif

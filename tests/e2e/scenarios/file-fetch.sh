@@ -99,6 +99,11 @@ scenario_run()
 	check "a path with / at its end lists the directory" \
 		jq -es 'map({name, type, size}) | sort_by(.name) == [{name: "a b.bin", type: "file", size: 2097152}, {name: "sub", type: "directory", size: null}]' \
 		"$WORLD/list"
+	check "and so does shunt device files" \
+		jq -e 'map({name, type, size}) | sort_by(.name) == [{name: "a b.bin", type: "file", size: 2097152}, {name: "sub", type: "directory", size: null}]' \
+		<(terminal -j device files nas-1 /in 2>>"$WORLD/log/terminal")
+	check "for people" grep -q '^     2097152  20.*  a b.bin$' <(terminal device files nas-1 in)
+	check "and says why it cannot" grep -q 'status 404' <(terminal device files nas-1 nowhere 2>&1)
 	terminal job content "$root" -o "$WORLD/list" 2>>"$WORLD/log/terminal"
 	check "and Apache's, over https" jq -es 'length == 1 and .[0].name == "in" and .[0].type == "directory"' "$WORLD/list"
 	check "a file that is not there" final "$missing" '.state == "failed" and (.timeline | tostring | test("not-found"))'

@@ -59,7 +59,7 @@ _shunt_words()
 	monitor:) echo all tunnels load help ;;
 	link:) echo show add del help ;;
 	link:add) echo dev port mtu fwmark dscp up address ;;
-	device:) echo show add set del probe help ;;
+	device:) echo show add set del probe files help ;;
 	device:add | device:set) echo --gateway --address --service --connectable --priority --spec --recipient --pin ;;
 	device:probe) echo --gateway --address --service --timeout --dry-run --prune ;;
 	gateway:) echo show help ;;
