@@ -128,7 +128,8 @@ static bool is_suspect(const char *code)
 	static const char *const codes[] = {
 		"agent-unreachable", "connect-failed", "no-answer",  "no-tls",
 		"bad-certificate",   "bad-answer",     "not-told",   "not-found",
-		"host-not-allowed",  "bad-address",    "no-printer",
+		"host-not-allowed",  "bad-address",    "no-printer", "login-refused",
+		"not-allowed",
 	};
 	size_t i;
 
