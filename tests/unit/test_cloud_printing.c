@@ -166,6 +166,8 @@ static void gives_its_slot_back(void **state)
 	held(w, id);
 	KIT_UNTIL(w->loop, delivery_of(w, id)->step == STEP_PAUSE && !w->n_tunnels);
 	assert_non_null(strstr(job_row(job_of(w, id))->reason, "media-empty"));
+	KIT_UNTIL(w->loop, delivery_of(w, id)->step == STEP_SENDING);
+	assert_non_null(strstr(job_row(job_of(w, id))->reason, "media-empty")); /* all the time */
 	kit.printer_reason = NULL;
 	kit.state = IPP_JSTATE_COMPLETED;
 	assert_end(w, id, JOB_COMPLETED);

@@ -204,13 +204,15 @@ static int begin(struct delivery *d)
 void printing_start(struct delivery *d)
 {
 	const struct store_job *row = job_row(d->job);
+	enum job_state state = was_accepted(row) ? JOB_EXECUTING : JOB_RUNNING;
 
 	d->step = STEP_SENDING;
 	delivery_path_state(d, d->tunnel_idx, PATH_ACTIVE, "");
 	job_event(d->job, "path-active", PATH_TUNNEL, "", "to the device's printer at %s",
 		  d->service->path);
-	job_set_state(d->job, was_accepted(row) ? JOB_EXECUTING : JOB_RUNNING, PATH_TUNNEL, "",
-		      "at the printer");
+	/* What it waited for at the last visit it waits for until it says something else. */
+	if (!d->rests || row->state != state)
+		job_set_state(d->job, state, PATH_TUNNEL, "", "at the printer");
 	if (begin(d))
 		delivery_try_failed(d, false, "out-of-memory", "out of memory");
 	else if (d->withdraw)
