@@ -125,6 +125,24 @@ static void bears_a_talkative_printer(void **state)
 	assert_int_equal(p.interval, 120);
 }
 
+/* Somebody stopped the job at the printer, and lets it go on. */
+static void waits_for_a_stopped_job(void **state)
+{
+	struct world *w = *state;
+
+	w->kit.hold = true;
+	begin(w);
+	KIT_UNTIL(w->loop, w->accepted);
+	w->kit.state = IPP_JSTATE_STOPPED;
+	w->kit.job_reason = "printer-stopped";
+	KIT_UNTIL(w->loop, w->waited);
+	assert_string_equal(w->state, "processing-stopped: printer-stopped");
+	w->kit.state = IPP_JSTATE_COMPLETED;
+	w->kit.job_reason = NULL;
+	kit_until(w->loop, &w->done);
+	assert_completed(w);
+}
+
 static void lets_go_of_the_tunnel_and_comes_back(void **state)
 {
 	struct world *w = *state;
@@ -553,6 +571,7 @@ int main(void)
 		T(waits_for_paper),
 		T(waits_for_paper_in_the_middle),
 		T(bears_a_talkative_printer),
+		T(waits_for_a_stopped_job),
 		T(lets_go_of_the_tunnel_and_comes_back),
 		T(waits_for_a_busy_printer),
 		T(tells_what_became_of_it_at_the_printer),

@@ -24,6 +24,12 @@ refused()
 	final "$id" ".state == \"failed\" and (.reason | test(\"$pattern\")) and any(.timeline[]; .reason == \"$code\")"
 }
 
+# number_of ID: the printer's of the job.
+number_of()
+{
+	job "$1" | jq -r '.timeline[].text | capture("the printer has it as job (?<id>[0-9]+)").id'
+}
+
 paper_waits()
 {
 	await_job "$1" '.state == "executing" and (.reason | test("media-empty"))' "the job to say that the paper is out"
@@ -31,7 +37,7 @@ paper_waits()
 
 scenario_run()
 {
-	local plain queue paper cancel type other at_server
+	local plain queue paper cancel type other stopped broken
 
 	document a.pdf 300K
 	printf 'plain text\n' >"$WORLD/content/a.txt"
@@ -71,12 +77,27 @@ scenario_run()
 	terminal job cancel "$cancel" >>"$WORLD/log/terminal"
 	finish_jobs "$cancel"
 	check "the canceled job is" final "$cancel" '.state == "canceled"'
-	at_server=$(jq -r '.timeline[].text | capture("the printer has it as job (?<id>[0-9]+)").id' "$WORLD/job-$cancel.json")
-	check "also at the print server" within 10 in_ns printer2 ipptool -q -d "id=$at_server" ipp://127.0.0.1:631/printers/q "$TOP/tests/e2e/hosts/canceled.test"
+	check "also at the print server" within 10 in_ns printer2 ipptool -q -d "id=$(number_of "$cancel")" ipp://127.0.0.1:631/printers/q "$TOP/tests/e2e/hosts/canceled.test"
 	rm "$WORLD"/printer{,2}/hold
 	finish_jobs "$paper"
 	check_whole "the job that waited for paper" "$paper"
 	check "it says that it does not any more" final "$paper" '.reason == ""'
 	check "printed once, too" pages printer a.pdf a.jpg a.pwg a.pdf
+
+	touch "$WORLD/printer2/hold"
+	offer stopped a.pdf print printer-2
+	paper_waits "$stopped"
+	in_ns printer2 ipptool -q -d "id=$(number_of "$stopped")" ipp://127.0.0.1:631/printers/q "$TOP/tests/e2e/hosts/cancel.test" ||
+		die "the print server does not cancel the job"
+	finish_jobs "$stopped"
+	check "a job that was canceled at the printer is, and says so" final "$stopped" \
+		'.state == "canceled" and any(.timeline[]; .reason == "canceled-at-printer")'
+	rm "$WORLD/printer2/hold"
+	touch "$WORLD/printer2/broken"
+	offer broken a.pdf print printer-2
+	finish_jobs "$broken"
+	check "one that the printer gave up failed, with its reasons" final "$broken" \
+		'.state == "failed" and (.reason | test("at the printer: aborted: [a-z]")) and any(.timeline[]; .reason == "printer-aborted")'
+	rm "$WORLD/printer2/broken"
 	check "and once at the print server" pages printer2 a.pdf
 }
