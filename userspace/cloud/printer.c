@@ -1,65 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "cloud/printer.h"
+#include "cloud/printer_int.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cloud/document.h"
 #include "cloud/http.h"
-#include "cloud/patience.h"
-#include "cloud/ticket.h"
-#include "cloud/verdict.h"
-#include "lib/buf.h"
 #include "lib/err.h"
 #include "lib/loop.h"
 
 #define TICK_MS 200 /* while the document is on its way */
 #define QUIET_MS 2000 /* without progress, before the printer is asked beside it */
-
-enum step {
-	STEP_LOOK, /* what the printer is */
-	STEP_FIND, /* does it have the job? */
-	STEP_CREATE,
-	STEP_KEEP, /* the number is being made durable */
-	STEP_SEND,
-	STEP_DOUBT, /* the document may be there */
-	STEP_WITHDRAW, /* a part of it may be */
-	STEP_FOLLOW,
-	STEP_DONE,
-};
-
-struct printer {
-	struct printer_conf conf;
-	struct printer_ops ops;
-	void *arg;
-	enum step step;
-	struct http_host *host;
-	struct http_call *ask; /* a question, or an order, but for the document */
-	struct document *document; /* on its way */
-	struct loop_timer *timer; /* next question; the result when it is known */
-	struct buf message; /* that goes out on ask */
-	size_t message_pos;
-	struct ticket ticket;
-	char uri[ENDPOINT_STR_LEN + SAPI_SERVICE_PATH_LEN + 8];
-	struct ipp_printer_ref ref;
-	char name[IPP_TEXT_LEN];
-	uint32_t number;
-	struct verdict_known known;
-	bool canceling, asked_cancel; /* by the owner; of an incomplete job, in this visit */
-	bool mine; /* the number is of a job with our name */
-	char refusal[SAPI_TEXT_LEN]; /* of the document, in so many words; "": none */
-	unsigned int failures; /* questions in a row without answer */
-	unsigned int again; /* jobs that were given up before this one */
-	uint64_t asked_at;
-	struct patience patience;
-	struct ipp_job job; /* as it was told last */
-	enum printer_end end;
-	char code[SAPI_REASON_LEN], text[SAPI_TEXT_LEN];
-};
 
 static uint64_t now(const struct printer *p)
 {
@@ -88,11 +42,7 @@ static void stop(struct printer *p)
 	break_off(p);
 }
 
-/* on_done from the loop: the caller may be one of the calls that end. */
-static void finish(struct printer *p, enum printer_end end, const char *code, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static void finish(struct printer *p, enum printer_end end, const char *code, const char *fmt, ...)
+void printer_finish(struct printer *p, enum printer_end end, const char *code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -107,7 +57,7 @@ static void finish(struct printer *p, enum printer_end end, const char *code, co
 	loop_timer_set(p->timer, 0);
 }
 
-static void later(struct printer *p, enum step step, uint64_t ms)
+void printer_later(struct printer *p, enum step step, uint64_t ms)
 {
 	p->step = step;
 	loop_timer_set(p->timer, ms);
@@ -116,9 +66,9 @@ static void later(struct printer *p, enum step step, uint64_t ms)
 static void no_answer(struct printer *p, const char *code, const char *why)
 {
 	if (++p->failures >= PRINTER_FAILURES || p->canceling)
-		finish(p, PRINTER_LOST, code, "%.400s", why);
+		printer_finish(p, PRINTER_LOST, code, "%.400s", why);
 	else
-		later(p, p->step, p->failures * PRINTER_ASK_MIN_MS);
+		printer_later(p, p->step, p->failures * PRINTER_ASK_MIN_MS);
 }
 
 /* ---- questions ---- */
@@ -130,9 +80,8 @@ static ssize_t read_message(void *arg, void *to, size_t len)
 	return (ssize_t)buf_copy(&p->message, &p->message_pos, to, len);
 }
 
-/* Send what is in p->message; @made: how making it went. */
-static void ask(struct printer *p, int made, bool once,
-		void (*done)(const struct http_reply *reply, void *arg))
+void printer_ask(struct printer *p, int made, bool once,
+		 void (*done)(const struct http_reply *reply, void *arg))
 {
 	static const char *const headers[] = { IPP_TYPE_HEADER, NULL };
 	struct http_request req = {
@@ -152,7 +101,7 @@ static void ask(struct printer *p, int made, bool once,
 	if (!made)
 		made = http_call_new(p->host, &req, done, p, &p->ask);
 	if (made)
-		finish(p, PRINTER_LOST, "out-of-memory", "%s", shunt_strerror(made));
+		printer_finish(p, PRINTER_LOST, "out-of-memory", "%s", shunt_strerror(made));
 }
 
 static void http_refused(struct printer *p, int status)
@@ -161,20 +110,21 @@ static void http_refused(struct printer *p, int status)
 
 	snprintf(code, sizeof(code), "http-%d", status);
 	if (verdict_http_final(status))
-		finish(p, PRINTER_REFUSED, code, "the printer answered with HTTP status %d%s",
-		       status, verdict_http_hint(status));
+		printer_finish(p, PRINTER_REFUSED, code,
+			       "the printer answered with HTTP status %d%s", status,
+			       verdict_http_hint(status));
 	else
 		no_answer(p, code, "the printer answered with an HTTP error");
 }
 
-/* Is it an IPP message? Otherwise what follows from that has been done. */
-static bool is_answer(struct printer *p, const struct http_reply *reply)
+bool printer_is_answer(struct printer *p, const struct http_reply *reply)
 {
 	char why[SAPI_TEXT_LEN];
 
 	if (reply->err == -SHUNT_EPEER) {
-		finish(p, PRINTER_REFUSED, "bad-certificate",
-		       "the printer's certificate is not to be trusted: %.400s", reply->why);
+		printer_finish(p, PRINTER_REFUSED, "bad-certificate",
+			       "the printer's certificate is not to be trusted: %.400s",
+			       reply->why);
 		return false;
 	}
 	if (reply->err) {
@@ -183,13 +133,13 @@ static bool is_answer(struct printer *p, const struct http_reply *reply)
 		return false;
 	}
 	if (reply->login == HTTP_LOGIN_AGAIN) {
-		later(p, p->step, 0);
+		printer_later(p, p->step, 0);
 		return false;
 	}
 	if (reply->login) {
-		finish(p, PRINTER_REFUSED, "login-refused",
-		       "the printer answered with HTTP status 401%s",
-		       http_login_hint(reply->login));
+		printer_finish(p, PRINTER_REFUSED, "login-refused",
+			       "the printer answered with HTTP status 401%s",
+			       http_login_hint(reply->login));
 		return false;
 	}
 	if (reply->status != 200) {
@@ -199,10 +149,10 @@ static bool is_answer(struct printer *p, const struct http_reply *reply)
 	return true;
 }
 
-static void bad_answer(struct printer *p, int err, const struct err *e)
+void printer_bad_answer(struct printer *p, int err, const struct err *e)
 {
 	if (err == -ENOMEM)
-		finish(p, PRINTER_LOST, "out-of-memory", "out of memory");
+		printer_finish(p, PRINTER_LOST, "out-of-memory", "out of memory");
 	else
 		no_answer(p, "bad-answer", err_text(e));
 }
@@ -223,15 +173,14 @@ static bool tell(struct printer *p, bool waits, const char *text)
 static void ask_later(struct printer *p, enum step step, bool changed)
 {
 	if (!p->document && patience_over(&p->patience, now(p))) {
-		finish(p, PRINTER_WAITS, "printer-waits", "%.400s", p->patience.said);
+		printer_finish(p, PRINTER_WAITS, "printer-waits", "%.400s", p->patience.said);
 		return;
 	}
 	patience_next(&p->patience, changed, PRINTER_ASK_MIN_MS, PRINTER_ASK_MAX_MS);
-	later(p, step, p->patience.interval);
+	printer_later(p, step, p->patience.interval);
 }
 
-/* It takes no job, or no document, just now. */
-static void busy(struct printer *p, enum step step, const char *text)
+void printer_busy(struct printer *p, enum step step, const char *text)
 {
 	char why[SAPI_TEXT_LEN];
 
@@ -244,13 +193,13 @@ static void busy(struct printer *p, enum step step, const char *text)
 static void make_again(struct printer *p)
 {
 	if (p->refusal[0]) {
-		finish(p, PRINTER_REFUSED, "document-refused", "%s", p->refusal);
+		printer_finish(p, PRINTER_REFUSED, "document-refused", "%s", p->refusal);
 		return;
 	}
 	if (++p->again > PRINTER_AGAIN) {
-		finish(p, PRINTER_ABORTED, "printer-aborted",
-		       "the printer gave the job up %u times while it was sent: %.300s", p->again,
-		       p->patience.said);
+		printer_finish(p, PRINTER_ABORTED, "printer-aborted",
+			       "the printer gave the job up %u times while it was sent: %.300s",
+			       p->again, p->patience.said);
 		return;
 	}
 	p->number = 0;
@@ -263,9 +212,10 @@ static void make_again(struct printer *p)
 
 static void unsure(struct printer *p, const char *why)
 {
-	finish(p, PRINTER_UNSURE, "maybe-printed",
-	       "the document was not confirmed, and the printer %.300s; it is not sent again, as it could be printed twice",
-	       why);
+	printer_finish(
+		p, PRINTER_UNSURE, "maybe-printed",
+		"the document was not confirmed, and the printer %.300s; it is not sent again, as it could be printed twice",
+		why);
 }
 
 static void over(struct printer *p, enum verdict verdict)
@@ -277,13 +227,15 @@ static void over(struct printer *p, enum verdict verdict)
 	case VERDICT_COMPLETED:
 		if (!p->known.accepted)
 			p->ops.on_progress(p->conf.size, p->arg);
-		finish(p, PRINTER_COMPLETED, "", "job %u at the printer: %s", p->number, text);
+		printer_finish(p, PRINTER_COMPLETED, "", "job %u at the printer: %s", p->number,
+			       text);
 		break;
 	case VERDICT_CANCELED:
 	case VERDICT_ABORTED:
-		finish(p, verdict == VERDICT_ABORTED ? PRINTER_ABORTED : PRINTER_CANCELED,
-		       verdict == VERDICT_ABORTED ? "printer-aborted" : "canceled-at-printer",
-		       "job %u at the printer: %s", p->number, text);
+		printer_finish(p, verdict == VERDICT_ABORTED ? PRINTER_ABORTED : PRINTER_CANCELED,
+			       verdict == VERDICT_ABORTED ? "printer-aborted" :
+							    "canceled-at-printer",
+			       "job %u at the printer: %s", p->number, text);
 		break;
 	case VERDICT_AGAIN:
 		make_again(p);
@@ -299,7 +251,7 @@ static void withdraw(struct printer *p)
 	char text[SAPI_TEXT_LEN];
 
 	if (!p->asked_cancel) {
-		later(p, STEP_WITHDRAW, 0);
+		printer_later(p, STEP_WITHDRAW, 0);
 		return;
 	}
 	/* It may wait for the rest of the document until it has had enough of that. */
@@ -309,7 +261,6 @@ static void withdraw(struct printer *p)
 	ask_later(p, STEP_WITHDRAW, tell(p, true, text));
 }
 
-static void look(struct printer *p, void (*done)(const struct http_reply *reply, void *arg));
 static void on_followed(const struct http_reply *reply, void *arg);
 
 /* The document is on its way: only an end that it cannot survive counts. */
@@ -321,7 +272,7 @@ static void judge_sending(struct printer *p)
 		over(p,
 		     p->job.state == IPP_JOB_STATE_CANCELED ? VERDICT_CANCELED : VERDICT_ABORTED);
 	} else {
-		look(p, on_followed);
+		printer_look(p, on_followed);
 	}
 }
 
@@ -340,7 +291,7 @@ static void judge(struct printer *p)
 		withdraw(p);
 	} else if (verdict == VERDICT_FOLLOW) {
 		p->step = STEP_FOLLOW;
-		look(p, on_followed);
+		printer_look(p, on_followed);
 	} else {
 		over(p, verdict);
 	}
@@ -352,15 +303,13 @@ static void forgotten(struct printer *p)
 	if (p->step == STEP_SEND)
 		return; /* how the document fares is told by its own call */
 	if (p->canceling)
-		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
+		printer_finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
 	else if (p->known.accepted)
-		finish(p, PRINTER_COMPLETED, "printer-forgot",
-		       "the printer took the job and does not list it any more");
+		printer_finish(p, PRINTER_COMPLETED, "printer-forgot",
+			       "the printer took the job and does not list it any more");
 	else
 		unsure(p, "does not know the job any more");
 }
-
-static void ask_cancel(struct printer *p);
 
 static void known(struct printer *p)
 {
@@ -368,9 +317,9 @@ static void known(struct printer *p)
 	if (!p->canceling)
 		judge(p);
 	else if (p->job.state >= IPP_JOB_STATE_CANCELED && p->job.state <= IPP_JOB_STATE_COMPLETED)
-		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
+		printer_finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
 	else
-		ask_cancel(p);
+		printer_ask_cancel(p);
 }
 
 static void on_job(const struct http_reply *reply, void *arg)
@@ -382,7 +331,7 @@ static void on_job(const struct http_reply *reply, void *arg)
 	int ret;
 
 	p->ask = NULL;
-	if (!is_answer(p, reply))
+	if (!printer_is_answer(p, reply))
 		return;
 	ret = ipp_job_read(reply->body, reply->len, &status, &job, &e);
 	if (!ret && status.outcome == IPP_OUTCOME_OK && job.state == IPP_NUMBER_UNKNOWN) {
@@ -390,7 +339,7 @@ static void on_job(const struct http_reply *reply, void *arg)
 		ipp_job_fini(&job);
 	}
 	if (ret) {
-		bad_answer(p, ret, &e);
+		printer_bad_answer(p, ret, &e);
 		return;
 	}
 	ipp_job_fini(&p->job);
@@ -413,22 +362,21 @@ static void on_job(const struct http_reply *reply, void *arg)
 static void ask_job(struct printer *p)
 {
 	buf_reset(&p->message);
-	ask(p, ipp_get_job(&p->ref, (int32_t)p->number, &p->message), false, on_job);
+	printer_ask(p, ipp_get_job(&p->ref, (int32_t)p->number, &p->message), false, on_job);
 }
 
-/* What the printer says of itself, to be freed; false: it did not say it, and that is seen to. */
-static bool read_printer(struct printer *p, const struct http_reply *reply,
-			 struct ipp_status *status, struct ipp_printer *printer)
+bool printer_read(struct printer *p, const struct http_reply *reply, struct ipp_status *status,
+		  struct ipp_printer *printer)
 {
 	struct err e = { 0 };
 	int ret;
 
 	p->ask = NULL;
-	if (!is_answer(p, reply))
+	if (!printer_is_answer(p, reply))
 		return false;
 	ret = ipp_printer_read(reply->body, reply->len, status, printer, &e);
 	if (ret)
-		bad_answer(p, ret, &e);
+		printer_bad_answer(p, ret, &e);
 	return !ret;
 }
 
@@ -440,7 +388,7 @@ static void on_followed(const struct http_reply *reply, void *arg)
 	char text[SAPI_TEXT_LEN];
 	bool changed;
 
-	if (!read_printer(p, reply, &status, &printer))
+	if (!printer_read(p, reply, &status, &printer))
 		return;
 	verdict_text(text, sizeof(text), &p->job, &printer);
 	changed = tell(p, verdict_waits(&p->job, &printer), text);
@@ -461,10 +409,10 @@ static void on_wanted_no_more(struct printer *p, const struct http_reply *reply)
 	int ret = ipp_status_read(reply->body, reply->len, &status, &e);
 
 	if (ret)
-		bad_answer(p, ret, &e);
+		printer_bad_answer(p, ret, &e);
 	else if (status.outcome == IPP_OUTCOME_OK || status.outcome == IPP_OUTCOME_NOT_FOUND ||
 		 status.code == IPP_CODE_NOT_POSSIBLE)
-		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
+		printer_finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
 	else
 		no_answer(p, "not-canceled", status.text);
 }
@@ -474,7 +422,7 @@ static void on_canceled(const struct http_reply *reply, void *arg)
 	struct printer *p = arg;
 
 	p->ask = NULL;
-	if (!is_answer(p, reply))
+	if (!printer_is_answer(p, reply))
 		return;
 	if (p->canceling) {
 		on_wanted_no_more(p, reply);
@@ -482,13 +430,14 @@ static void on_canceled(const struct http_reply *reply, void *arg)
 	}
 	/* Whatever it says: the job's state tells what came of it. */
 	p->asked_cancel = true;
-	later(p, STEP_WITHDRAW, PRINTER_ASK_MIN_MS);
+	printer_later(p, STEP_WITHDRAW, PRINTER_ASK_MIN_MS);
 }
 
-static void ask_cancel(struct printer *p)
+void printer_ask_cancel(struct printer *p)
 {
 	buf_reset(&p->message);
-	ask(p, ipp_cancel_job(&p->ref, (int32_t)p->number, &p->message), false, on_canceled);
+	printer_ask(p, ipp_cancel_job(&p->ref, (int32_t)p->number, &p->message), false,
+		    on_canceled);
 }
 
 void printer_cancel(struct printer *p)
@@ -502,11 +451,11 @@ void printer_cancel(struct printer *p)
 	loop_timer_stop(p->timer);
 	p->step = STEP_FIND;
 	if (!p->number)
-		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
+		printer_finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
 	else if (p->mine)
-		ask_cancel(p);
+		printer_ask_cancel(p);
 	else
-		later(p, STEP_FIND, 0); /* the number may be another's by now */
+		printer_later(p, STEP_FIND, 0); /* the number may be another's by now */
 }
 
 /* ---- the document ---- */
@@ -524,13 +473,13 @@ static void accepted(struct printer *p)
 	p->ops.on_progress(p->conf.size, p->arg);
 	p->ops.on_accepted(p->arg);
 	p->patience.interval = PRINTER_ASK_MIN_MS;
-	later(p, STEP_FOLLOW, 0);
+	printer_later(p, STEP_FOLLOW, 0);
 }
 
 static void in_doubt(struct printer *p, uint64_t ms)
 {
 	p->patience.interval = PRINTER_ASK_MIN_MS;
-	later(p, STEP_DOUBT, ms);
+	printer_later(p, STEP_DOUBT, ms);
 }
 
 /* Anything but a plain yes leaves in doubt what the printer has. */
@@ -586,9 +535,9 @@ static void send_document(struct printer *p)
 	p->patience.interval = QUIET_MS;
 	ret = document_new(&conf, &p->document);
 	if (ret)
-		finish(p, PRINTER_LOST, "out-of-memory", "%s", shunt_strerror(ret));
+		printer_finish(p, PRINTER_LOST, "out-of-memory", "%s", shunt_strerror(ret));
 	else
-		later(p, STEP_SEND, TICK_MS);
+		printer_later(p, STEP_SEND, TICK_MS);
 }
 
 /*
@@ -619,162 +568,19 @@ static void watch_document(struct printer *p)
 
 /* ---- the beginning ---- */
 
-static void created(struct printer *p, const struct ipp_job *job)
-{
-	p->number = (uint32_t)job->id;
-	p->mine = true;
-	if (p->canceling) {
-		p->step = STEP_FIND;
-		ask_cancel(p);
-		return;
-	}
-	p->step = STEP_KEEP;
-	p->ops.on_number(p->number, p->arg);
-}
-
 void printer_kept(struct printer *p, int err)
 {
 	if (err)
-		finish(p, PRINTER_LOST, "not-stored", "the printer's number is not on disk: %s",
-		       shunt_strerror(err));
+		printer_finish(p, PRINTER_LOST, "not-stored",
+			       "the printer's number is not on disk: %s", shunt_strerror(err));
 	else if (p->step == STEP_KEEP && !p->canceling)
-		later(p, p->number ? STEP_SEND : STEP_CREATE, 0);
+		printer_later(p, p->number ? STEP_SEND : STEP_CREATE, 0);
 }
 
-static void on_created(const struct http_reply *reply, void *arg)
-{
-	struct printer *p = arg;
-	struct ipp_status status;
-	struct ipp_job job = { 0 };
-	struct err e = { 0 };
-	int ret;
-
-	p->ask = NULL;
-	if (p->canceling && (reply->err || reply->status != 200)) {
-		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
-		return;
-	}
-	/* It may have made one whose number was lost on the way. */
-	p->conf.told = true;
-	if (reply->err)
-		p->step = STEP_FIND;
-	if (!is_answer(p, reply))
-		return;
-	ret = ipp_job_read(reply->body, reply->len, &status, &job, &e);
-	if (!ret && status.outcome == IPP_OUTCOME_OK && !job.id)
-		ret = err_set(&e, -SHUNT_EPROTO,
-			      "the printer made a job and does not tell its number");
-	if (p->canceling && (ret || status.outcome != IPP_OUTCOME_OK))
-		finish(p, PRINTER_WITHDRAWN, "canceled", "canceled");
-	else if (ret)
-		bad_answer(p, ret, &e);
-	else if (status.outcome == IPP_OUTCOME_OK)
-		created(p, &job);
-	else if (status.outcome == IPP_OUTCOME_BUSY)
-		busy(p, STEP_CREATE, status.text);
-	else
-		finish(p, PRINTER_REFUSED, "refused", "the printer refuses the job: %.400s",
-		       status.text);
-	ipp_job_fini(&job);
-}
-
-static void create(struct printer *p)
-{
-	struct ipp_ticket ticket = {
-		.name = p->name,
-		.copies = p->ticket.copies,
-		.media = p->ticket.media,
-		.sides = p->ticket.sides,
-		.color = p->ticket.color,
-	};
-
-	buf_reset(&p->message);
-	ask(p, ipp_create_job(&p->ref, &ticket, &p->message), true, on_created);
-}
-
-/* A job of ours without document, from a try whose answer was lost, is used; else it would be in the way. */
-static void on_jobs(const struct http_reply *reply, void *arg)
-{
-	struct printer *p = arg;
-	struct ipp_status status;
-	struct err e = { 0 };
-	struct ipp_job job;
-	int ret;
-
-	p->ask = NULL;
-	if (!is_answer(p, reply))
-		return;
-	ret = ipp_jobs_read(reply->body, reply->len, ticket_is_ours, p->conf.job, &status, &job,
-			    &e);
-	if (ret) {
-		bad_answer(p, ret, &e);
-		return;
-	}
-	p->failures = 0;
-	if (job.id)
-		created(p, &job);
-	else
-		later(p, STEP_CREATE, 0);
-	ipp_job_fini(&job);
-}
-
-static void ask_jobs(struct printer *p)
+void printer_look(struct printer *p, void (*done)(const struct http_reply *reply, void *arg))
 {
 	buf_reset(&p->message);
-	ask(p, ipp_get_jobs(&p->ref, &p->message), false, on_jobs);
-}
-
-/* ---- what the printer is ---- */
-
-static bool suits(struct printer *p, const struct ipp_printer *printer)
-{
-	struct ticket_refusal why;
-	char head[TICKET_HEAD];
-	ssize_t n = pread(p->conf.fd, head, sizeof(head), 0);
-
-	if (n < 0) {
-		finish(p, PRINTER_LOST, "spool-failed", "the content cannot be read: %s",
-		       shunt_strerror(errno));
-		return false;
-	}
-	if (!printer->takes_jobs) {
-		finish(p, PRINTER_REFUSED, "unsupported-printer",
-		       "the printer cannot be asked what became of a job: it lacks Create-Job, Send-Document, Get-Job-Attributes or Cancel-Job");
-		return false;
-	}
-	if (!ticket_make(printer, p->conf.type, head, (size_t)n, p->conf.print, &p->ticket, &why))
-		return true;
-	/* What it has of it is looked after first. */
-	if (p->number)
-		return true;
-	finish(p, PRINTER_REFUSED, why.code, "%s", why.text);
-	return false;
-}
-
-static void on_looked(const struct http_reply *reply, void *arg)
-{
-	struct printer *p = arg;
-	struct ipp_printer printer;
-	struct ipp_status status;
-
-	if (!read_printer(p, reply, &status, &printer))
-		return;
-	if (status.outcome == IPP_OUTCOME_BUSY) {
-		busy(p, STEP_LOOK, status.text);
-	} else if (status.outcome != IPP_OUTCOME_OK) {
-		finish(p, PRINTER_REFUSED, "no-printer",
-		       "the printer does not tell what it is: %.400s", status.text);
-	} else if (suits(p, &printer)) {
-		p->failures = 0;
-		later(p, p->number || p->conf.told ? STEP_FIND : STEP_CREATE, 0);
-	}
-	ipp_printer_fini(&printer);
-}
-
-static void look(struct printer *p, void (*done)(const struct http_reply *reply, void *arg))
-{
-	buf_reset(&p->message);
-	ask(p, ipp_get_printer(&p->ref, &p->message), false, done);
+	printer_ask(p, ipp_get_printer(&p->ref, &p->message), false, done);
 }
 
 static void on_timer(void *arg)
@@ -783,16 +589,16 @@ static void on_timer(void *arg)
 
 	switch (p->step) {
 	case STEP_LOOK:
-		look(p, on_looked);
+		printer_look(p, printer_on_looked);
 		break;
 	case STEP_FIND:
 		if (p->number)
 			ask_job(p);
 		else
-			ask_jobs(p);
+			printer_find(p);
 		break;
 	case STEP_CREATE:
-		create(p);
+		printer_create(p);
 		break;
 	case STEP_SEND:
 		if (p->document)
@@ -807,7 +613,7 @@ static void on_timer(void *arg)
 		}
 		p->known.withdrawn = true;
 		p->ops.on_withdrawn(p->arg);
-		ask_cancel(p);
+		printer_ask_cancel(p);
 		break;
 	case STEP_DOUBT:
 	case STEP_FOLLOW:
@@ -864,7 +670,7 @@ int printer_new(const struct printer_conf *conf, const struct printer_ops *ops, 
 		printer_free(p);
 		return ret;
 	}
-	later(p, STEP_LOOK, 0);
+	printer_later(p, STEP_LOOK, 0);
 	*out = p;
 	return 0;
 }
