@@ -105,6 +105,28 @@ static void no_agent(void **state)
 					NULL });
 }
 
+/* What an agent gives by that name may be another file: nothing else is asked for it. */
+static void no_agent_to_fetch_from(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job_submit body = {
+		.kind = JOB_FETCH, .device = "mfp-1", .path = "a.txt", .size = CONTENT_SIZE_UNKNOWN
+	};
+	struct job_order order = { .submit = &body, .owner = "alice", .key = "" };
+	struct sapi_job job;
+	struct err e = { 0 };
+	char id[ID_LEN];
+
+	service(w, 0, SERVICE_AGENT, closed_port());
+	service(w, 1, SERVICE_WEBDAV, printer.port);
+	assert_int_equal(jobs_submit(w->cloud.jobs, &order, id, &e), 0);
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_FAILED);
+	assert_true(timeline_has(&job, "failed", "agent-unreachable"));
+	assert_false(timeline_has(&job, "fallback", NULL));
+	sapi_job_fini(&job);
+}
+
 /* What speaks there is no agent. */
 static void another_protocol(void **state)
 {
@@ -265,11 +287,17 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(no_agent_but_a_printer),	  TEST(no_agent),
-		TEST(another_protocol),		  TEST(somebody_elses_agent),
-		TEST(an_agent_that_has_the_job),  TEST(an_agent_that_is_removed),
-		TEST(a_printer_that_has_the_job), TEST(tls_is_wrong),
-		TEST(the_kind_is_wrong),	  TEST(nobody_at_the_address),
+		TEST(no_agent_but_a_printer),
+		TEST(no_agent),
+		TEST(no_agent_to_fetch_from),
+		TEST(another_protocol),
+		TEST(somebody_elses_agent),
+		TEST(an_agent_that_has_the_job),
+		TEST(an_agent_that_is_removed),
+		TEST(a_printer_that_has_the_job),
+		TEST(tls_is_wrong),
+		TEST(the_kind_is_wrong),
+		TEST(nobody_at_the_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -339,6 +339,17 @@ static void no_file_server(void **state)
 	assert_not(ask(w, SERVICE_WEBDAV, w->web.port, false, ""), "bad-answer", "longer than");
 }
 
+/* One that takes connections and never says anything is left after its time, asked with TLS and without. */
+static void a_silent_server(void **state)
+{
+	struct world *w = *state;
+	uint64_t begin = loop_now(w->loop);
+
+	loop_io_set(w->web.io, 0); /* the kernel takes them */
+	assert_not(ask(w, SERVICE_WEBDAV, w->web.port, false, ""), "no-answer", "without TLS");
+	assert_true(loop_now(w->loop) - begin < 3 * INQUIRY_MS);
+}
+
 /* ---- agents ---- */
 
 static void no_agent(void **state)
@@ -383,9 +394,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_printer),     TEST(no_printer),	    TEST(an_endless_printer),
-		TEST(a_file_server), TEST(at_another_path), TEST(no_file_server),
-		TEST(no_agent),	     TEST(dropped),
+		TEST(a_printer),       TEST(no_printer),      TEST(an_endless_printer),
+		TEST(a_file_server),   TEST(at_another_path), TEST(no_file_server),
+		TEST(a_silent_server), TEST(no_agent),	      TEST(dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -255,6 +255,38 @@ static void waits_for_its_slot(void **state)
 	assert_clean(w);
 }
 
+/* Where this cloud gives leave for tunnels, a probe needs it, too, and gives it back. */
+static void among_this_clouds_own(void **state)
+{
+	struct client *c = *state;
+	struct world *w = c->w;
+	struct answer first, second;
+
+	cloud_die(w);
+	w->conf.policy.decide = DECIDE_CLOUD;
+	w->conf.policy.when = WHEN_THRESHOLD;
+	w->conf.policy.tunnels_high = w->conf.policy.tunnels_low = 1;
+	cloud_up(w);
+	KIT_UNTIL(w->loop, !c->root && !c->alice);
+	dial(w, c->root_tls, &c->root);
+	kernel.mute = true; /* the first has the only tunnel until it gives up */
+	start(c, c->root, "mfp-1", "{\"timeout\":2}", &first, NULL);
+	KIT_UNTIL(w->loop, kernel.n == 1);
+	assert_int_equal(ask(c, c->root, "mfp-1", "{\"timeout\":1}"), 503);
+	assert_string_equal(c->a.problem.code, "no-tunnel");
+	assert_non_null(strstr(c->a.problem.detail, "a tunnel to be free"));
+	start(c, c->root, "mfp-1", "{}", &second, NULL);
+	kernel.mute = false;
+	KIT_UNTIL(w->loop, first.done && second.done);
+	assert_int_equal(first.status, 503);
+	assert_non_null(strstr(first.problem.detail, "the gateway's packets"));
+	assert_int_equal(second.status, 200);
+	assert_true(second.probe.services[0].found);
+	sapi_probe_fini(&second.probe);
+	assert_clean(w);
+	assert_int_equal(w->opens, 2);
+}
+
 /* Whoever asked is gone, before the tunnel and in the middle of the questions. */
 static void withdrawn(void **state)
 {
@@ -335,14 +367,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(an_agent),
-		TEST(named_in_the_request),
-		TEST(who_may),
-		TEST(refusals),
-		TEST(waits_for_its_slot),
-		TEST(withdrawn),
-		TEST(bounded_in_number),
-		TEST(broken),
+		TEST(an_agent),	 TEST(named_in_the_request), TEST(who_may),
+		TEST(refusals),	 TEST(waits_for_its_slot),   TEST(among_this_clouds_own),
+		TEST(withdrawn), TEST(bounded_in_number),    TEST(broken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

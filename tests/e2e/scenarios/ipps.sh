@@ -16,6 +16,7 @@ scenario_world()
 	NASES=1
 	conf shuntd policy.tunnels-high 8
 	conf shunt-cloud device-credentials "\"$WORLD/credentials\""
+	rm -f "$WORLD/credentials" # another scenario's belong to somebody else
 	(
 		umask 077
 		cat >"$WORLD/credentials" <<-EOF
