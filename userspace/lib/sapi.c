@@ -691,6 +691,8 @@ static bool value_is_default(const struct field *f, const void *base)
 
 	if (f->type == F_INT)
 		return field_int(f, p) == f->def;
+	if (f->type == F_BITS)
+		return !*(const uint32_t *)p;
 	return !*(const char *)p;
 }
 
