@@ -84,7 +84,7 @@ unheard()
 
 scenario_run()
 {
-	local new guest stranger again sealed wrong full missing broken recipient got list absent
+	local new guest stranger again kept sealed wrong full missing broken recipient got list absent
 
 	rm -rf "$WORLD/nas-smb" "$WORLD/secure.key"
 	SMB_PASSWORD=$PASSWORD "$TOP/tests/e2e/hosts/smb.sh" start nas "$WORLD/nas-smb" >"$WORLD/log/nas-smb" 2>&1 ||
@@ -127,7 +127,10 @@ scenario_run()
 	check "who has a password is never a guest" failed_with "$stranger" login-refused "does not accept the name and password"
 	offer again words store nas-1 --path 2026/ä/a.bin
 	finish_jobs "$again"
+	offer kept a.bin store nas-1 --path 2026/ä/a.bin --no-clobber
+	finish_jobs "$kept"
 	check_whole "the second job" "$again"
+	check "with --no-clobber nothing takes its place" failed_with "$kept" exists "there is a file of that name"
 	check "it has taken the first one's place" in_share in/2026/ä/a.bin words
 	offer sealed b.bin store nas-5
 	finish_jobs "$sealed"
@@ -151,6 +154,7 @@ scenario_run()
 	run_cloud 1
 	finish_jobs "$broken"
 	check "the broken job completed" final "$broken" '.state == "completed"'
+	check "it was gone on with, each time" final "$broken" '[.timeline[] | select(.event == "put-resumed")] | length == 2'
 	check "only what was on the wire was sent again" final "$broken" '.resent < 1200000'
 	check "and is the same" in_share big.bin big.bin
 	check "the server had not noticed, and copied what it had" test -e "$(find "$WORLD/nas-smb/files" -name '.shunt-*.part')"
