@@ -133,6 +133,17 @@ static void one_that_does_not_answer(void **state)
 	assert_warnings("");
 }
 
+/* It is there, and does not say what it is: no reason to take it away. */
+static void one_that_wants_a_password(void **state)
+{
+	(void)state;
+	entry(SERVICE_WEBDAV, 80);
+	strcpy(before.spec, "x");
+	strcpy(service(0, SERVICE_WEBDAV, 80, false)->reason, "http-401");
+	assert_changes(true, "");
+	assert_warnings("service webdav:80: was not found (http-401), and stays\n");
+}
+
 static void an_agent_that_does_not_connect(void **state)
 {
 	(void)state;
@@ -172,6 +183,7 @@ int main(void)
 		TEST(a_new_device),
 		TEST(one_at_another_place),
 		TEST(one_that_does_not_answer),
+		TEST(one_that_wants_a_password),
 		TEST(an_agent_that_does_not_connect),
 		TEST(a_long_spec),
 	};

@@ -60,6 +60,20 @@ static void drop(struct sapi_device *d, struct sapi_service *s)
 	memmove(s, s + 1, (d->n_services - i) * sizeof(*s));
 }
 
+/* Somebody is there who does not talk to us, as without a password: that says nothing against the entry. */
+static bool is_shy(const struct sapi_probe_service *s)
+{
+	static const char *const reasons[] = {
+		"http-401", "login-refused", "not-asked", "bad-certificate", "other-key",
+	};
+	size_t i;
+
+	for (i = 0; s && i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (!strcmp(s->reason, reasons[i]))
+			return true;
+	return false;
+}
+
 static void take_service(const struct sapi_probe *p, enum service_kind kind, bool prune,
 			 struct sapi_device *d)
 {
@@ -67,7 +81,7 @@ static void take_service(const struct sapi_probe *p, enum service_kind kind, boo
 	struct sapi_service *s = own(d, kind);
 
 	if (!found) {
-		if (s && prune)
+		if (s && prune && !is_shy(asked(p, s)))
 			drop(d, s);
 		return;
 	}

@@ -15,7 +15,8 @@
 /*
  * Change @d, which may be all zero, to what @p tells: gateway and address, the best service of each kind in place of
  * the one there was, connectable if the agent answered, and spec if there is none of somebody's own. A service that did not
- * answer stays as it is; with @prune it goes, and with the agent connectable. Priority and recipient stay.
+ * answer stays as it is; with @prune it goes, unless somebody was there who wanted a password or the like, and with the
+ * agent connectable. Priority and recipient stay.
  */
 void probed_apply(const struct sapi_probe *p, bool prune, struct sapi_device *d);
 /* Was any service found? */
