@@ -82,7 +82,10 @@ const struct sapi_service *attributes_service(struct delivery *d, const struct s
 {
 	const struct store_job *row = job_row(d->job);
 	const struct sapi_service *agent = sapi_device_service(dev, SERVICE_AGENT);
-	const struct sapi_service *own = own_service(dev, row->kind);
+	bool scan = row->kind == JOB_FETCH &&
+		    !strncmp(row->path, SAPI_SCAN_PREFIX, strlen(SAPI_SCAN_PREFIX));
+	/* No file server scans; it might have a file of that name. */
+	const struct sapi_service *own = scan ? NULL : own_service(dev, row->kind);
 
 	/* What an agent gives away by that name may be another file, or a scan, than what lies on the share. */
 	d->has_own = own && row->kind != JOB_FETCH;
