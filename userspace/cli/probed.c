@@ -64,7 +64,8 @@ static void drop(struct sapi_device *d, struct sapi_service *s)
 static bool is_shy(const struct sapi_probe_service *s)
 {
 	static const char *const reasons[] = {
-		"http-401", "login-refused", "not-asked", "bad-certificate", "other-key",
+		"http-401",  "login-refused",	"not-allowed",
+		"not-asked", "bad-certificate", "other-key",
 	};
 	size_t i;
 
