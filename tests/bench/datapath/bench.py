@@ -67,7 +67,7 @@ class Peer:
         self.name = name
         self.a, self.b = f"{name}-a", f"{name}-b"
 
-    def set_up(self):
+    def links(self):
         for netns in self.a, self.b:
             run(f"ip netns add {netns}")
         batch(self.a, f"""link set lo up
@@ -79,6 +79,9 @@ class Peer:
             addr add 192.0.2.2/24 dev wan
             link set wan up
             addr add {B}/32 dev lo""")
+
+    def set_up(self):
+        self.links()
         self.connect()
         subprocess.Popen(["ip", "netns", "exec", self.b, "iperf3", "-s", "-B", B], stdout=subprocess.DEVNULL)
         run(f"ip netns exec {self.a} ping -c 1 -W 10 -I {A} {B}")
@@ -166,6 +169,36 @@ class Shunt(Peer):
         self.routes("dev shunt0", "dev shunt0")
 
 
+class Spread(Shunt):
+    """Many tunnels between the two: from B to as many near addresses, all of which are A's in its LAN."""
+
+    def __init__(self, name, n):
+        super().__init__(name, CHACHA)
+        self.n = n
+
+    def set_up(self):
+        self.links()
+        keys = {way: key_file(f"{self.name}-{way}", 36) for way in ("up", "down")}
+        near, far = [], []
+        for i in range(self.n):
+            host = f"{(i + 1) // 256}.{(i + 1) % 256}"
+            near.append(f"tunnel add dev shunt0 side near spi-in {0x100000 + i} spi-out {0x200000 + i} cipher {CHACHA} key-in file:{keys['down']} "
+                        f"key-out file:{keys['up']} near 10.64.{host} far {B} host {A} alias 10.65.{host} endpoint 192.0.2.2:4500\n")
+            far.append(f"tunnel add dev shunt0 side far spi-in {0x200000 + i} spi-out {0x100000 + i} cipher {CHACHA} key-in file:{keys['up']} "
+                       f"key-out file:{keys['down']} near 10.64.{host} far {B}\n")
+        for netns, lines in (self.b, far), (self.a, near):
+            batch(netns, "link add shunt0 type shunt\nlink set shunt0 up\n")
+            run(["shunt", "-n", netns, "-batch", "-"], input="".join(lines))
+        run(f"ip -n {self.b} route add 10.64.0.0/16 dev shunt0 src {B}")
+        run(f"ip -n {self.a} route add 10.65.0.0/16 dev shunt0 src {A}")
+        while any(line.split()[2] == "-" for line in run(f"shunt -n {self.b} -br tunnel show").splitlines()):
+            time.sleep(0.1)  # the near side's first packets tell where it is
+
+    def flood(self, size, count, spread):
+        """Nanoseconds per packet, over so many of the tunnels."""
+        return flood(self.b, self.a, "10.64.0.1", size, count, spread)
+
+
 def peers():
     return [Peer("plain"), Fou("fou"), Gre("gre"), Shunt("shunt-chacha", CHACHA), WireGuard("wireguard"),
             Xfrm("xfrm-chacha", CHACHA), Shunt("shunt-gcm", GCM), Xfrm("xfrm-gcm", GCM)]
@@ -200,12 +233,16 @@ def stream(peer, seconds, start):
     return rate, (took - start) / octets * 1000
 
 
-def packets(peer, size, count, to=B, spread=1):
+def flood(sender, receiver, to, size, count, spread=1):
     """Nanoseconds per packet, both ends and all in between."""
-    out = json.loads(run([TOOL, "flood", peer.a, peer.b, to, str(size), str(count), str(spread)]))
+    out = json.loads(run([TOOL, "flood", sender, receiver, to, str(size), str(count), str(spread)]))
     if out["lost"] * 100 > out["packets"]:
-        sys.exit(f"{peer.name}: {out['lost']} of {out['packets']} packets lost")
+        sys.exit(f"{sender} to {receiver}: {out['lost']} of {out['packets']} packets lost")
     return out.get("processor", out["seconds"]) / out["packets"] * 1e9
+
+
+def packets(peer, size, count):
+    return flood(peer.a, peer.b, B, size, count)
 
 
 class Figures:
@@ -278,6 +315,17 @@ def measure(figures, args):
 
 # ---- many tunnels ----
 
+def spread(figures, args):
+    many = Spread("spread", args.tunnels)
+    many.set_up()
+    for _ in range(2 * args.rounds):
+        for scenario, size in UDP.items():
+            figures.add(f"{scenario}, shunt", "one tunnel", many.flood(size, 2 * args.tunnels, 1))
+            figures.add(f"{scenario}, shunt", f"{args.tunnels} tunnels", many.flood(size, 2 * args.tunnels, args.tunnels))
+    for netns in many.a, many.b:
+        run(f"ip netns del {netns}")
+
+
 def used_memory():
     with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as file:
         file.write("3")
@@ -304,9 +352,9 @@ def timed(command, **kw):
 
 
 def listed(command):
-    """How long a list takes that nobody reads; the least of three, as starting a program is much of it."""
+    """How long a list takes that nobody reads; the least of seven, as starting a program is much of it."""
     best = float("inf")
-    for _ in range(3):
+    for _ in range(7):
         start = time.monotonic()
         subprocess.run(command.split(), check=True, stdout=subprocess.DEVNULL)
         best = min(best, time.monotonic() - start)
@@ -389,6 +437,10 @@ def judge(figures, cipher, args):
             plain = figures.median(scenario, "plain")
             print(f"  {f'  and beyond plain routing ({plain:.0f} ns)':66} "
                   f"{figures.ratio(scenario, 'shunt-chacha', 'wireguard', alone + plain):6.2f}")
+    if "spread" in args.only:
+        small, large = (figures.ratio(f"{scenario}, shunt", "one tunnel", f"{args.tunnels} tunnels") for scenario in UDP)
+        words.append(verdict(f"throughput of {args.tunnels} tunnels / of one, 1400 octets", large, 0.95))
+        print(f"  {'  64 octets':66} {small:6.2f}")
     if "many" in args.only:
         for what, other in ("create", "wireguard"), ("create", "xfrm"):
             words.append(verdict(f"rate of creation: shunt / {other}", figures.median(what, other) / figures.median(what, "shunt"), 2))
@@ -397,13 +449,36 @@ def judge(figures, cipher, args):
     return words
 
 
+def page(figures, args):
+    """What Documentation/performance.md has a table of, in its form."""
+    rows = []
+    if "stream" in args.only:
+        for cipher, name, others in (CHACHA, "chacha", ["wireguard", "xfrm-chacha", "plain"]), (GCM, "gcm", [None, "xfrm-gcm", None]):
+            rows.append((f"one TCP stream, {cipher} (Mbit/s)", RATE, 1e6, 0, [f"shunt-{name}", *others]))
+            rows.append((f"one TCP stream, {cipher} (us a KB)", STREAM, 1e3, 2, [f"shunt-{name}", *others]))
+    if "packets" in args.only:
+        rows += [(f"{scenario}, {CHACHA} (us)", scenario, 1e3, 2, ["shunt-chacha", "wireguard", "xfrm-chacha", "plain"]) for scenario in UDP]
+    if "many" in args.only:
+        rows += [(f"{args.tunnels} tunnels created (s)", "create", 1, 2, ["shunt", "wireguard", "xfrm", None]),
+                 (f"memory of one, {CHACHA} (octets)", "memory", 1, 0, ["shunt", "wireguard", "xfrm", None]),
+                 (f"{args.tunnels} listed (ms)", "dump", 1e-3, 0, ["shunt", "wireguard", "xfrm", None])]
+    print("\n| | shunt | WireGuard | xfrm espinudp | plain |\n|---|---|---|---|---|")
+    for what, scenario, scale, digits, names in rows:
+        cells = []
+        for name in names:
+            values = figures.all[scenario].get(name, []) if name else []
+            form = f"{{:,.{digits}f}}"
+            cells.append("{} ({} to {})".format(*(form.format(f(values) / scale) for f in (statistics.median, min, max))) if values else "")
+        print(f"| {what} | {' | '.join(cells)} |")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--packets", type=int, default=8000)
     parser.add_argument("--tunnels", type=int, default=10000)
-    parser.add_argument("--only", default="stream,packets,many")
+    parser.add_argument("--only", default="stream,packets,spread,many")
     parser.add_argument("--peers", type=lambda names: names.split(","))
     args = parser.parse_args()
     args.only = args.only.split(",")
@@ -423,6 +498,10 @@ def main():
         if "packets" in args.only:
             for scenario in UDP:
                 figures.table(scenario, "us a packet", 1e3)
+    if "spread" in args.only:
+        spread(figures, args)
+        for scenario in UDP:
+            figures.table(f"{scenario}, shunt", "us a packet", 1e3)
     if "many" in args.only:
         for _ in range(args.rounds if args.rounds < 3 else 3):
             many_shunt(figures, args.tunnels)
@@ -433,7 +512,10 @@ def main():
         figures.table("create", f"s for {args.tunnels}", 1)
         figures.table("memory", "octets each", 1)
         figures.table("dump", f"ms for {args.tunnels}, without that of none", 1e-3)
-    words = [] if args.peers else judge(figures, cipher, args)
+    words = []
+    if not args.peers:
+        page(figures, args)
+        words = judge(figures, cipher, args)
     with open("/results/datapath.json", "w", encoding="utf-8") as file:
         json.dump({"bench": "datapath", "kernel": os.uname().release, "cipher": {f"{n} {s}": v for (n, s), v in cipher.items()},
                    "figures": figures.all, "ratios": words}, file, indent=1)
