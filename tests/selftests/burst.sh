@@ -22,6 +22,8 @@ IP
 ip -n "$cloud" addr add 2001:db8::2/64 dev wan nodad
 near_link "$gw"
 far_link "$cloud"
+# TCP makes packets of what a millisecond has room for, which on a slow machine is two segments
+in_ns "$gw" sysctl -qw net.ipv4.tcp_min_tso_segs=32
 in_ns "$gw" nft "table inet count { counter sent { }; chain out { type filter hook output priority 0; udp dport 4500 counter name sent; }; }"
 in_ns "$cloud" nft "table inet count { counter marked { }; counter other { };
 	chain in { type filter hook prerouting priority -300;
