@@ -213,6 +213,34 @@ static void stored_files_are_kept_when_told_so(void **state)
 	assert_string_equal(e.text, "a file of that name exists");
 }
 
+/* The job says so: before content is sent, and of a file that came meanwhile, over a restart as well. */
+static void a_job_replaces_no_file(void **state)
+{
+	struct fixture *f = *state;
+	struct job_meta meta = make_meta(f, ID_1, JOB_STORE);
+	struct job *job;
+	struct err e = { 0 };
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/a file.bin", f->store);
+	meta.job.no_clobber = true;
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), 1);
+	put(f, job, 0, 1000);
+	stop(f);
+	start(f);
+	job = jobs_find(f->jobs, meta.cloud, ID_1);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	close(fd);
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_FAILED);
+	meta = make_meta(f, ID_2, JOB_STORE);
+	meta.job.no_clobber = true;
+	assert_int_equal(jobs_create(f->jobs, &meta, &job, &e), -ENOTSUP);
+	assert_string_equal(e.text, "a file of that name exists");
+}
+
 static void names_that_leave_the_directory_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -608,6 +636,7 @@ int main(void)
 		TEST(a_failing_command_says_why),
 		TEST(stored_under_its_name),
 		TEST(stored_files_are_kept_when_told_so),
+		TEST(a_job_replaces_no_file),
 		TEST(names_that_leave_the_directory_are_refused),
 		TEST(suspended_keeps_and_refuses),
 		TEST(suspended_is_not_executed),

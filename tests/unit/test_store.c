@@ -153,6 +153,7 @@ static void test_jobs(void **state)
 	(void)state;
 	snprintf(j.path, sizeof(j.path), "x/y");
 	snprintf(j.idem_hash, sizeof(j.idem_hash), "%064d", 7);
+	j.no_clobber = true;
 	j.print = (struct sapi_print){ 2, "na_letter_8.5x11in", SIDES_LONG_EDGE, COLOR_COLOR };
 	assert_int_equal(store_job_add(s, &j), 0);
 	assert_int_equal(store_job_get(s, ID1, &got), 0);

@@ -205,7 +205,7 @@ const char *executor_refusal(const struct executor *ex, const struct sapi_device
 		return NULL; /* the name is only an argument then */
 	if (filename_fault(job->name))
 		return filename_fault(job->name);
-	if (ex->store_existing == STORE_REFUSE &&
+	if ((job->no_clobber || ex->store_existing == STORE_REFUSE) &&
 	    fstatat(ex->store_fd, stored_name(job->name, ex->n_encrypt_to > 0, name), &st,
 		    AT_SYMLINK_NOFOLLOW) == 0)
 		return "a file of that name exists";
