@@ -11,6 +11,7 @@ churn links NS                            links made, set up and deleted without
 
 Tunnel n is between 100.64.0.0 + n at the gateway and 100.65.0.0 + n at the cloud, and has the SPIs 0x10000 + n and 0x20000 + n.
 """
+import itertools
 import os
 import random
 import select
@@ -187,11 +188,10 @@ def make_pairs(gw, cloud, count):
 def flood(namespace, src, dst, count):
     sock, count = raw_socket(namespace), int(count)
     src, dst = (struct.unpack("!I", socket.inet_aton(text))[0] for text in (src, dst))
-    while True:
-        for nth in range(count):
-            send(sock, src, dst, nth)
-            if not nth % BURST:
-                time.sleep(0.001)
+    for sent in itertools.count(1):
+        send(sock, src, dst, sent % count)
+        if not sent % BURST:
+            time.sleep(0.001)
 
 
 def dump(namespace):

@@ -110,6 +110,7 @@ def main():
     sent, got = os.urandom(size), bytearray()
     reader = threading.Thread(target=drain, args=(receiver, got))
     reader.start()
+    sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # so that the end is part of a large packet
     sender.sendall(sent)
     sender.shutdown(socket.SHUT_WR)
     reader.join()
