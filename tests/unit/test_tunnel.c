@@ -137,18 +137,29 @@ static void unusable_specs(void **state)
 
 /* ---- what the kernel sends ---- */
 
+/* Where words cannot be read from anywhere, the kernel puts an empty attribute before those of 64 bits. */
+static bool pads;
+
+static void put_u64(struct gnl_msg *m, uint16_t type, uint64_t v, uint16_t pad)
+{
+	if (pads)
+		gnl_put_bin(m, pad, "", 0);
+	gnl_put_u64(m, type, v);
+}
+
 static void put_stats(struct gnl_msg *m, uint16_t type, uint64_t base)
 {
 	struct nlattr *stats, *drops;
 	int i;
 
 	stats = gnl_nest_begin(m, type);
-	gnl_put_u64(m, SHUNT_A_STATS_PACKETS, base);
-	gnl_put_u64(m, SHUNT_A_STATS_BYTES, base + 1);
-	gnl_put_u64(m, SHUNT_A_STATS_CPU_NS, base + 2);
+	put_u64(m, SHUNT_A_STATS_PACKETS, base, SHUNT_A_STATS_PAD);
+	put_u64(m, SHUNT_A_STATS_BYTES, base + 1, SHUNT_A_STATS_PAD);
+	put_u64(m, SHUNT_A_STATS_CPU_NS, base + 2, SHUNT_A_STATS_PAD);
 	drops = gnl_nest_begin(m, SHUNT_A_STATS_DROPS);
 	for (i = 0; i < TUNNEL_DROP_COUNT; i++)
-		gnl_put_u64(m, (uint16_t)(SHUNT_A_DROPS_AUTH + i), base + 10 + (uint64_t)i);
+		put_u64(m, (uint16_t)(SHUNT_A_DROPS_AUTH + i), base + 10 + (uint64_t)i,
+			SHUNT_A_DROPS_PAD);
 	gnl_nest_end(m, drops);
 	gnl_nest_end(m, stats);
 }
@@ -170,10 +181,10 @@ static void make_del(struct gnl_msg *m, uint8_t reason)
 
 	full_spec(&spec);
 	encode(m, &spec);
-	gnl_put_u64(m, SHUNT_A_TUNNEL_GENERATION, UINT64_MAX);
-	gnl_put_u64(m, SHUNT_A_TUNNEL_AGE, 1234);
-	gnl_put_u64(m, SHUNT_A_TUNNEL_LAST_RX, 5);
-	gnl_put_u64(m, SHUNT_A_TUNNEL_LAST_TX, 6);
+	put_u64(m, SHUNT_A_TUNNEL_GENERATION, UINT64_MAX, SHUNT_A_TUNNEL_PAD);
+	put_u64(m, SHUNT_A_TUNNEL_AGE, 1234, SHUNT_A_TUNNEL_PAD);
+	put_u64(m, SHUNT_A_TUNNEL_LAST_RX, 5, SHUNT_A_TUNNEL_PAD);
+	put_u64(m, SHUNT_A_TUNNEL_LAST_TX, 6, SHUNT_A_TUNNEL_PAD);
 	gnl_put_u32(m, SHUNT_A_TUNNEL_SEQ_OUT, 99);
 	put_stats(m, SHUNT_A_TUNNEL_RX, 100);
 	put_stats(m, SHUNT_A_TUNNEL_TX, 1ull << 40);
@@ -217,6 +228,13 @@ static void deletion_event(void **state)
 	assert_int_equal(event.tunnel.seq_out, 99);
 	check_stats(&event.tunnel.rx, 100);
 	check_stats(&event.tunnel.tx, 1ull << 40);
+}
+
+static void deletion_event_with_padding(void **state)
+{
+	pads = true;
+	deletion_event(state);
+	pads = false;
 }
 
 static void event_kinds(void **state)
@@ -370,6 +388,7 @@ int main(void)
 		cmocka_unit_test(no_spi_leaves_the_choice_to_the_kernel),
 		cmocka_unit_test(unusable_specs),
 		cmocka_unit_test(deletion_event),
+		cmocka_unit_test(deletion_event_with_padding),
 		cmocka_unit_test(event_kinds),
 		cmocka_unit_test(load_event),
 		cmocka_unit_test(nonsense_is_refused),
