@@ -130,11 +130,22 @@ static bool alone(void)
 	return !environ[0];
 }
 
+/* Connected once and for all: not one of which the kernel thinks that it is still connecting, which can be had to go elsewhere. */
+static bool settled(void)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+
+	return !getpeername(SMB_FD_SERVER, (struct sockaddr *)&sa, &len) &&
+	       connect(SMB_FD_SERVER, (struct sockaddr *)&sa, len) < 0 && errno == EISCONN;
+}
+
 static void play_put(const struct smb_start *start, const char *part)
 {
 	if (!strcmp(part, "whole")) {
 		if (start->keep || strcmp(start->share, "files") || strcmp(start->dir, "in") ||
-		    strcmp(start->user, "joe") || strcmp(start->password, "secret") || !alone())
+		    strcmp(start->user, "joe") || strcmp(start->password, "secret") || !alone() ||
+		    !settled())
 			_exit(5);
 		opened(0);
 		take_all(0, SIZE);

@@ -26,6 +26,8 @@ struct helper {
 	struct loop *loop;
 	char *program;
 	int fd; /* while connecting the server's socket, then our end of the pair; -1: neither */
+	struct sockaddr_storage server;
+	socklen_t server_len;
 	struct loop_io *io;
 	struct loop_timer *timer; /* for connecting; and to say what went wrong at once */
 	bool running;
@@ -205,11 +207,16 @@ static int run(struct helper *h)
 static void on_connected(unsigned int events, void *arg)
 {
 	struct helper *h = arg;
-	socklen_t len = sizeof(int);
-	int err = 0, ret;
+	int ret;
 
 	(void)events;
-	ret = getsockopt(h->fd, SOL_SOCKET, SO_ERROR, &err, &len) ? -errno : -err;
+	/*
+	 * Not SO_ERROR: only a second connect() has the kernel take the socket for connected. One that it takes for connecting, the
+	 * child could connect elsewhere once the server has reset it.
+	 */
+	ret = connect(h->fd, (struct sockaddr *)&h->server, h->server_len) && errno != EISCONN ?
+		      -errno :
+		      0;
 	/* The child's library has no patience with a socket that does not block, or sets that itself. */
 	if (!ret && fcntl(h->fd, F_SETFL, 0))
 		ret = -errno;
@@ -247,11 +254,12 @@ static int set_options(int fd)
 static int dial(struct helper *h, const struct helper_conf *conf)
 {
 	struct shunt_endpoint to = { conf->address, conf->port }, from = { conf->source, 0 };
-	struct sockaddr_storage sa, own;
-	socklen_t len = endpoint_to_sockaddr(&to, &sa), own_len = endpoint_to_sockaddr(&from, &own);
+	struct sockaddr_storage own;
+	socklen_t own_len = endpoint_to_sockaddr(&from, &own);
 	int ret;
 
-	h->fd = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	h->server_len = endpoint_to_sockaddr(&to, &h->server);
+	h->fd = socket(h->server.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (h->fd < 0)
 		return -errno;
 	ret = set_options(h->fd);
@@ -261,7 +269,7 @@ static int dial(struct helper *h, const struct helper_conf *conf)
 		return ret;
 	if (own_len && bind(h->fd, (struct sockaddr *)&own, own_len))
 		return -errno;
-	if (connect(h->fd, (struct sockaddr *)&sa, len) && errno != EINPROGRESS)
+	if (connect(h->fd, (struct sockaddr *)&h->server, h->server_len) && errno != EINPROGRESS)
 		return -errno;
 	return loop_io_set(h->io, LOOP_WRITE);
 }

@@ -2,10 +2,16 @@
 #include "smb/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/proc.h"
@@ -43,7 +49,7 @@ int confine_begin(struct err *e)
 	return ret;
 }
 
-/* All of them fail with EPERM but these. */
+/* All of them fail with EPERM but these, and those of some[]. */
 static const int calls[] = {
 	/* what is open */
 	SCMP_SYS(read),
@@ -53,20 +59,13 @@ static const int calls[] = {
 	SCMP_SYS(recv),
 	SCMP_SYS(write),
 	SCMP_SYS(writev),
-	SCMP_SYS(sendto),
-	SCMP_SYS(sendmsg),
-	SCMP_SYS(send),
 	SCMP_SYS(close),
 	SCMP_SYS(shutdown),
 	SCMP_SYS(dup),
-	SCMP_SYS(fcntl),
-	SCMP_SYS(fcntl64),
-	SCMP_SYS(ioctl),
 	SCMP_SYS(fstat),
 	SCMP_SYS(fstat64),
 	SCMP_SYS(lseek),
 	SCMP_SYS(getsockopt),
-	SCMP_SYS(setsockopt),
 	SCMP_SYS(getsockname),
 	SCMP_SYS(getpeername),
 	/* waiting */
@@ -113,26 +112,47 @@ static const int calls[] = {
 	SCMP_SYS(exit_group),
 };
 
-/* Memory, but none that is executed. */
-static int allow_memory(scmp_filter_ctx filter)
-{
-	const unsigned long exec = 4; /* PROT_EXEC */
-	int ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-				   SCMP_A2(SCMP_CMP_MASKED_EQ, exec, 0));
+/* An argument that the kernel takes for an int: a register has more, which does not count. */
+#define IS(nth, value) SCMP_CMP64(nth, SCMP_CMP_MASKED_EQ, UINT32_MAX, value)
+#define WITHOUT(nth, flag) SCMP_CMP64(nth, SCMP_CMP_MASKED_EQ, flag, 0)
 
-	return ret ? ret :
-		     seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
-				      SCMP_A2(SCMP_CMP_MASKED_EQ, exec, 0));
-}
+/* Those that could do more than move octets, with the arguments that cannot. Several of one call: any of them. */
+static const struct {
+	int call;
+	unsigned int n;
+	struct scmp_arg_cmp args[2];
+} some[] = {
+	/* With that flag they connect a socket that is not, or no more, to whomever they name. */
+	{ SCMP_SYS(sendto), 2, { WITHOUT(3, MSG_FASTOPEN), SCMP_CMP64(4, SCMP_CMP_EQ, 0) } },
+	{ SCMP_SYS(sendmsg), 1, { WITHOUT(2, MSG_FASTOPEN) } },
+	{ SCMP_SYS(send), 1, { WITHOUT(3, MSG_FASTOPEN) } },
+	/* Not whom to signal when something comes, nor that anybody is: the cloud has the same user. */
+	{ SCMP_SYS(fcntl), 1, { IS(1, F_GETFD) } },
+	{ SCMP_SYS(fcntl), 1, { IS(1, F_SETFD) } },
+	{ SCMP_SYS(fcntl), 1, { IS(1, F_GETFL) } },
+	{ SCMP_SYS(fcntl), 2, { IS(1, F_SETFL), WITHOUT(2, O_ASYNC) } },
+	{ SCMP_SYS(fcntl), 1, { IS(1, F_DUPFD) } },
+	{ SCMP_SYS(fcntl), 1, { IS(1, F_DUPFD_CLOEXEC) } },
+	{ SCMP_SYS(ioctl), 1, { IS(1, FIONREAD) } },
+	{ SCMP_SYS(ioctl), 1, { IS(1, FIONBIO) } },
+	/* What libsmbclient says of its connection (its "socket options"). */
+	{ SCMP_SYS(setsockopt), 2, { IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY) } },
+	/* Memory, but none that is executed. */
+	{ SCMP_SYS(mmap), 1, { WITHOUT(2, PROT_EXEC) } },
+	{ SCMP_SYS(mprotect), 1, { WITHOUT(2, PROT_EXEC) } },
+};
 
 static int filter_calls(struct err *e)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	size_t i;
-	int ret = filter ? allow_memory(filter) : -ENOMEM;
+	int ret = filter ? 0 : -ENOMEM;
 
 	for (i = 0; !ret && i < sizeof(calls) / sizeof(calls[0]); i++)
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+	for (i = 0; !ret && i < sizeof(some) / sizeof(some[0]); i++)
+		ret = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, some[i].call, some[i].n,
+					     some[i].args);
 	if (!ret)
 		ret = seccomp_load(filter);
 	seccomp_release(filter);

@@ -4,7 +4,8 @@
  *
  * First what its start needs no more: rights, other users' processes, core dumps, children. Then, when libsmbclient is set up,
  * all files (Landlock) and all system calls but those that move octets over what is open (seccomp): none that opens, connects,
- * executes, signals or looks at another process.
+ * executes, signals or looks at another process. Of those that can be made to, sending (MSG_FASTOPEN connects) and the options of
+ * a descriptor (F_SETOWN and O_ASYNC signal), only the harmless arguments that libsmbclient uses are left.
  */
 #ifndef SHUNT_SMB_CONFINE_H
 #define SHUNT_SMB_CONFINE_H
