@@ -585,7 +585,7 @@ static void refusals_have_names(void **state)
 		{ "no-share", -ENOENT, true, "not-found", "no such share" },
 		{ "full", -ENOSPC, true, "no-room", "room for 7 bytes, the file has 300000" },
 		{ "broken", -ENOENT, false, "no-answer", "SMB: writing: the connection broke" },
-		{ "busy", -EBUSY, false, "smb-error", "SMB: opening the file: " },
+		{ "busy", -EBUSY, false, "smb-error", "SMB: opening the file: somebody has it open" },
 		{ "dies", -EPIPE, false, "no-answer", "has ended before its time" },
 	};
 	struct result *r = *state;

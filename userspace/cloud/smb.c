@@ -124,6 +124,7 @@ static const struct {
 	{ -EISDIR, "is-directory", "it is a directory" },
 	{ -ENOTDIR, "not-directory", "it is no directory" },
 	{ -ESTALE, "content-changed", "the file was changed while it came" },
+	{ -EBUSY, "smb-error", "somebody has it open for writing" },
 	{ -ENOMEM, "out-of-memory", "out of memory" },
 	{ -ETIMEDOUT, "no-answer", "no answer" },
 };

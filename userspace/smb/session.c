@@ -226,7 +226,7 @@ static int put_copy(struct session *s, struct share_stat *st)
 	unsigned int nth = s->nth;
 	struct share_file *from;
 	struct share_stat old;
-	int ret = share_open(s->share, set_temporary(s, nth - 1), false, &from);
+	int ret = share_open(s->share, set_temporary(s, nth - 1), SHARE_LOOK, &from);
 
 	set_temporary(s, nth);
 	if (ret)
@@ -249,7 +249,7 @@ static int put_open(struct session *s, struct share_stat *st)
 
 	s->step = SMB_AT_OPEN;
 	do {
-		ret = share_open(s->share, set_temporary(s, nth), true, &s->file);
+		ret = share_open(s->share, set_temporary(s, nth), SHARE_WRITE, &s->file);
 	} while (ret == -EBUSY && ++nth < SESSION_TRIES);
 	if (!ret)
 		ret = share_fstat(s->file, st);
@@ -380,7 +380,7 @@ static int get(struct session *s)
 	if (!ret && st.dir)
 		ret = -EISDIR;
 	if (!ret)
-		ret = share_open(s->share, s->path, false, &s->file);
+		ret = share_open(s->share, s->path, SHARE_READ, &s->file);
 	if (!ret)
 		ret = share_fstat(s->file, &st);
 	if (ret)

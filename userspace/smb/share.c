@@ -336,12 +336,15 @@ static int open_file(struct share *s, const char *path, int flags, smbc_share_mo
 	return 0;
 }
 
-int share_open(struct share *s, const char *path, bool write, struct share_file **out)
+int share_open(struct share *s, const char *path, enum share_use use, struct share_file **out)
 {
 	int ret;
 
-	if (!write)
-		return open_file(s, path, O_RDONLY, SMBC_SHAREMODE_DENY_NONE, out);
+	if (use != SHARE_WRITE)
+		return open_file(s, path, O_RDONLY,
+				 use == SHARE_READ ? SMBC_SHAREMODE_DENY_WRITE :
+						     SMBC_SHAREMODE_DENY_NONE,
+				 out);
 	/* To see whether it is held; it itself must not be so that others cannot empty it, should its connection be lost. */
 	ret = open_file(s, path, O_RDWR | O_CREAT, SMBC_SHAREMODE_DENY_WRITE, out);
 	if (!ret)

@@ -56,11 +56,18 @@ int share_rename(struct share *s, const char *from, const char *to);
 int share_list(struct share *s, const char *path,
 	       int (*entry)(const char *name, const struct share_stat *st, void *arg), void *arg);
 
-/*
- * @write: made when it does not exist; -EBUSY if somebody has it open for writing, be it the server's end of a connection that is no
- * more.
- */
-int share_open(struct share *s, const char *path, bool write, struct share_file **out);
+enum share_use {
+	/*
+	 * Nobody writes it as long as it is open here; -EBUSY if somebody has it open for that. Servers tell the time of the last
+	 * change when the writer closes the file, or later than it was: so that of one that is open for writing proves nothing.
+	 */
+	SHARE_READ,
+	SHARE_LOOK, /* for reading, whoever else has it open */
+	/* made when it does not exist; -EBUSY as above, be it the server's end of a connection that is no more */
+	SHARE_WRITE,
+};
+
+int share_open(struct share *s, const char *path, enum share_use use, struct share_file **out);
 int share_close(struct share_file *f); /* freed in any case */
 int share_fstat(struct share_file *f, struct share_stat *out);
 int share_truncate(struct share_file *f, uint64_t size);

@@ -18,6 +18,7 @@
 #            where the server cannot hear of it, and holds the half of the file open
 #   job 9    fetch ◀────────────── nas-6: what job 8 has stored; the connection is reset in the middle
 #   job 10   list  ◀────────────── nas-6
+#            fetch ◀────────────── nas-6: what the server holds open of job 8, which is left alone
 
 PASSWORD="correct horse battery staple"
 
@@ -84,7 +85,7 @@ unheard()
 
 scenario_run()
 {
-	local new guest stranger again kept sealed wrong full missing broken recipient got list absent
+	local busy new guest stranger again kept sealed wrong full missing broken recipient got list absent
 
 	rm -rf "$WORLD/nas-smb" "$WORLD/secure.key"
 	SMB_PASSWORD=$PASSWORD "$TOP/tests/e2e/hosts/smb.sh" start nas "$WORLD/nas-smb" >"$WORLD/log/nas-smb" 2>&1 ||
@@ -159,6 +160,10 @@ scenario_run()
 	check "and is the same" in_share big.bin big.bin
 	check "the server had not noticed, and copied what it had" test -e "$(find "$WORLD/nas-smb/files" -name '.shunt-*.part')"
 	check "no half of a file is left" no_halves
+	fetch busy nas-6 "$(basename "$WORLD"/nas-smb/files/.shunt-*.part)"
+	await_job "$busy" 'any(.timeline[]; .event == "retry" and (.text | test("somebody has it open for writing")))' \
+		"what is open for writing not to be fetched"
+	terminal job cancel "$busy" >>"$WORLD/log/terminal" 2>&1
 
 	uplink_rate 8mbit
 	fetch got nas-6 big.bin
