@@ -356,7 +356,7 @@ struct result {
 	uint64_t wire_from, wire_to, progress, from, next;
 	char events[256], entries[256], version[64];
 	unsigned int n_entries;
-	int read_error, write_error;
+	int read_error, write_error, entry_error;
 	bool done, fatal;
 	int err;
 	char code[64], text[512];
@@ -416,6 +416,8 @@ static int on_entry(const struct share_entry *e, void *arg)
 {
 	struct result *r = arg;
 
+	if (r->entry_error)
+		return r->entry_error;
 	if (++r->n_entries <= 2)
 		sprintf(r->entries + strlen(r->entries), "%s%s %lld %s|", e->name,
 			e->directory ? "/" : "", e->directory ? -1 : (long long)e->size,
@@ -585,7 +587,8 @@ static void refusals_have_names(void **state)
 		{ "no-share", -ENOENT, true, "not-found", "no such share" },
 		{ "full", -ENOSPC, true, "no-room", "room for 7 bytes, the file has 300000" },
 		{ "broken", -ENOENT, false, "no-answer", "SMB: writing: the connection broke" },
-		{ "busy", -EBUSY, false, "smb-error", "SMB: opening the file: somebody has it open" },
+		{ "busy", -EBUSY, false, "smb-error",
+		  "SMB: opening the file: somebody has it open" },
 		{ "dies", -EPIPE, false, "no-answer", "has ended before its time" },
 	};
 	struct result *r = *state;
@@ -719,6 +722,17 @@ static void a_directory_is_listed(void **state)
 	kit_until(r->loop, &r->done);
 	check(r, -E2BIG, true, "too-many");
 	assert_int_equal(r->n_entries, SHARE_ENTRIES_MAX);
+	/* or longer than there is place for it: another try would be no shorter */
+	r->done = false;
+	r->entry_error = -EMSGSIZE;
+	assert_int_equal(smb_protocol.list(&r->conf, "", &r->ops, r, &call), 0);
+	kit_until(r->loop, &r->done);
+	check(r, -EMSGSIZE, true, "too-many");
+	r->done = false;
+	r->entry_error = -ENOSPC;
+	assert_int_equal(smb_protocol.list(&r->conf, "", &r->ops, r, &call), 0);
+	kit_until(r->loop, &r->done);
+	check(r, -ENOSPC, false, "spool-failed");
 }
 
 static void nobody_listens(void **state)

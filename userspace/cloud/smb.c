@@ -311,7 +311,10 @@ static void on_entry(struct smb_call *c, const struct smb_msg *msg)
 			snprintf(version, sizeof(version), "%" PRIu64 "-%" PRId64, msg->entry.size,
 				 msg->entry.mtime);
 		ret = c->ops.on_entry(&entry, c->arg);
-		if (ret)
+		if (ret == -EMSGSIZE)
+			done(c, ret, true, "too-many",
+			     "SMB: listing: the directory's entries are more than is taken");
+		else if (ret)
 			spool_failed(c, ret);
 	}
 }

@@ -233,7 +233,10 @@ static void take_stat(struct share_stat *out, bool dir, uint64_t size, struct ti
 {
 	out->dir = dir;
 	out->size = size;
-	out->mtime = (int64_t)mtime.tv_sec * 1000000000 + mtime.tv_nsec;
+	/* It is the server's, who may say what it likes. */
+	if (__builtin_mul_overflow((int64_t)mtime.tv_sec, (int64_t)1000000000, &out->mtime) ||
+	    __builtin_add_overflow(out->mtime, (int64_t)mtime.tv_nsec, &out->mtime))
+		out->mtime = mtime.tv_sec < 0 ? INT64_MIN : INT64_MAX;
 }
 
 int share_stat(struct share *s, const char *path, struct share_stat *out)
