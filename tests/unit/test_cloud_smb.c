@@ -150,6 +150,8 @@ static void play_put(const struct smb_start *start, const char *part)
 		opened(0);
 		take_all(0, SIZE);
 	} else if (!strcmp(part, "resumed")) {
+		if (start->offset != THERE)
+			_exit(7);
 		say(&(struct smb_msg){ .kind = SMB_COPIED, .wrote = THERE / 2 });
 		say(&(struct smb_msg){ .kind = SMB_COPIED, .wrote = THERE });
 		opened(THERE);
@@ -356,6 +358,7 @@ struct result {
 	uint64_t wire_from, wire_to, progress, from, next;
 	char events[256], entries[256], version[64];
 	unsigned int n_entries;
+	uint64_t delivered; /* by a try before */
 	int read_error, write_error, entry_error;
 	bool done, fatal;
 	int err;
@@ -498,6 +501,7 @@ static struct share_call *begin(struct result *r, const char *part)
 		.name = part,
 		.tag = "0123456789abcdef0123456789abcdef",
 		.size = SIZE,
+		.delivered = r->delivered,
 		.clobber = strcmp(part, "kept"),
 	};
 	struct share_call *call;
@@ -544,6 +548,7 @@ static void what_is_there_is_gone_on_with(void **state)
 {
 	struct result *r = *state;
 
+	r->delivered = THERE;
 	put(r, "resumed");
 	check(r, 0, false, "");
 	assert_int_equal(r->wire_from, THERE);
@@ -555,16 +560,29 @@ static void all_of_it_may_be_there(void **state)
 {
 	struct result *r = *state;
 
+	r->delivered = SIZE;
 	put(r, "there");
 	check(r, 0, false, "");
 	assert_int_equal(r->wire_to, 0);
 	assert_int_equal(r->progress, SIZE);
 }
 
+/* The file may be longer than what was ever given: nobody goes on behind that. */
+static void no_more_is_there_than_was_sent(void **state)
+{
+	struct result *r = *state;
+
+	r->delivered = SIZE - 1;
+	put(r, "there");
+	check(r, -SHUNT_EPROTO, true, "bad-answer");
+	assert_int_equal(r->progress, 0);
+}
+
 static void what_is_there_may_be_wrong(void **state)
 {
 	struct result *r = *state;
 
+	r->delivered = THERE;
 	put(r, "restarted");
 	check(r, 0, false, "");
 	assert_int_equal(r->wire_from, 0);
@@ -611,6 +629,7 @@ static void a_captured_helper_is_not_believed(void **state)
 	struct result *r = *state;
 	char part[16];
 
+	r->delivered = SIZE;
 	for (unsigned int i = 0; i < EVILS; i++) {
 		snprintf(part, sizeof(part), "evil-%u", i);
 		r->done = false;
@@ -784,7 +803,7 @@ int main(int argc, char **argv)
 		TEST(a_file_is_got),	      TEST(a_get_that_makes_no_sense),
 		TEST(what_goes_wrong_here),   TEST(a_directory_is_listed),
 		TEST(nobody_listens),	      TEST(there_is_no_helper),
-		TEST(names_it_does_not_have),
+		TEST(names_it_does_not_have), TEST(no_more_is_there_than_was_sent),
 	};
 
 	if (argc == 1 && !strcmp(argv[0], "shunt-helper"))

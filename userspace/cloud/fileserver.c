@@ -153,6 +153,7 @@ static void put(struct delivery *d)
 		.name = name,
 		.tag = row->id,
 		.size = row->size,
+		.delivered = row->delivered, /* encrypted it is more, never less */
 		.clobber = !row->no_clobber,
 	};
 	struct share_conf conf;

@@ -82,6 +82,7 @@ struct share_put {
 	const char *name; /* below the base; share_name_ok() */
 	const char *tag; /* of the job: makes the temporary name ".shunt-TAG.part" its own */
 	uint64_t size;
+	uint64_t delivered; /* so many octets the server had at most, of earlier tries: what is there beyond is none of it */
 	bool clobber; /* a file of that name is replaced; else "exists" */
 };
 

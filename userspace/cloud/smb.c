@@ -26,7 +26,8 @@ struct smb_call {
 	struct helper *helper;
 	struct loop_timer *timer;
 	uint64_t size; /* put: of the content; get: of the file */
-	uint64_t offset, had_size; /* get: what is here, and of what */
+	uint64_t offset; /* get: what is here; put: what can be there at most */
+	uint64_t had_size; /* get: of what that is */
 	int64_t had_mtime, mtime;
 	unsigned int opened; /* so often */
 	uint64_t there; /* put: of what is gone on with */
@@ -222,7 +223,7 @@ static void on_opened(struct smb_call *c, const struct smb_msg *msg)
 		c->size = size;
 		c->mtime = msg->opened.mtime;
 		get_begins(c);
-	} else if (c->op == SMB_PUT && !c->began && size <= c->size &&
+	} else if (c->op == SMB_PUT && !c->began && size <= c->size && size <= c->offset &&
 		   (c->opened == 1 || (c->opened == 2 && !size))) {
 		c->there = size;
 		if (c->opened == 2)
@@ -560,6 +561,7 @@ static int put_new(const struct share_conf *conf, const struct share_put *what,
 		.op = SMB_PUT,
 		.keep = !what->clobber,
 		.size = what->size,
+		.offset = what->delivered,
 		.name = what->name,
 		.tag = what->tag,
 	};

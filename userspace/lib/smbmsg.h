@@ -70,7 +70,8 @@ struct smb_start {
 	enum smb_op op;
 	bool keep; /* put: a file that is there is not replaced */
 	uint64_t size; /* put: of the content; get: of what is here a part of */
-	uint64_t offset; /* get: where to begin, if the file is of that size and time; else at 0 */
+	/* put: no more of what is there counts; get: where to begin, if the file is of that size and time, else at 0 */
+	uint64_t offset;
 	int64_t mtime; /* get */
 	const char *share, *dir; /* dir: below the share, "" or with slashes between */
 	const char *name; /* below dir, smb_name_ok(); list: "" is dir itself */

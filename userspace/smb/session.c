@@ -17,6 +17,7 @@
 #define FAST_MS 500 /* a request that took less may be larger next time, */
 #define SLOW_MS 2000 /* and one that took more is to be smaller */
 #define STOPPED 1 /* the cloud has gone away: nothing more to be done or said */
+#define DIFFERENT 2 /* what is there is not what is to be */
 
 struct session {
 	int control;
@@ -165,21 +166,44 @@ static int say_opened(struct session *s, const struct share_stat *st)
 	return say(s, &msg);
 }
 
-/* Is the end of what is there the content's? If not none of it counts. */
+/* What is there from @offset is the content's: 0, or DIFFERENT. */
+static int put_compare(struct session *s, uint64_t offset, size_t len)
+{
+	ssize_t got = share_read(s->file, offset, s->there, len);
+	int ret;
+
+	if (got < 0)
+		return (int)got;
+	ret = want(s, offset, len);
+	if (ret)
+		return ret;
+	return (size_t)got != len || memcmp(s->there, s->content, len) ? DIFFERENT : 0;
+}
+
+/* Below @range; for each job another one. FNV-1a. */
+static uint64_t place(const char *tag, uint64_t range)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (; *tag; tag++)
+		hash = (hash ^ (uint8_t)*tag) * 0x100000001b3;
+	return hash % range;
+}
+
+/* Is what is there the content's, as far as two blocks of it tell? If not none of it counts. */
 static int put_verify(struct session *s, struct share_stat *st)
 {
 	size_t len = st->size < SESSION_TAIL ? st->size : SESSION_TAIL;
-	ssize_t got;
+	uint64_t below = st->size - len;
 	int ret;
 
 	s->step = SMB_AT_VERIFY;
 	if (!len)
 		return 0;
-	got = share_read(s->file, st->size - len, s->there, len);
-	if (got < 0)
-		return (int)got;
-	ret = want(s, st->size - len, len);
-	if (ret || ((size_t)got == len && !memcmp(s->there, s->content, len)))
+	ret = put_compare(s, below, len);
+	if (!ret && below)
+		ret = put_compare(s, place(s->start.tag, below), len);
+	if (ret != DIFFERENT)
 		return ret;
 	st->size = 0;
 	ret = share_truncate(s->file, 0);
@@ -225,16 +249,18 @@ static int put_copy(struct session *s, struct share_stat *st)
 {
 	unsigned int nth = s->nth;
 	struct share_file *from;
-	struct share_stat old;
+	struct share_stat old = { 0 };
+	uint64_t len;
 	int ret = share_open(s->share, set_temporary(s, nth - 1), SHARE_LOOK, &from);
 
 	set_temporary(s, nth);
 	if (ret)
 		return ret;
 	ret = share_fstat(from, &old);
-	if (!ret && old.size > st->size && old.size <= s->start.size) {
-		ret = share_copy(from, s->file, old.size, on_copied, s);
-		st->size = ret ? 0 : old.size;
+	len = old.size < s->start.offset ? old.size : s->start.offset;
+	if (!ret && len > st->size && old.size <= s->start.size) {
+		ret = share_copy(from, s->file, len, on_copied, s);
+		st->size = ret ? 0 : len;
 		if (ret < 0 && !outlet_broken())
 			ret = share_truncate(s->file, 0);
 	}
@@ -255,9 +281,10 @@ static int put_open(struct session *s, struct share_stat *st)
 		ret = share_fstat(s->file, st);
 	if (!ret && nth)
 		ret = put_copy(s, st);
-	if (!ret && st->size > s->start.size) {
-		ret = share_truncate(s->file, 0);
-		st->size = 0;
+	/* More than the cloud has given was made by the server, or is another file. */
+	if (!ret && st->size > s->start.offset) {
+		st->size = st->size > s->start.size ? 0 : s->start.offset;
+		ret = share_truncate(s->file, st->size);
 	}
 	return ret;
 }

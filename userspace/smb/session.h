@@ -3,9 +3,11 @@
  * session: the one transfer that this process is there for, as lib/smbmsg.h says it.
  *
  * A put goes to a temporary name beside its place, made with the directories that lead there, and from there into place when
- * it is whole. What of it is there from a try before is gone on with, if its end (SESSION_TAIL) is what the content has there:
- * a server that had lost power may have kept the length and lost octets. A server that does not know yet that the connection of that
- * try is no more holds its file open, so that it can be read, but not moved: then the server copies it, and the copy is gone on with.
+ * it is whole. What of it is there from a try before is gone on with, up to where the cloud knows that the server had it, if two
+ * blocks of it (SESSION_TAIL) are what the content has there: its end, as a server that had lost power may have kept the length and lost
+ * octets; and one that is elsewhere for each job, as the end may be zeros, and the file one that the server made as long as it was to be,
+ * with a hole. A server that does not know yet that the connection of that try is no more holds its file open, so that it can be read,
+ * but not moved: then the server copies it, and the copy is gone on with.
  * Of the other nothing is left but, if it can still not be removed at the end, its name.
  */
 #ifndef SHUNT_SMB_SESSION_H
