@@ -14,6 +14,7 @@
 	{                                                                                          \
 		"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", NULL, false                 \
 	}
+#define FREE MISSING
 #define NO_QUOTA                                                                                   \
 	{                                                                                          \
 		"HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n", NULL, false                        \
@@ -71,25 +72,35 @@ static void assert_put(const struct dav *s)
 }
 
 #define T "/files/.shunt-t.part"
-#define MOVED "MOVE " T " Overwrite: T|"
+#define LOOKED "PROPFIND /files/ Depth: 0|PROPFIND /files/x Depth: 0|"
+#define MOVED "MOVE " T " Overwrite: F|"
 
 static void in_pieces(void **state)
 {
 	static char text[TAIL + 200];
 	struct dav *s = *state;
 	struct dav_answer answers[] = {
-		NO_QUOTA,      MISSING,		 CREATED,
-		STATUS("204"), LENGTH("131072"), tail(text, sizeof(text), 0, TAIL, UINT64_MAX),
-		STATUS("204"), STATUS("204"),	 STATUS("204"),
-		STATUS("204"), STATUS("204"),	 LENGTH("3145728"),
+		NO_QUOTA,
+		FREE,
+		MISSING,
+		CREATED,
+		STATUS("204"),
+		LENGTH("131072"),
+		tail(text, sizeof(text), 0, TAIL, UINT64_MAX),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		LENGTH("3145728"),
 		CREATED,
 	};
 
 	DAV_ANSWERS(s, answers);
 	put(s, SIZE, true);
 	assert_put(s);
-	assert_string_equal(s->log,
-			    "PROPFIND /files/ Depth: 0|PROPFIND " T " Depth: 0|PUT " T "|"
+	assert_string_equal(s->log, LOOKED
+			    "PROPFIND " T " Depth: 0|PUT " T "|"
 			    "PUT " T " Content-Range: bytes 65536-131071/3145728|PROPFIND " T
 			    " Depth: 0|GET " T " Range: bytes=0-131071|"
 			    "PUT " T " Content-Range: bytes 131072-262143/3145728|PUT " T
@@ -108,6 +119,7 @@ static void it_is_gone_on_with(void **state)
 	struct dav_answer answers[] = {
 		/* Room for what is missing is enough. */
 		ROOM("1000000"),
+		FREE,
 		LENGTH("2500000"),
 		tail(text, sizeof(text), 2500000 - TAIL, 2500000, UINT64_MAX),
 		STATUS("204"),
@@ -133,9 +145,8 @@ static void all_of_it_is_there(void **state)
 	static char text[TAIL + 200];
 	struct dav *s = *state;
 	struct dav_answer answers[] = {
-		NO_QUOTA,
-		LENGTH("3145728"),
-		tail(text, sizeof(text), SIZE - TAIL, SIZE, UINT64_MAX),
+		NO_QUOTA,	   FREE,
+		LENGTH("3145728"), tail(text, sizeof(text), SIZE - TAIL, SIZE, UINT64_MAX),
 		CREATED,
 	};
 
@@ -151,19 +162,13 @@ static void what_is_there_is_not_ours(void **state)
 	static char text[TAIL + 200], proof[TAIL + 200];
 	struct dav *s = *state;
 	struct dav_answer answers[] = {
-		NO_QUOTA,
-		LENGTH("2500000"),
-		tail(text, sizeof(text), 2500000 - TAIL, 2500000, 2400000),
-		CREATED,
-		STATUS("204"),
-		LENGTH("131072"),
-		tail(proof, sizeof(proof), 0, TAIL, UINT64_MAX),
-		STATUS("204"),
-		STATUS("204"),
-		STATUS("204"),
-		STATUS("204"),
-		STATUS("204"),
-		LENGTH("3145728"),
+		NO_QUOTA,	   FREE,
+		LENGTH("2500000"), tail(text, sizeof(text), 2500000 - TAIL, 2500000, 2400000),
+		CREATED,	   STATUS("204"),
+		LENGTH("131072"),  tail(proof, sizeof(proof), 0, TAIL, UINT64_MAX),
+		STATUS("204"),	   STATUS("204"),
+		STATUS("204"),	   STATUS("204"),
+		STATUS("204"),	   LENGTH("3145728"),
 		CREATED,
 	};
 
@@ -177,36 +182,45 @@ static void what_is_there_is_not_ours(void **state)
 static void servers_that_cannot(void **state)
 {
 	static char zeros[TAIL + 200], short_tail[TAIL + 200];
-	const struct dav_answer refuses[] = { NO_QUOTA,	     MISSING, CREATED,
+	const struct dav_answer refuses[] = { NO_QUOTA,	     FREE,    MISSING, CREATED,
 					      STATUS("501"), CREATED, CREATED };
-	const struct dav_answer says_bad[] = { NO_QUOTA,      MISSING, CREATED,
+	const struct dav_answer says_bad[] = { NO_QUOTA,      FREE,    MISSING, CREATED,
 					       STATUS("400"), CREATED, CREATED };
 	/* The piece was taken for the whole. */
-	const struct dav_answer truncates[] = { NO_QUOTA,	 MISSING, CREATED, STATUS("204"),
-						LENGTH("65536"), CREATED, CREATED };
+	const struct dav_answer truncates[] = { NO_QUOTA, FREE,		 MISSING,
+						CREATED,  STATUS("204"), LENGTH("65536"),
+						CREATED,  CREATED };
 	/* The same, at its place. */
-	const struct dav_answer sparse[] = {
-		NO_QUOTA,      MISSING,		 CREATED,
-		STATUS("204"), LENGTH("131072"), tail(zeros, sizeof(zeros), 0, TAIL, 5),
-		CREATED,       CREATED
-	};
-	const struct dav_answer silent[] = { NO_QUOTA, MISSING, CREATED, STATUS("204"),
-					     NO_QUOTA, CREATED, CREATED };
-	const struct dav_answer unread[] = { NO_QUOTA,	    MISSING,	      CREATED,
-					     STATUS("204"), LENGTH("131072"), STATUS("403"),
-					     CREATED,	    CREATED };
-	const struct dav_answer other[] = {
-		NO_QUOTA,	  MISSING,
-		CREATED,	  STATUS("204"),
-		LENGTH("131072"), tail(short_tail, sizeof(short_tail), 1, TAIL, UINT64_MAX),
-		CREATED,	  CREATED
-	};
+	const struct dav_answer sparse[] = { NO_QUOTA,
+					     FREE,
+					     MISSING,
+					     CREATED,
+					     STATUS("204"),
+					     LENGTH("131072"),
+					     tail(zeros, sizeof(zeros), 0, TAIL, 5),
+					     CREATED,
+					     CREATED };
+	const struct dav_answer silent[] = { NO_QUOTA,	    FREE,     MISSING, CREATED,
+					     STATUS("204"), NO_QUOTA, CREATED, CREATED };
+	const struct dav_answer unread[] = { NO_QUOTA,	    FREE,	   MISSING,
+					     CREATED,	    STATUS("204"), LENGTH("131072"),
+					     STATUS("403"), CREATED,	   CREATED };
+	const struct dav_answer other[] = { NO_QUOTA,
+					    FREE,
+					    MISSING,
+					    CREATED,
+					    STATUS("204"),
+					    LENGTH("131072"),
+					    tail(short_tail, sizeof(short_tail), 1, TAIL,
+						 UINT64_MAX),
+					    CREATED,
+					    CREATED };
 	const struct {
 		const struct dav_answer *answers;
 		size_t n;
 	} cases[] = {
-		{ refuses, 6 }, { says_bad, 6 }, { truncates, 7 }, { sparse, 8 },
-		{ silent, 7 },	{ unread, 8 },	 { other, 8 },
+		{ refuses, 7 }, { says_bad, 7 }, { truncates, 8 }, { sparse, 9 },
+		{ silent, 8 },	{ unread, 9 },	 { other, 9 },
 	};
 	struct dav *s = *state;
 	const char *last;
@@ -233,11 +247,21 @@ static void the_length_is_wrong_in_the_end(void **state)
 	static char text[TAIL + 200];
 	struct dav *s = *state;
 	struct dav_answer answers[] = {
-		NO_QUOTA,      MISSING,		 CREATED,
-		STATUS("204"), LENGTH("131072"), tail(text, sizeof(text), 0, TAIL, UINT64_MAX),
-		STATUS("204"), STATUS("204"),	 STATUS("204"),
-		STATUS("204"), STATUS("204"),	 LENGTH("3145727"),
-		CREATED,       CREATED,
+		NO_QUOTA,
+		FREE,
+		MISSING,
+		CREATED,
+		STATUS("204"),
+		LENGTH("131072"),
+		tail(text, sizeof(text), 0, TAIL, UINT64_MAX),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		LENGTH("3145727"),
+		CREATED,
+		CREATED,
 	};
 
 	DAV_ANSWERS(s, answers);
@@ -249,7 +273,7 @@ static void the_length_is_wrong_in_the_end(void **state)
 
 static void small_is_put_whole(void **state)
 {
-	static const struct dav_answer answers[] = { NO_QUOTA, CREATED, CREATED };
+	static const struct dav_answer answers[] = { NO_QUOTA, FREE, CREATED, CREATED };
 	struct dav *s = *state;
 
 	DAV_ANSWERS(s, answers);
@@ -259,7 +283,7 @@ static void small_is_put_whole(void **state)
 
 static void no_room(void **state)
 {
-	static const struct dav_answer answers[] = { ROOM("1000000"), MISSING, MISSING };
+	static const struct dav_answer answers[] = { ROOM("1000000"), FREE, MISSING, MISSING };
 	struct dav *s = *state;
 
 	DAV_ANSWERS(s, answers);
@@ -269,26 +293,50 @@ static void no_room(void **state)
 	assert_null(strstr(s->log, "PUT"));
 }
 
-/* ---- not in place of a file ---- */
+/* ---- what has the name ---- */
+
+#define DIRECTORY                                                                                    \
+	{                                                                                            \
+		"HTTP/1.1 207 Multi-Status\r\nConnection: close\r\n\r\n"                             \
+		"<D:multistatus xmlns:D=\"DAV:\"><D:response><D:href>/files/x/</D:href><D:propstat>" \
+		"<D:prop><D:resourcetype><D:collection/></D:resourcetype></D:prop>"                  \
+		"<D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response></D:multistatus>",    \
+			NULL, true                                                                   \
+	}
+#define TAKEN STATUS("412")
 
 static void the_name_is_taken(void **state)
 {
-	static const struct dav_answer answers[] = {
-		NO_QUOTA, { "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n", NULL, false }
-	};
+	static const struct dav_answer answers[] = { NO_QUOTA, LENGTH("7") };
 	struct dav *s = *state;
 
 	DAV_ANSWERS(s, answers);
 	put(s, 1000, false);
 	assert_string_equal(s->code, "exists");
 	assert_true(s->fatal);
-	assert_string_equal(s->log, "PROPFIND /files/ Depth: 0|HEAD /files/x|");
+	assert_string_equal(s->log, LOOKED);
+}
+
+/* By servers that have no PROPFIND. */
+static void head_says_that_it_is_taken(void **state)
+{
+	static const struct dav_answer answers[] = {
+		NO_QUOTA,
+		NO_QUOTA,
+		{ "HTTP/1.1 200 OK\r\nETag: \"a\"\r\nContent-Length: 7\r\n\r\n", NULL, false },
+	};
+	struct dav *s = *state;
+
+	DAV_ANSWERS(s, answers);
+	put(s, 1000, false);
+	assert_string_equal(s->code, "exists");
+	assert_string_equal(s->log, LOOKED "HEAD /files/x|");
 }
 
 /* Somebody took it while the content was sent. */
 static void the_name_is_taken_meanwhile(void **state)
 {
-	static const struct dav_answer answers[] = { NO_QUOTA, MISSING, CREATED, STATUS("412"),
+	static const struct dav_answer answers[] = { NO_QUOTA, FREE, CREATED, TAKEN,
 						     STATUS("204") };
 	struct dav *s = *state;
 
@@ -301,7 +349,7 @@ static void the_name_is_taken_meanwhile(void **state)
 
 static void the_name_is_free(void **state)
 {
-	static const struct dav_answer answers[] = { NO_QUOTA, MISSING, CREATED, CREATED };
+	static const struct dav_answer answers[] = { NO_QUOTA, FREE, CREATED, CREATED };
 	struct dav *s = *state;
 
 	DAV_ANSWERS(s, answers);
@@ -309,17 +357,116 @@ static void the_name_is_free(void **state)
 	assert_put(s);
 }
 
+/* Overwritten is a file, and what was looked at just before. */
+static void a_file_is_replaced(void **state)
+{
+	static const struct dav_answer answers[] = { NO_QUOTA, LENGTH("7"), CREATED,
+						     TAKEN,    LENGTH("7"), STATUS("204") };
+	static const struct dav_answer old[] = {
+		NO_QUOTA,
+		NO_QUOTA,
+		{ "HTTP/1.1 404 Not Found\r\n\r\n", NULL, false },
+		CREATED,
+		TAKEN,
+		NO_QUOTA,
+		{ "HTTP/1.1 200 OK\r\nLast-Modified: x\r\nContent-Length: 7\r\n\r\n", NULL, false },
+		CREATED
+	};
+	struct dav *s = *state;
+
+	DAV_ANSWERS(s, answers);
+	put(s, 1000, true);
+	assert_put(s);
+	assert_string_equal(s->log, LOOKED "PUT " T "|" MOVED "PROPFIND /files/x Depth: 0|MOVE " T
+					   " Overwrite: T|");
+	s->log[0] = '\0';
+	s->done = false;
+	s->next = 0;
+	DAV_ANSWERS(s, old);
+	put(s, 1000, true);
+	assert_put(s);
+	assert_non_null(strstr(s->log, "HEAD /files/x|MOVE " T " Overwrite: T|"));
+}
+
+/* RFC 4918 9.9.3: to overwrite it would delete all that is below. */
+static void a_directory_is_never_replaced(void **state)
+{
+	static const struct dav_answer before[] = { NO_QUOTA, DIRECTORY };
+	static const struct dav_answer led[] = {
+		NO_QUOTA,
+		NO_QUOTA,
+		{ "HTTP/1.1 301 There\r\nLocation: http://nas/files/x/\r\nContent-Length: 0\r\n\r\n",
+		  NULL, false },
+	};
+	static const struct dav_answer meanwhile[] = { NO_QUOTA, LENGTH("7"), CREATED,
+						       TAKEN,	 DIRECTORY,   STATUS("204") };
+	/* What it is the server does not say. */
+	static const struct dav_answer untold[] = { NO_QUOTA, FREE,	     CREATED,	   TAKEN,
+						    NO_QUOTA, STATUS("200"), STATUS("204") };
+	const struct {
+		const struct dav_answer *answers;
+		size_t n;
+		const char *code;
+	} cases[] = {
+		{ before, 2, "is-directory" },
+		{ led, 3, "is-directory" },
+		{ meanwhile, 6, "is-directory" },
+		{ untold, 7, "exists" },
+	};
+	struct dav *s = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		s->answers = cases[i].answers;
+		s->n_answers = cases[i].n;
+		s->next = 0;
+		s->done = false;
+		s->log[0] = '\0';
+		put(s, 1000, true);
+		assert_string_equal(s->code, cases[i].code);
+		assert_true(s->fatal);
+		assert_int_equal(s->next, s->n_answers);
+		assert_null(strstr(s->log, "Overwrite: T"));
+		/* What was sent is taken away again. */
+		assert_true(!strstr(s->log, "PUT") == !strstr(s->log, "DELETE " T "|"));
+		dav_hang_up(s);
+	}
+}
+
+/* It comes and goes: not for ever. */
+static void the_name_is_taken_and_free(void **state)
+{
+	static const struct dav_answer answers[] = {
+		NO_QUOTA, FREE, CREATED, TAKEN, FREE, TAKEN, FREE, TAKEN, FREE, STATUS("204")
+	};
+	struct dav *s = *state;
+
+	DAV_ANSWERS(s, answers);
+	put(s, 1000, true);
+	assert_string_equal(s->code, "exists");
+	assert_int_equal(s->next, s->n_answers);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, dav_setup, dav_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(in_pieces),	   TEST(it_is_gone_on_with),
-		TEST(all_of_it_is_there),  TEST(what_is_there_is_not_ours),
-		TEST(servers_that_cannot), TEST(the_length_is_wrong_in_the_end),
-		TEST(small_is_put_whole),  TEST(no_room),
-		TEST(the_name_is_taken),   TEST(the_name_is_taken_meanwhile),
+		TEST(in_pieces),
+		TEST(it_is_gone_on_with),
+		TEST(all_of_it_is_there),
+		TEST(what_is_there_is_not_ours),
+		TEST(servers_that_cannot),
+		TEST(the_length_is_wrong_in_the_end),
+		TEST(small_is_put_whole),
+		TEST(no_room),
+		TEST(the_name_is_taken),
+		TEST(the_name_is_taken_meanwhile),
 		TEST(the_name_is_free),
+		TEST(head_says_that_it_is_taken),
+		TEST(a_file_is_replaced),
+		TEST(a_directory_is_never_replaced),
+		TEST(the_name_is_taken_and_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,8 +116,8 @@ static void server_log(struct server *s)
 {
 	char method[16], path[512], value[512];
 
-	if (!strncmp(s->head, "PROPFIND /files/ ", 17))
-		return; /* comes first, always */
+	if (!strncmp(s->head, "PROPFIND ", 9) || !strncmp(s->head, "HEAD ", 5))
+		return; /* come first, always */
 	sscanf(s->head, "%15s %511s", method, path);
 	strcat(strcat(strcat(s->log, method), " "), path);
 	if (!strcmp(method, "MOVE"))

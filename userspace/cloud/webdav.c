@@ -187,6 +187,13 @@ bool webdav_answered(const struct http_reply *reply)
 	return !reply->err || (reply->err == -EMSGSIZE && reply->status >= 300);
 }
 
+bool webdav_leads_to_directory(const struct http_head *head)
+{
+	size_t len = strlen(head->location);
+
+	return head->status >= 301 && head->status <= 308 && len && head->location[len - 1] == '/';
+}
+
 void webdav_refused(struct webdav *w, const struct http_reply *reply)
 {
 	const char *hint = http_login_hint(reply->login), *code = NULL;

@@ -229,17 +229,9 @@ static void get_broken(struct get *get, const struct http_reply *reply)
 	go_on(get);
 }
 
-/* RFC 9110 15.4: where a directory is asked for without the slash behind its name. */
-static bool leads_to_directory(const struct http_head *head)
-{
-	size_t len = strlen(head->location);
-
-	return head->status >= 301 && head->status <= 308 && len && head->location[len - 1] == '/';
-}
-
 static void refused(struct get *get, const struct http_reply *reply)
 {
-	if (leads_to_directory(&reply->head))
+	if (webdav_leads_to_directory(&reply->head))
 		webdav_set(&get->w, -EISDIR, true, "is-directory",
 			   "a directory; with / at its end the job lists it");
 	webdav_refused(&get->w, reply);

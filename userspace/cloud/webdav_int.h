@@ -54,6 +54,8 @@ ssize_t webdav_body_read(void *body, void *buf, size_t len);
 
 /* The server answered, if only with more than one wants to read of a refusal. */
 bool webdav_answered(const struct http_reply *reply);
+/* RFC 9110 15.4: as where a directory is asked for without the slash behind its name. */
+bool webdav_leads_to_directory(const struct http_head *head);
 /* The result; the first one counts. */
 void webdav_set(struct webdav *w, int err, bool fatal, const char *code, const char *text);
 /* The same of what the server refused: the words of share.h. */

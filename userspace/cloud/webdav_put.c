@@ -2,7 +2,11 @@
 /*
  * webdav_put: share.h's put over WebDAV.
  *
- *	room? ─▶ (the name is free?) ─▶ what did an earlier try leave? ─▶ directories ─▶ PUT ─▶ MOVE
+ *	room? ─▶ what has the name? ─▶ what did an earlier try leave? ─▶ directories ─▶ PUT ─▶ MOVE
+ *
+ * A MOVE that overwrites deletes what is in its place first, a directory with all that is below it (RFC 4918 9.9.3). So
+ * one that must not overwrite is always tried first; only after it was refused, and what has the name was seen to be a
+ * file, is there one that may. The look before the PUT spares sending what has no place to go to.
  *
  * WebDAV has no partial PUT. Some servers have one all the same (RFC 9110 14.5: Apache, lighttpd where it is switched on),
  * others ignore Content-Range and would take a piece for the whole. So content of some size begins with two small pieces,
@@ -24,7 +28,8 @@
 
 enum step {
 	STEP_QUOTA, /* PROPFIND: is there room? */
-	STEP_LOOK, /* HEAD: is the name free? */
+	STEP_LOOK, /* PROPFIND: what has the name? */
+	STEP_PEEK, /* HEAD: the same, of servers that have no PROPFIND */
 	STEP_LENGTH, /* PROPFIND: how much of it is there under the temporary name? */
 	STEP_TAIL, /* GET: is the end of that what it should be? */
 	STEP_MKCOL, /* of the directories on the way, from the top */
@@ -39,13 +44,17 @@ struct put {
 	char final[WEBDAV_URL_MAX], temporary[WEBDAV_URL_MAX];
 	uint64_t size, pos; /* pos: the next octet to send */
 	bool clobber;
+	bool refused; /* by a MOVE that must not overwrite: the name is looked at for another */
+	bool overwrite; /* what has the name is a file, and the MOVE may replace it */
+	unsigned int moves;
 	/* In pieces; else as a whole, from the start. */
 	bool pieces, proven; /* proven: the server puts them together right */
 	uint64_t end; /* of the piece that is being sent; before it is there: octets [0, from) are */
 	uint64_t from;
 	uint64_t grown; /* length of the last piece */
 	uint64_t room; /* that the server tells, or QUOTA_UNKNOWN */
-	uint64_t length; /* what PROPFIND told */
+	uint64_t length; /* what PROPFIND told, of a file */
+	bool directory; /* it is one, says PROPFIND */
 	uint64_t compared; /* of the tail: the next octet to compare */
 	bool tail_differs;
 	size_t base_len; /* of the base in a path, with the slash behind */
@@ -58,6 +67,7 @@ struct put {
 #define PROBE_LEN ((uint64_t)64 << 10) /* of the first two pieces */
 #define PIECE_MAX ((uint64_t)16 << 20)
 #define TAIL_LEN (2 * PROBE_LEN) /* octets that are compared */
+#define MOVES_MAX 3 /* where the name is taken and free by turns */
 
 /* ---- one request ---- */
 
@@ -179,8 +189,8 @@ static void compare_tail(struct put *put, struct http_request *req)
 
 static int begin(struct put *put, enum step step)
 {
-	static const char *const methods[] = { "PROPFIND", "HEAD", "PROPFIND", "GET",
-					       "MKCOL",	   "PUT",  "MOVE",     "DELETE" };
+	static const char *const methods[] = { "PROPFIND", "PROPFIND", "HEAD", "PROPFIND", "GET",
+					       "MKCOL",	   "PUT",      "MOVE", "DELETE" };
 	char line[WEBDAV_URL_MAX + 16], collection[WEBDAV_URL_MAX];
 	const char *headers[] = { line, NULL, NULL };
 	struct http_request req = {
@@ -196,6 +206,10 @@ static int begin(struct put *put, enum step step)
 		ask_properties(put, &req, QUOTA_QUESTION);
 		break;
 	case STEP_LOOK:
+		req.path = webdav_path(put->final);
+		ask_properties(put, &req, MULTISTATUS_QUESTION);
+		break;
+	case STEP_PEEK:
 		req.path = webdav_path(put->final);
 		break;
 	case STEP_LENGTH:
@@ -222,7 +236,7 @@ static int begin(struct put *put, enum step step)
 	case STEP_MOVE:
 		snprintf(line, sizeof(line), "Destination: %s", put->final);
 		/* RFC 4918 10.6 */
-		headers[1] = put->clobber ? "Overwrite: T" : "Overwrite: F";
+		headers[1] = put->overwrite ? "Overwrite: T" : "Overwrite: F";
 		req.headers = headers;
 		break;
 	case STEP_DELETE:
@@ -242,7 +256,7 @@ static void next(struct put *put, enum step step)
 /* Another try overwrites the temporary file; without one nobody would remove it. */
 static void refused(struct put *put, const struct http_reply *reply)
 {
-	bool before = put->step < STEP_PUT;
+	bool before = put->step < STEP_PUT && !put->refused;
 
 	webdav_refused(&put->w, reply);
 	if (!put->w.fatal || before || begin(put, STEP_DELETE))
@@ -266,10 +280,10 @@ static bool collection_passes(int status)
 	       status == 501 || status == 505;
 }
 
-/* What an earlier try left would stay for ever. */
+/* What an earlier try left, or this one, would stay for ever. */
 static void give_up(struct put *put)
 {
-	if (!put->pieces || begin(put, STEP_DELETE))
+	if ((!put->pieces && !put->refused) || begin(put, STEP_DELETE))
 		webdav_over(&put->w);
 }
 
@@ -304,25 +318,115 @@ static void on_quota(struct put *put, const struct http_reply *reply)
 				quota_available(reply->body, reply->len);
 
 	put->room = room;
-	if (!put->clobber)
-		next(put, STEP_LOOK);
+	next(put, STEP_LOOK);
+}
+
+/* ---- what has the name ---- */
+
+static int on_item(const struct multistatus_item *item, void *arg)
+{
+	struct put *put = arg;
+
+	put->directory = item->directory;
+	put->length = item->directory ? CONTENT_SIZE_UNKNOWN : item->size;
+	return 0;
+}
+
+/* Length and directory; CONTENT_SIZE_UNKNOWN where it is not there, or not told. False: there is no memory. */
+static bool read_properties(struct put *put, const struct http_reply *reply)
+{
+	struct multistatus *m;
+
+	put->length = CONTENT_SIZE_UNKNOWN;
+	put->directory = false;
+	if (reply->err || reply->status != 207)
+		return true;
+	if (multistatus_new(on_item, put, &m))
+		return false;
+	if (multistatus_feed(m, reply->body, reply->len) || multistatus_end(m)) {
+		put->length = CONTENT_SIZE_UNKNOWN;
+		put->directory = false;
+	}
+	multistatus_free(m);
+	return true;
+}
+
+static void is_directory(struct put *put)
+{
+	webdav_set(&put->w, -EISDIR, true, "is-directory", "a directory has the file's name");
+	give_up(put);
+}
+
+static void is_taken(struct put *put)
+{
+	webdav_set(
+		&put->w, -EEXIST, true, "exists",
+		put->length == put->size ?
+			"a file of that name and size is there already; an earlier try of this job may have put it there" :
+			"a file of that name is there already");
+	give_up(put);
+}
+
+/* The MOVE was refused for what has the name; @file: that is a file. */
+static void after_refusal(struct put *put, bool file, const struct http_reply *reply)
+{
+	bool gone = reply->status == 404 || reply->status == 410;
+
+	put->overwrite = file;
+	/* Somebody may have taken it away meanwhile. */
+	if ((file || gone) && ++put->moves < MOVES_MAX) {
+		next(put, STEP_MOVE);
+	} else if (reply->status >= 300 && !gone) {
+		refused(put, reply);
+	} else {
+		webdav_set(
+			&put->w, -EEXIST, true, "exists",
+			"something has the file's name, and the file server does not say that it is a file");
+		give_up(put);
+	}
+}
+
+/* Before the PUT it is about not sending all of it first, and what the server does not tell the MOVE will. */
+static void on_look(struct put *put, const struct http_reply *reply)
+{
+	int status = reply->status;
+	bool file;
+
+	if (!read_properties(put, reply)) {
+		webdav_out_of_memory(&put->w);
+		return;
+	}
+	file = put->length != CONTENT_SIZE_UNKNOWN;
+	if (put->step == STEP_LOOK && (status == 405 || status == 501)) {
+		next(put, STEP_PEEK);
+		return;
+	}
+	/* Pages that are made of a directory have neither. */
+	if (put->step == STEP_PEEK && status == 200 &&
+	    (reply->head.etag[0] || reply->head.modified[0])) {
+		file = true;
+		put->length = reply->head.length;
+	}
+	if (put->directory || webdav_leads_to_directory(&reply->head))
+		is_directory(put);
+	else if (file && !put->clobber)
+		is_taken(put);
+	else if (put->refused)
+		after_refusal(put, file, reply);
 	else
 		after_look(put);
 }
 
-/* MOVE will tell if it is not certain; here it is about not sending all of it first. */
-static void on_look(struct put *put, const struct http_reply *reply)
+/* RFC 4918 9.9.4: the name is taken. By what? */
+static bool is_refused_move(const struct put *put, int status)
 {
-	if (reply->status != 200) {
-		after_look(put);
-		return;
-	}
-	webdav_set(
-		&put->w, -EEXIST, true, "exists",
-		reply->head.length == put->size ?
-			"a file of that name and size is there already; an earlier try of this job may have put it there" :
-			"a file of that name is there already");
-	give_up(put);
+	return put->step == STEP_MOVE && status == 412 && put->clobber && !put->overwrite;
+}
+
+static void on_refused_move(struct put *put)
+{
+	put->refused = true;
+	next(put, STEP_LOOK);
 }
 
 static void on_collection(struct put *put)
@@ -342,36 +446,9 @@ static void restart(struct put *put, const char *reason, const char *text)
 	next(put, STEP_PUT);
 }
 
-static int on_item(const struct multistatus_item *item, void *arg)
-{
-	struct put *put = arg;
-
-	if (!item->directory)
-		put->length = item->size;
-	return 0;
-}
-
-/* CONTENT_SIZE_UNKNOWN where it is not there, or not told. */
-static int read_length(struct put *put, const struct http_reply *reply)
-{
-	struct multistatus *m;
-	int ret;
-
-	put->length = CONTENT_SIZE_UNKNOWN;
-	if (reply->err || reply->status != 207)
-		return 0;
-	ret = multistatus_new(on_item, put, &m);
-	if (ret)
-		return ret;
-	if (multistatus_feed(m, reply->body, reply->len) || multistatus_end(m))
-		put->length = CONTENT_SIZE_UNKNOWN;
-	multistatus_free(m);
-	return 0;
-}
-
 static void on_length(struct put *put, const struct http_reply *reply)
 {
-	if (read_length(put, reply)) {
+	if (!read_properties(put, reply)) {
 		webdav_out_of_memory(&put->w);
 	} else if (put->grown && put->length != put->from) {
 		restart(put, "no-ranges", "the file server does not put pieces together");
@@ -456,7 +533,7 @@ static void on_answer(const struct http_reply *reply, void *arg)
 		next(put, put->step);
 	} else if (put->step == STEP_QUOTA) {
 		on_quota(put, reply);
-	} else if (put->step == STEP_LOOK) {
+	} else if (put->step == STEP_LOOK || put->step == STEP_PEEK) {
 		on_look(put, reply);
 	} else if (put->step == STEP_LENGTH) {
 		on_length(put, reply);
@@ -466,6 +543,8 @@ static void on_answer(const struct http_reply *reply, void *arg)
 		on_collection(put);
 	} else if (put->step == STEP_PUT && put->from && refuses_pieces(reply->status)) {
 		restart(put, "no-ranges", "the file server takes no pieces");
+	} else if (is_refused_move(put, reply->status)) {
+		on_refused_move(put);
 	} else if (reply->status < 200 || reply->status >= 300) {
 		refused(put, reply);
 	} else if (put->step == STEP_PUT) {

@@ -3,7 +3,7 @@
 #
 # Store jobs for file servers without agent (#757-#777) whose connection breaks in the middle, or whose cloud is killed: gone on
 # with where the server puts pieces together, restarted where it does not; the same, encrypted; and
-# not in place of a file that is there, where the job says so.
+# not in place of a file that is there, where the job says so, and never of a directory.
 #
 #   alice ── cloud ══tunnel══ gw ─╳─ nas (lighttpd on 80; on 8080 with partial PUT), nas2 (Apache)
 
@@ -49,7 +49,7 @@ resumed()
 
 scenario_run()
 {
-	local plain pieces apache killed there
+	local plain pieces apache killed there again tree tree2
 
 	certify device nas-2
 	rm -rf "$WORLD/apache" "$WORLD/nas-login" "$WORLD/secure.key"
@@ -100,6 +100,25 @@ scenario_run()
 		final "$there" '.state == "failed" and .no_clobber and (.timeline | tostring | test("\"exists\""))'
 	check "one that is not is stored" final "$plain" '.state == "completed"'
 	check "and is the same" cmp "$WORLD/nas-login/files/in/b.bin" "$WORLD/content/a.bin"
+
+	content c.bin 5K
+	for there in "$WORLD/nas-login/files" "$WORLD/apache/files"; do
+		mkdir -p "$there/photos/2025" "$there/photos.age/2025"
+		cp "$WORLD/content/c.bin" "$there/photos/2025/"
+		cp "$WORLD/content/c.bin" "$there/photos.age/2025/"
+		chown -R --reference="$there" "$there/photos" "$there/photos.age"
+	done
+	offer again c.bin store nas-3 --path in/a.bin
+	offer plain c.bin store nas-2 --path a.bin
+	offer tree c.bin store nas-3 --path photos
+	offer tree2 c.bin store nas-2 --path photos
+	finish_jobs "$again" "$plain" "$tree" "$tree2"
+	check "else a file is replaced" cmp "$WORLD/nas-login/files/in/a.bin" "$WORLD/content/c.bin"
+	check "and Apache's" cmp <(shunt decrypt -i "$WORLD/secure.key" "$WORLD/apache/files/a.bin.age") "$WORLD/content/c.bin"
+	check "a directory is not" final "$tree" '.state == "failed" and (.timeline | tostring | test("is-directory"))'
+	check "nor Apache's" final "$tree2" '.state == "failed" and (.timeline | tostring | test("is-directory"))'
+	check "and all below it is there" cmp "$WORLD/nas-login/files/photos/2025/c.bin" "$WORLD/content/c.bin"
+	check "and at Apache" cmp "$WORLD/apache/files/photos.age/2025/c.bin" "$WORLD/content/c.bin"
 	check "no temporary file is left" nothing_left
 	apache stop
 	"$TOP/tests/e2e/hosts/nas.sh" stop nas "$WORLD/nas-login"
