@@ -187,17 +187,16 @@ static inline void dav_accept(unsigned int events, void *arg)
 	loop_io_set(s->conn_io, LOOP_READ);
 }
 
-static inline int dav_setup(void **state)
+/* The server alone, at @address (host order). */
+static inline void dav_listen(struct dav *s, struct loop *loop, in_addr_t address)
 {
-	struct dav *s = calloc(1, sizeof(*s));
 	struct sockaddr_in sin = { .sin_family = AF_INET };
 	socklen_t len = sizeof(sin);
-	struct err e = { 0 };
 
-	assert_int_equal(loop_new(&s->loop), 0);
+	s->loop = loop;
 	s->conn = -1;
 	s->first_progress = UINT64_MAX;
-	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	sin.sin_addr.s_addr = htonl(address);
 	s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(s->listener, (struct sockaddr *)&sin, len), 0);
 	assert_int_equal(listen(s->listener, 4), 0);
@@ -205,6 +204,23 @@ static inline int dav_setup(void **state)
 	s->port = ntohs(sin.sin_port);
 	loop_io_new(s->loop, s->listener, dav_accept, s, &s->accept_io);
 	loop_io_set(s->accept_io, LOOP_READ);
+}
+
+static inline void dav_shut(struct dav *s)
+{
+	dav_hang_up(s);
+	loop_io_free(s->accept_io);
+	close(s->listener);
+}
+
+static inline int dav_setup(void **state)
+{
+	struct dav *s = calloc(1, sizeof(*s));
+	struct loop *loop;
+	struct err e = { 0 };
+
+	assert_int_equal(loop_new(&loop), 0);
+	dav_listen(s, loop, INADDR_LOOPBACK);
 	assert_int_equal(http_new(s->loop, NULL, &s->http, &e), 0);
 	*state = s;
 	return 0;
@@ -214,9 +230,7 @@ static inline int dav_teardown(void **state)
 {
 	struct dav *s = *state;
 
-	dav_hang_up(s);
-	loop_io_free(s->accept_io);
-	close(s->listener);
+	dav_shut(s);
 	http_free(s->http);
 	loop_free(s->loop);
 	free(s);

@@ -91,16 +91,36 @@ static int fail(struct fetching *f, int err, const char *code, const char *text)
 	return err;
 }
 
-/* What came last is of another file than what is there now. -ESTALE: that happens too often. */
+/* What is here is of another file than what is there now. -ESTALE: that happened too often. */
 static int start_over(struct fetching *f, const char *why)
 {
-	if (held(f->d)) {
-		if (++f->restarts > FETCHING_RESTARTS_MAX)
-			return fail(f, -ESTALE, "content-changed",
-				    "the file is changed again and again while it comes");
+	char text[SAPI_TEXT_LEN];
+
+	if (++f->restarts > FETCHING_RESTARTS_MAX) {
+		snprintf(text, sizeof(text), "%.400s, again and again", why);
+		return fail(f, -ESTALE, "content-changed", text);
+	}
+	if (held(f->d))
 		job_event(f->d->job, "content-dropped", PATH_TUNNEL, "content-changed",
 			  "%s: it is fetched from its start again", why);
-	}
+	return drop(f);
+}
+
+/*
+ * What comes may be of another file than what is here. It is one for certain only where the server says so; that it does not
+ * name what it sends is no change, and after each interruption the same.
+ */
+static int start_anew(struct fetching *f, const struct share_file *file)
+{
+	bool named = f->version[0] && file->version[0];
+
+	if (!held(f->d))
+		return drop(f);
+	if (named || job_row(f->d->job)->size != file->size)
+		return start_over(f, "the file was changed at the file server");
+	job_event(
+		f->d->job, "content-dropped", PATH_TUNNEL, "no-version",
+		"the file server does not name what it sends: it is fetched from its start again");
 	return drop(f);
 }
 
@@ -166,8 +186,7 @@ static int on_file(const struct share_file *file, void *arg)
 		return 0;
 	}
 	if (job_content(d->job))
-		ret = start_over(f, f->version[0] ? "the file was changed at the file server" :
-						    "the file server does not name what it sends");
+		ret = start_anew(f, file);
 	if (!ret)
 		ret = tell(f, file->size, file->version);
 	if (!ret)
@@ -273,8 +292,10 @@ static void on_done(int err, bool fatal, const char *code, const char *text, voi
 		ret = start_over(f, text);
 		if (ret)
 			failed(f, ret, false, NULL, "");
-		else
+		else if (f->restarts == 1)
 			begin(f);
+		else /* each opens connections and writes records: not without a pause */
+			delivery_try_failed(d, false, code, text);
 	} else if (err) {
 		failed(f, err, fatal, code, text);
 	} else {

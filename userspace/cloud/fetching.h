@@ -7,7 +7,8 @@
  *
  * The version is kept beside the content in the spool, and names what is there: a try that follows goes on where the one
  * before ended, if the server's file still has it, also after a restart. Else what is here is dropped, and the job's
- * timeline says so. A server tells no digest; the one that the job shows is made of what came.
+ * timeline says so; after the first such change within the job the next try follows only after the pause of every try that
+ * failed. A server tells no digest; the one that the job shows is made of what came.
  *
  * A list is the content of a job, too: a line of JSON (sapi_entry) for each entry.
  */
