@@ -218,7 +218,9 @@ static int take(struct client *c, struct h2 *h2, const char *path, const char *r
 
 static void fetched_content(void **state)
 {
-	static const char *const bad[] = { "../a.bin", "in//a.bin", "scan:", "scan:in/x",
+	static const char *const bad[] = { "../a.bin",	  "in//a.bin",
+					   "..\\\\a.bin", "in/..\\\\..\\\\a.bin",
+					   "scan:",	  "scan:in/x",
 					   "scan:.." };
 	static const char fetch[] = "{\"kind\":\"fetch\",\"device\":\"mfp-1\",\"path\":\"%s\"}";
 	struct client *c = *state;

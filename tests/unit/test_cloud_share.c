@@ -440,7 +440,9 @@ static void a_directory(void **state)
 			  "<D:status>HTTP/1.1 404 Not Found</D:status></D:propstat></D:response>"
 			  "<D:response><D:href>/files/in/no</D:href><D:status>HTTP/1.1 403 Forbidden</D:status></D:response>"
 			  /* No text. */
-			  ITEM("/files/in/%E4", "") ITEM("/files/in/a%0Ab", "")),
+			  ITEM("/files/in/%E4", "") ITEM("/files/in/a%0Ab", "")
+			  /* What leads elsewhere, at some servers. */
+			  ITEM("/files/in/..%5Cb", "")),
 		  NULL, true }
 	};
 	struct dav *s = *state;
@@ -562,6 +564,9 @@ static void names(void **state)
 	char *name = malloc(SHARE_DIR_MAX + 2);
 
 	assert_int_equal(webdav_protocol.get(&conf, &what, dav_ops(), s, &s->call), -EINVAL);
+	what.name = "..\\..\\a";
+	assert_int_equal(webdav_protocol.get(&conf, &what, dav_ops(), s, &s->call), -EINVAL);
+	assert_int_equal(webdav_protocol.list(&conf, "..\\a", dav_ops(), s, &s->call), -EINVAL);
 	assert_int_equal(webdav_protocol.list(&conf, "a/", dav_ops(), s, &s->call), -EINVAL);
 	memset(name, 'a', SHARE_DIR_MAX + 1);
 	name[SHARE_DIR_MAX + 1] = '\0';

@@ -36,8 +36,9 @@ bool share_name_ok(const char *name)
 
 	if (!*name || !utf8_ok(name, strlen(name)))
 		return false;
+	/* The servers of some systems take "\\" for "/", so that "..\\.." would lead out of the base. */
 	for (p = name; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f || *p == '\\')
 			return false;
 	for (p = name;; p = end + 1) {
 		end = strchrnul(p, '/');

@@ -113,7 +113,7 @@ struct share_file {
 /* One entry of a directory, never the directory itself, "." or "..". */
 struct share_entry {
 	const char *
-		name; /* valid UTF-8 without "/" and control characters, 1 to SHARE_ENTRY_NAME_MAX octets */
+		name; /* share_name_ok() without "/", 1 to SHARE_ENTRY_NAME_MAX octets */
 	bool directory;
 	uint64_t size; /* of a file; CONTENT_SIZE_UNKNOWN: not told */
 	int64_t modified; /* wall ms; INT64_MIN: not told */
@@ -188,7 +188,7 @@ struct share_protocol {
 const struct share_protocol *share_protocol(enum service_kind kind);
 /* The first of the services of @dev that has one, or NULL. */
 const struct sapi_service *share_service(const struct sapi_device *dev);
-/* A relative path without empty, "." and ".." segments and control characters. */
+/* A relative path without empty, "." and ".." segments, control characters and "\\", which some servers take for "/". */
 bool share_name_ok(const char *name);
 
 void share_abort(struct share_call *call);

@@ -21,7 +21,7 @@ struct list {
 	struct webdav_body question;
 	struct multistatus *answer;
 	uint64_t got; /* octets of it */
-	size_t entries, odd; /* odd: with names that cannot be told */
+	size_t entries, odd; /* odd: with names that no job can have */
 	bool seen; /* the directory itself is in the answer, and is one */
 	bool is_file; /* it is there, and is none */
 };
@@ -34,14 +34,14 @@ static int bad(struct list *list, int err, const char *code, const char *text)
 	return err;
 }
 
-static bool is_text(const char *name, size_t len)
+/* A name that can be told, and asked for. */
+static bool name_take(const char *name, size_t len, char out[SHARE_ENTRY_NAME_MAX + 1])
 {
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
-			return false;
-	return len <= SHARE_ENTRY_NAME_MAX && utf8_ok(name, len);
+	if (len > SHARE_ENTRY_NAME_MAX)
+		return false;
+	memcpy(out, name, len);
+	out[len] = '\0';
+	return strlen(out) == len && share_name_ok(out);
 }
 
 /* The directory itself, with or without the slash behind. */
@@ -77,13 +77,11 @@ static int on_item(const struct multistatus_item *item, void *arg)
 	if (list->entries + list->odd == SHARE_ENTRIES_MAX)
 		return bad(list, -EMSGSIZE, "too-many",
 			   "the directory has more entries than are listed");
-	if (!is_text(rest, len)) {
+	if (!name_take(rest, len, name)) {
 		list->odd++;
 		return 0;
 	}
 	list->entries++;
-	memcpy(name, rest, len);
-	name[len] = '\0';
 	entry = (struct share_entry){
 		.name = name,
 		.directory = item->directory,
@@ -132,8 +130,8 @@ static void tell_odd(struct list *list)
 {
 	char text[128];
 
-	snprintf(text, sizeof(text), "%zu entries have names that are no text, and are left out",
-		 list->odd);
+	snprintf(text, sizeof(text),
+		 "%zu entries have names that no job can have, and are left out", list->odd);
 	if (list->odd)
 		webdav_event(&list->w, "entries-left-out", "bad-name", text);
 }
