@@ -343,8 +343,7 @@ static void begin(struct fetching *f)
 		ret = protocol->get(&conf, &what, &ops, f, &d->share);
 	}
 	if (ret)
-		delivery_try_failed(d, true, "bad-name",
-				    "the name is none that its server can have");
+		fileserver_not_begun(d, ret);
 }
 
 static struct fetching *fetching_of(struct delivery *d)

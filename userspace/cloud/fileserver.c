@@ -137,6 +137,17 @@ void fileserver_conf(const struct delivery *d, struct share_conf *out)
 	};
 }
 
+void fileserver_not_begun(struct delivery *d, int err)
+{
+	if (err == -EINVAL || err == -ENAMETOOLONG)
+		delivery_try_failed(d, true, "bad-name",
+				    "the name is none that its server can have");
+	else if (err == -ENOMEM)
+		delivery_try_failed(d, false, "out-of-memory", "out of memory");
+	else
+		delivery_try_failed(d, false, "not-begun", shunt_strerror(err));
+}
+
 static void put(struct delivery *d)
 {
 	static const struct share_ops ops = {
@@ -157,6 +168,7 @@ static void put(struct delivery *d)
 		.clobber = !row->no_clobber,
 	};
 	struct share_conf conf;
+	int ret;
 
 	fileserver_conf(d, &conf);
 	d->put_base = UINT64_MAX;
@@ -172,9 +184,9 @@ static void put(struct delivery *d)
 	job_event(d->job, "path-active", PATH_TUNNEL, "", "%sPUT to the device's file server",
 		  d->wrap ? "encrypted " : "");
 	job_set_state(d->job, JOB_RUNNING, PATH_TUNNEL, "", "sending");
-	if (share_protocol(d->service->kind)->put(&conf, &what, &ops, d, &d->share))
-		delivery_try_failed(d, true, "bad-name",
-				    "the file's name is none that its server can have");
+	ret = share_protocol(d->service->kind)->put(&conf, &what, &ops, d, &d->share);
+	if (ret)
+		fileserver_not_begun(d, ret);
 }
 
 void fileserver_start(struct delivery *d)

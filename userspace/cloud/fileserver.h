@@ -21,5 +21,7 @@ void fileserver_end(struct delivery *d);
 
 /* The share, in the words of its protocol; valid as long as the delivery and its tunnel. */
 void fileserver_conf(const struct delivery *d, struct share_conf *out);
+/* A call could not begin: @err is what share.h's function returned. The try has failed. */
+void fileserver_not_begun(struct delivery *d, int err);
 
 #endif

@@ -112,8 +112,7 @@ struct share_file {
 
 /* One entry of a directory, never the directory itself, "." or "..". */
 struct share_entry {
-	const char *
-		name; /* share_name_ok() without "/", 1 to SHARE_ENTRY_NAME_MAX octets */
+	const char *name; /* share_name_ok() without "/", 1 to SHARE_ENTRY_NAME_MAX octets */
 	bool directory;
 	uint64_t size; /* of a file; CONTENT_SIZE_UNKNOWN: not told */
 	int64_t modified; /* wall ms; INT64_MIN: not told */
@@ -157,7 +156,7 @@ struct share_ops {
 
 /*
  * What a protocol does. The functions begin a call and return 0; -EINVAL or -ENAMETOOLONG: it has no such name (the job
- * fails as "bad-name"); -ENOMEM, -errno. @what, its strings and @conf live during that call only.
+ * fails as "bad-name"); -ENOMEM, -errno: another try may do. @what, its strings and @conf live during that call only.
  *
  * put: the content goes to the temporary name beside its place and is then moved there at once, so that nobody ever sees
  * half a file; directories on the way are made. A server that says that it has no room is sent none of it. What an

@@ -85,7 +85,8 @@ static int head_of_rest(struct get *get, const struct http_head *head)
 	if (!get->asked || content_range_parse(head->range, &range) || range.from != get->asked)
 		return bad(get, "the file server answered GET with a range that was not asked for");
 	/* Of another file: If-Range should have seen to that, but older servers do not know it. */
-	get->stale = range.size != get->size ||
+	get->stale = (range.size != CONTENT_SIZE_UNKNOWN && range.size != get->size) ||
+		     range.to > get->size ||
 		     (get->version[0] != BY_PROPFIND && tags_differ(head->etag, get->version));
 	return get->stale ? -ESTALE : 0;
 }
