@@ -52,6 +52,7 @@ struct dav {
 	char entries[4096]; /* "d NAME|f NAME SIZE MODIFIED ETAG|" */
 	size_t n_entries;
 	char events[512];
+	bool whole; /* on_whole was called */
 	uint64_t first_progress; /* UINT64_MAX: none yet */
 };
 
@@ -306,6 +307,13 @@ static inline ssize_t dav_on_read(uint64_t offset, void *buf, size_t len, void *
 	return (ssize_t)len;
 }
 
+static inline void dav_on_whole(void *arg)
+{
+	struct dav *s = arg;
+
+	s->whole = true;
+}
+
 static inline void dav_on_progress(uint64_t octets, void *arg)
 {
 	struct dav *s = arg;
@@ -338,6 +346,7 @@ static inline const struct share_ops *dav_ops(void)
 	static const struct share_ops ops = {
 		.read = dav_on_read,
 		.on_progress = dav_on_progress,
+		.on_whole = dav_on_whole,
 		.on_file = dav_on_file,
 		.write = dav_on_write,
 		.on_entry = dav_on_entry,

@@ -19,6 +19,7 @@
 	{                                                                                          \
 		"HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n", NULL, false                        \
 	}
+#define STATUS_TEXT(code) "HTTP/1.1 " code " X\r\nContent-Length: 0\r\n\r\n"
 #define STATUS(code)                                                                               \
 	{                                                                                          \
 		"HTTP/1.1 " code " X\r\nContent-Length: 0\r\n\r\n", NULL, false                    \
@@ -271,6 +272,60 @@ static void the_length_is_wrong_in_the_end(void **state)
 	assert_non_null(strstr(s->log, "PUT " T "|" MOVED));
 }
 
+/* Whatever is said to a piece, as long as none was ever taken; the login, load and disk are something else. */
+static void pieces_are_refused(void **state)
+{
+	static const char *const said[] = { STATUS_TEXT("403"), STATUS_TEXT("409"),
+					    STATUS_TEXT("412"), STATUS_TEXT("413"),
+					    STATUS_TEXT("422"), STATUS_TEXT("500"),
+					    STATUS_TEXT("502") };
+	static const char *const other[] = { STATUS_TEXT("423"), STATUS_TEXT("429"),
+					     STATUS_TEXT("507") };
+	static const struct dav_answer as_a_whole[] = { NO_QUOTA, FREE, CREATED, CREATED };
+	struct dav_answer answers[] = {
+		NO_QUOTA, FREE, MISSING, CREATED, CREATED, CREATED, CREATED
+	};
+	struct share_put what = { .name = "x", .tag = "t", .size = SIZE, .clobber = true };
+	struct share_conf conf = dav_conf(*state);
+	struct dav *s = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof(said) / sizeof(*said); i++) {
+		answers[4].text = said[i];
+		DAV_ANSWERS(s, answers);
+		s->next = 0;
+		s->done = s->whole = false;
+		s->log[0] = '\0';
+		put(s, SIZE, true);
+		assert_put(s);
+		assert_true(s->whole);
+		dav_hang_up(s);
+	}
+	/* The next try of the job does not try it again. */
+	DAV_ANSWERS(s, as_a_whole);
+	s->next = 0;
+	s->done = false;
+	s->log[0] = '\0';
+	what.whole = true;
+	assert_int_equal(webdav_protocol.put(&conf, &what, dav_ops(), s, &s->call), 0);
+	KIT_UNTIL(s->loop, s->done);
+	assert_put(s);
+	assert_string_equal(s->log, LOOKED "PUT " T "|" MOVED);
+	dav_hang_up(s);
+	for (i = 0; i < sizeof(other) / sizeof(*other); i++) {
+		answers[4].text = other[i];
+		DAV_ANSWERS(s, answers);
+		s->next = 0;
+		s->done = s->whole = false;
+		s->err = 0;
+		s->log[0] = '\0';
+		put(s, SIZE, true);
+		assert_int_not_equal(s->err, 0);
+		assert_false(s->whole);
+		dav_hang_up(s);
+	}
+}
+
 static void small_is_put_whole(void **state)
 {
 	static const struct dav_answer answers[] = { NO_QUOTA, FREE, CREATED, CREATED };
@@ -467,6 +522,7 @@ int main(void)
 		TEST(a_file_is_replaced),
 		TEST(a_directory_is_never_replaced),
 		TEST(the_name_is_taken_and_free),
+		TEST(pieces_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

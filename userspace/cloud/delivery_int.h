@@ -109,6 +109,7 @@ struct delivery {
 	uint64_t put_high; /* bytes of the file that were on the wire at least once */
 	uint64_t put_base; /* octets that this PUT found there; UINT64_MAX: not known yet */
 	uint64_t put_best; /* most that a PUT got acknowledged */
+	bool put_whole; /* its server takes no pieces */
 	struct leg via_tunnel, via_direct;
 	struct move move;
 	struct path_want asked; /* of an agent that pulls */

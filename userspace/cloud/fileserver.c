@@ -57,6 +57,13 @@ static void on_put_progress(uint64_t octets, void *arg)
 	delivery_put_progress(have, d);
 }
 
+static void on_put_whole(void *arg)
+{
+	struct delivery *d = arg;
+
+	d->put_whole = true;
+}
+
 static void on_put_event(const char *event, const char *reason, const char *text, void *arg)
 {
 	struct delivery *d = arg;
@@ -154,6 +161,7 @@ static void put(struct delivery *d)
 		.read = on_put_read,
 		.on_wire = on_put_wire,
 		.on_progress = on_put_progress,
+		.on_whole = on_put_whole,
 		.on_event = on_put_event,
 		.on_done = on_put_done,
 	};
@@ -166,6 +174,7 @@ static void put(struct delivery *d)
 		.size = row->size,
 		.delivered = row->delivered, /* encrypted it is more, never less */
 		.clobber = !row->no_clobber,
+		.whole = d->put_whole,
 	};
 	struct share_conf conf;
 	int ret;

@@ -84,6 +84,7 @@ struct share_put {
 	uint64_t size;
 	uint64_t delivered; /* so many octets the server had at most, of earlier tries: what is there beyond is none of it */
 	bool clobber; /* a file of that name is replaced; else "exists" */
+	bool whole; /* on_whole was called in an earlier try */
 };
 
 /* One file to be got. */
@@ -134,6 +135,8 @@ struct share_ops {
 	void (*on_wire)(uint64_t from, uint64_t to, void *arg);
 	/* So many octets from the start have arrived: there, at least at the server's TCP; of a get here. */
 	void (*on_progress)(uint64_t octets, void *arg);
+	/* The server does not put pieces together: all of it is sent at once. May be NULL. */
+	void (*on_whole)(void *arg);
 	/* ---- get ---- */
 	/*
 	 * Before write, unless all of it is here already; once more where its content has to begin anew. 0, or

@@ -283,7 +283,7 @@ static bool collection_passes(int status)
 /* What an earlier try left, or this one, would stay for ever. */
 static void give_up(struct put *put)
 {
-	if ((!put->pieces && !put->refused) || begin(put, STEP_DELETE))
+	if ((put->size < PIECES_MIN && !put->refused) || begin(put, STEP_DELETE))
 		webdav_over(&put->w);
 }
 
@@ -441,6 +441,8 @@ static void on_collection(struct put *put)
 static void restart(struct put *put, const char *reason, const char *text)
 {
 	webdav_event(&put->w, "put-restarted", reason, text);
+	if (put->w.ops.on_whole)
+		put->w.ops.on_whole(put->w.arg);
 	put->pieces = false;
 	put->from = 0;
 	next(put, STEP_PUT);
@@ -498,11 +500,14 @@ static void on_compared(struct put *put, const struct http_reply *reply)
 	next(put, put->from == put->size ? STEP_MOVE : STEP_PUT);
 }
 
-/* RFC 9110 14.4, 15.5.1, 15.6.2: what servers say to a Content-Range that they do not take. */
-static bool refuses_pieces(int status)
+/*
+ * Is it for being a piece that it is refused? RFC 9110 14.4 has 400 for that, but servers, and what is before them, say
+ * anything; as a whole it will tell. Not where the login, a lock, the server's load or its disk is meant.
+ */
+static bool refuses_pieces(const struct put *put, int status)
 {
-	return status == 400 || status == 405 || status == 411 || status == 415 || status == 416 ||
-	       status == 501;
+	return put->step == STEP_PUT && put->from && !put->proven && status >= 300 &&
+	       status != 401 && status != 408 && status != 423 && status != 429 && status != 507;
 }
 
 /* A piece, or the whole, is there, as far as the server says. */
@@ -541,7 +546,7 @@ static void on_answer(const struct http_reply *reply, void *arg)
 		on_compared(put, reply);
 	} else if (put->step == STEP_MKCOL && collection_passes(reply->status)) {
 		on_collection(put);
-	} else if (put->step == STEP_PUT && put->from && refuses_pieces(reply->status)) {
+	} else if (refuses_pieces(put, reply->status)) {
 		restart(put, "no-ranges", "the file server takes no pieces");
 	} else if (is_refused_move(put, reply->status)) {
 		on_refused_move(put);
@@ -621,7 +626,7 @@ int webdav_put(const struct share_conf *conf, const struct share_put *what,
 		return -ENOMEM;
 	put->size = what->size;
 	put->clobber = what->clobber;
-	put->pieces = put->size >= PIECES_MIN;
+	put->pieces = put->size >= PIECES_MIN && !what->whole;
 	ret = webdav_init(&put->w, conf, ops, arg, &kind);
 	if (!ret)
 		ret = put_init(put, conf, what);
