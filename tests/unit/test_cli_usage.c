@@ -127,6 +127,9 @@ static void usage_errors(void **state)
 		{ cmd_device,
 		  "add m --gateway g --address 192.168.1.15 --service ipp:631:tls --pin sha1//x",
 		  "Error: --pin \"sha1//x\": allowed is sha256// and 44 digits of base64\n" },
+		{ cmd_device,
+		  "add m --gateway g --address 192.168.1.15 --service ipp:631 --pin sha256//YhKJKSzoTt2b5FP18fvpHo7fJYqQCjAa3HWY3tvRMwE=",
+		  "Error: --pin: is for a service ipp or webdav with tls, and there is none\n" },
 		/* a secret is not repeated */
 		{ cmd_device,
 		  "add m --gateway g --address 192.168.1.15 --service webdav:80 --recipient AGE-SECRET-KEY-1X",

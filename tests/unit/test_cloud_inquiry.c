@@ -6,6 +6,7 @@
 
 #include "ippkit.h"
 
+#include "cloud/credentials.h"
 #include "cloud/http.h"
 #include "cloud/inquiry.h"
 
@@ -31,6 +32,7 @@ struct web {
 	struct web_conn conns[WEB_CONNS];
 	const char *const (*answers)[2]; /* beginning of a request, answer; NULL ends them */
 	bool endless; /* every answer */
+	bool login; /* somebody said who asks */
 	char log[1024]; /* "OPTIONS /|" */
 };
 
@@ -60,6 +62,7 @@ static void web_answer(struct web_conn *c)
 	char junk[8192];
 	size_t i;
 
+	web->login = web->login || strcasestr(c->in, "\r\nAuthorization:");
 	sscanf(c->in, "%100[^ ] ", junk);
 	strcat(strcat(web->log, junk), " ");
 	sscanf(strchr(c->in, ' ') + 1, "%100[^ ]", junk);
@@ -155,8 +158,13 @@ struct world {
 	char *dir;
 	struct tls_ctx *tls;
 	struct sapi_probe_service answer;
+	bool tls_only, clear_login;
+	const char *pin;
+	struct credentials *credentials;
 	bool done;
 };
+
+#define PIN "sha256//YhKJKSzoTt2b5FP18fvpHo7fJYqQCjAa3HWY3tvRMwE="
 
 static int setup(void **state)
 {
@@ -183,6 +191,7 @@ static int teardown(void **state)
 	ippkit_stop(&w->printer);
 	http_free(w->http);
 	tls_ctx_free(w->tls);
+	credentials_free(w->credentials);
 	kit_settle(w->loop);
 	loop_free(w->loop);
 	kit_dir_free(w->dir);
@@ -202,7 +211,14 @@ static const struct sapi_probe_service *ask(struct world *w, enum service_kind k
 					    bool tls, const char *path)
 {
 	struct inquiry_conf conf = {
-		.loop = w->loop, .http = w->http, .tls = w->tls, .device = "d"
+		.loop = w->loop,
+		.http = w->http,
+		.tls = w->tls,
+		.device = "d",
+		.tls_only = w->tls_only,
+		.pin = w->pin,
+		.credentials = &w->credentials,
+		.clear_login = w->clear_login,
 	};
 	struct inquiry *q;
 
@@ -300,6 +316,59 @@ static void a_file_server(void **state)
 	assert_string_equal(w->web.log, "OPTIONS /files/|PROPFIND /files/|");
 }
 
+/* What a_file_server() finds in clear: whoever is known to do TLS is not asked so, as that answer could be anybody's. */
+static void never_in_clear(void **state)
+{
+	static const char *const answers[][2] = { { "OPTIONS ", WITH_DAV },
+						  { "PROPFIND ", ROOM },
+						  { NULL, NULL } };
+	struct world *w = *state;
+
+	w->web.answers = answers;
+	w->tls_only = true;
+	assert_not(ask(w, SERVICE_WEBDAV, w->web.port, true, "/files/"), "no-tls",
+		   "is not asked without");
+	assert_not(ask(w, SERVICE_IPP, w->printer.port, true, ""), "no-answer",
+		   "is not asked without");
+	/* Not even where somebody says that it does none. */
+	assert_not(ask(w, SERVICE_WEBDAV, w->web.port, false, "/files/"), "no-tls",
+		   "is not asked without");
+	w->tls_only = false;
+	w->pin = PIN;
+	assert_not(ask(w, SERVICE_WEBDAV, w->web.port, true, "/files/"), "no-tls",
+		   "is not asked without");
+	assert_not(ask(w, SERVICE_IPP, w->printer.port, false, ""), "no-answer",
+		   "is not asked without");
+	loop_io_set(w->web.io, 0); /* the kernel takes connections, and nobody answers */
+	assert_not(ask(w, SERVICE_WEBDAV, w->web.port, true, "/files/"), "no-answer",
+		   "is not asked without");
+	assert_string_equal(w->web.log, "");
+	assert_int_equal(w->printer.questions, 0);
+	assert_string_equal(w->printer.ops, "");
+}
+
+/* By Digest, where the jobs would do the same; and there only. */
+static void a_password_in_clear(void **state)
+{
+	static const char *const answers[][2] = {
+		{ "OPTIONS ",
+		  "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"x\", nonce=\"y\"\r\n" EMPTY },
+		{ NULL, NULL }
+	};
+	static const char line[] = "d user secret\n";
+	struct world *w = *state;
+	struct err e = { 0 };
+
+	assert_int_equal(credentials_parse(line, sizeof(line) - 1, &w->credentials, &e), 0);
+	w->web.answers = answers;
+	assert_not(ask(w, SERVICE_WEBDAV, w->web.port, false, ""), "http-401", "has none");
+	assert_string_equal(w->web.log, "OPTIONS /|");
+	assert_false(w->web.login);
+	w->clear_login = true;
+	assert_not(ask(w, SERVICE_WEBDAV, w->web.port, false, ""), "http-401", "does not accept");
+	assert_true(w->web.login);
+}
+
 /* Some say of every path that they do WebDAV: whether it is there PROPFIND tells. */
 static void at_another_path(void **state)
 {
@@ -394,9 +463,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_printer),       TEST(no_printer),      TEST(an_endless_printer),
-		TEST(a_file_server),   TEST(at_another_path), TEST(no_file_server),
-		TEST(a_silent_server), TEST(no_agent),	      TEST(dropped),
+		TEST(a_printer),       TEST(no_printer),     TEST(an_endless_printer),
+		TEST(a_file_server),   TEST(never_in_clear), TEST(a_password_in_clear),
+		TEST(at_another_path), TEST(no_file_server), TEST(a_silent_server),
+		TEST(no_agent),	       TEST(dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

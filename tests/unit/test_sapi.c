@@ -98,7 +98,7 @@ static const struct sample samples[] = {
 			"\"detail\":\"mfp-1\"}"),
 	SAMPLE(device, DEVICE),
 	SAMPLE(device,
-	       "{\"code\":\"nas-1\",\"connectable\":false,\"gateway\":\"gw1\",\"address\":\"192.168.1.15\",\"priority\":4,\"services\":[{\"kind\":\"webdav\",\"port\":80,\"tls\":false,\"path\":\"/\"}],\"recipient\":\"age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj\",\"pin\":\"sha256//YhKJKSzoTt2b5FP18fvpHo7fJYqQCjAa3HWY3tvRMwE=\"}"),
+	       "{\"code\":\"nas-1\",\"connectable\":false,\"gateway\":\"gw1\",\"address\":\"192.168.1.15\",\"priority\":4,\"services\":[{\"kind\":\"webdav\",\"port\":443,\"tls\":true,\"path\":\"/\"}],\"recipient\":\"age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj\",\"pin\":\"sha256//YhKJKSzoTt2b5FP18fvpHo7fJYqQCjAa3HWY3tvRMwE=\"}"),
 	SAMPLE(device_list, "{\"devices\":[" DEVICE "," DEVICE "]}"),
 	SAMPLE(device_list, "{\"devices\":[]}"),
 	SAMPLE(gateway, "{\"name\":\"gw1\",\"connected\":false,\"address\":\"\",\"since\":\"\"}"),
@@ -354,6 +354,10 @@ static void test_refused(void **state)
 	refuse_edit(dev, DEVICE, "\"gateway\"",
 		    "\"pin\":\"sha256//YhKJKSzoTt2b5FP18fvpHo7fJYqQCjAa3HWY3tvRMw==\",\"gateway\"",
 		    "pin: must be sha256// and 44 digits of base64");
+	/* An agent has a certificate of the CA: a pin is of nothing there. */
+	refuse_edit(dev, DEVICE, "\"gateway\"",
+		    "\"pin\":\"sha256//YhKJKSzoTt2b5FP18fvpHo7fJYqQCjAa3HWY3tvRMwE=\",\"gateway\"",
+		    "pin: is for a service ipp or webdav with tls, and there is none");
 	refuse_edit(dev, DEVICE, "}]", "},{\"kind\":\"agent\",\"port\":1}]",
 		    "services[1].kind: agent is there twice");
 	refuse(dev,

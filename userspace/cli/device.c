@@ -23,7 +23,7 @@ static const char device_usage[] =
 	"       shunt device [ show ] [ CODE ]\n"
 	"       shunt device del CODE\n"
 	"       shunt device probe CODE [ --gateway NAME ] [ --address ADDRESS ] [ --service SERVICE ]...\n"
-	"                             [ --timeout TIME ] [ --dry-run ] [ --prune ]\n"
+	"                             [ --timeout TIME ] [ --dry-run ] [ --prune ] [ --allow-clear ]\n"
 	"       shunt device files CODE [ PATH ]\n"
 	"\n"
 	"SERVICE := { agent | webdav | smb | ipp }:PORT[:tls][:/PATH]\n"
@@ -34,7 +34,8 @@ static const char device_usage[] =
 	"pin: of the public key of the device's own servers (ipp, webdav) where they speak TLS with a certificate that the\n"
 	"deployment's CA has not made, as libcurl's CURLOPT_PINNEDPUBLICKEY takes it.\n"
 	"probe: has the cloud ask the device, through a tunnel, what it is, and makes the entry say that; one that\n"
-	"is not registered yet needs --gateway and --address. What does not answer stays, unless with --prune.\n"
+	"is not registered yet needs --gateway and --address. What does not answer stays, unless with --prune;\n"
+	"and so does TLS, unless with --allow-clear. Beside an agent only what is named with --service is added.\n"
 	"files: what the device's file server has in the directory PATH, by a fetch job of PATH/: size, time, name.\n"
 	"Changes need a certificate of role admin, and so does a probe.\n";
 
@@ -166,6 +167,9 @@ static int take_pin(struct cli *c, struct device_args *args)
 	if (!pin_ok(args->pin))
 		return cli_usage(c, "--pin \"%s\": allowed is sha256// and 44 digits of base64",
 				 args->pin);
+	if (!sapi_device_own_tls(&args->d))
+		return cli_usage(
+			c, "--pin: is for a service ipp or webdav with tls, and there is none");
 	snprintf(args->d.pin, sizeof(args->d.pin), "%s", args->pin);
 	return CLI_OK;
 }

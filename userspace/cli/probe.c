@@ -18,7 +18,7 @@
 struct probe_args {
 	const char *gateway;
 	uint32_t timeout;
-	bool dry_run, prune;
+	bool dry_run, prune, allow_clear;
 	struct sapi_probe_ask ask;
 };
 
@@ -35,6 +35,7 @@ static const struct param probe_params[] = {
 	PARAM("--timeout", PARAM_SECONDS, struct probe_args, timeout, 1, SAPI_PROBE_MAX_S, 0),
 	PARAM("--dry-run", PARAM_FLAG, struct probe_args, dry_run, 0, 0, 0),
 	PARAM("--prune", PARAM_FLAG, struct probe_args, prune, 0, 0, 0),
+	PARAM("--allow-clear", PARAM_FLAG, struct probe_args, allow_clear, 0, 0, 0),
 	{ .word = "--service",
 	  .type = PARAM_CUSTOM,
 	  .offset = offsetof(struct probe_args, ask),
@@ -122,6 +123,12 @@ static int put_entry(struct remote *manager, const char *path, struct probing *p
 static int update(const struct cli *c, const struct probe_args *args, struct probing *p,
 		  struct err *e)
 {
+	struct probed_leave leave = {
+		.prune = args->prune,
+		.clear = args->allow_clear,
+		.named = args->ask.services,
+		.n_named = args->ask.n_services,
+	};
 	struct remote *manager = NULL;
 	char path[NAME_LEN + 16];
 	int err;
@@ -134,7 +141,7 @@ static int update(const struct cli *c, const struct probe_args *args, struct pro
 		p->after = p->before;
 		/* A device that does not answer at all may just be off. */
 		if (probed_any(&p->found))
-			probed_apply(&p->found, args->prune, &p->after);
+			probed_apply(&p->found, &leave, &p->after);
 		if (probed_diff(&p->before, &p->after, &p->changes) ||
 		    probed_warn(&p->found, &p->after, &p->warnings))
 			err = err_sys(e, -ENOMEM, "device %s", p->found.device);

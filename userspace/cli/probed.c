@@ -8,14 +8,21 @@
 
 /* ---- what was found ---- */
 
-static const struct sapi_probe_service *best(const struct sapi_probe *p, enum service_kind kind)
+static const struct sapi_probe_service *best_of(const struct sapi_probe *p, enum service_kind kind,
+						bool tls)
 {
 	size_t i;
 
 	for (i = 0; i < p->n_services; i++)
-		if (p->services[i].found && p->services[i].at.kind == kind)
+		if (p->services[i].found && p->services[i].at.kind == kind &&
+		    (p->services[i].at.tls || !tls))
 			return &p->services[i];
 	return NULL;
+}
+
+static const struct sapi_probe_service *best(const struct sapi_probe *p, enum service_kind kind)
+{
+	return best_of(p, kind, false);
 }
 
 bool probed_any(const struct sapi_probe *p)
@@ -64,7 +71,7 @@ static void drop(struct sapi_device *d, struct sapi_service *s)
 static bool is_shy(const struct sapi_probe_service *s)
 {
 	static const char *const reasons[] = {
-		"http-401",  "login-refused",	"not-allowed",
+		"http-401",  "login-refused",	"not-allowed", "no-tls",
 		"not-asked", "bad-certificate", "other-key",
 	};
 	size_t i;
@@ -75,18 +82,31 @@ static bool is_shy(const struct sapi_probe_service *s)
 	return false;
 }
 
-static void take_service(const struct sapi_probe *p, enum service_kind kind, bool prune,
-			 struct sapi_device *d)
+static bool is_named(const struct probed_leave *leave, const struct sapi_service *s)
 {
-	const struct sapi_probe_service *found = best(p, kind);
+	size_t i;
+
+	for (i = 0; i < leave->n_named; i++)
+		if (leave->named[i].kind == s->kind && leave->named[i].port == s->port)
+			return true;
+	return false;
+}
+
+/* @beside: there is an agent, so that nothing comes to it by itself. */
+static void take_service(const struct sapi_probe *p, enum service_kind kind,
+			 const struct probed_leave *leave, bool beside, struct sapi_device *d)
+{
 	struct sapi_service *s = own(d, kind);
+	bool tls = s && s->tls && kind != SERVICE_AGENT && !leave->clear;
+	const struct sapi_probe_service *found = best_of(p, kind, tls);
 
 	if (!found) {
-		if (s && prune && !is_shy(asked(p, s)))
+		if (s && leave->prune && !best(p, kind) && !is_shy(asked(p, s)))
 			drop(d, s);
 		return;
 	}
-	if (!s && d->n_services == SAPI_SERVICES_MAX)
+	if (!s && (d->n_services == SAPI_SERVICES_MAX ||
+		   (beside && kind != SERVICE_AGENT && !is_named(leave, &found->at))))
 		return;
 	if (!s)
 		s = &d->services[d->n_services++];
@@ -135,9 +155,11 @@ static void make_spec(const struct sapi_probe *p, char spec[SAPI_SPEC_LEN])
 		    agent->version);
 }
 
-void probed_apply(const struct sapi_probe *p, bool prune, struct sapi_device *d)
+void probed_apply(const struct sapi_probe *p, const struct probed_leave *leave,
+		  struct sapi_device *d)
 {
 	const struct sapi_probe_service *agent = best(p, SERVICE_AGENT);
+	bool beside = agent || own(d, SERVICE_AGENT);
 	const struct enum_name *kind;
 
 	if (!d->code[0]) {
@@ -147,7 +169,7 @@ void probed_apply(const struct sapi_probe *p, bool prune, struct sapi_device *d)
 	memcpy(d->gateway, p->gateway, sizeof(d->gateway));
 	d->address = p->address;
 	for (kind = service_kind_names; kind->name; kind++)
-		take_service(p, (enum service_kind)kind->value, prune, d);
+		take_service(p, (enum service_kind)kind->value, leave, beside, d);
 	if (agent)
 		d->connectable = agent->connectable;
 	else if (!own(d, SERVICE_AGENT))
@@ -217,6 +239,33 @@ int probed_odd(const struct sapi_device *d, struct buf *out)
 	return out->error;
 }
 
+/* What was found and is not in the entry, for the best of each kind. */
+static void warn_left(const struct sapi_probe *p, const struct sapi_device *d, struct buf *out)
+{
+	const struct sapi_probe_service *found;
+	char text[DEVICE_SERVICE_LEN];
+	const struct sapi_service *s;
+	const struct enum_name *kind;
+
+	for (kind = service_kind_names; kind->name; kind++) {
+		found = best(p, (enum service_kind)kind->value);
+		s = sapi_device_service(d, (enum service_kind)kind->value);
+		if (!found)
+			continue;
+		device_service_str(&found->at, text);
+		if (!s && sapi_device_service(d, SERVICE_AGENT))
+			buf_printf(
+				out,
+				"service %s: was found beside the agent, and is added only with --service\n",
+				text);
+		else if (s && s->tls && !found->at.tls)
+			buf_printf(
+				out,
+				"service %s: was found without TLS, which the entry says that it has: it stays, unless with --allow-clear\n",
+				text);
+	}
+}
+
 int probed_warn(const struct sapi_probe *p, const struct sapi_device *d, struct buf *out)
 {
 	const struct sapi_probe_service *s;
@@ -229,5 +278,6 @@ int probed_warn(const struct sapi_probe *p, const struct sapi_device *d, struct 
 			buf_printf(out, "service %s: was not found (%s), and stays\n",
 				   device_service_str(&d->services[i], text), s->reason);
 	}
+	warn_left(p, d, out);
 	return probed_odd(d, out);
 }

@@ -184,10 +184,19 @@ static void ask_or_finish(struct inquiry *q)
 		finish(q);
 }
 
+static bool is_tls_only(const struct inquiry *q)
+{
+	return q->conf.tls_only || (q->conf.pin && q->conf.pin[0]);
+}
+
 static void next_way(struct inquiry *q)
 {
 	http_host_free(q->host);
 	q->host = NULL;
+	if (is_tls_only(q)) {
+		finish(q);
+		return;
+	}
 	q->path = 0;
 	q->asked_again = false;
 	q->tls = !q->tls;
@@ -209,7 +218,9 @@ static void next_path(struct inquiry *q)
 /* It is not there, or not so: is it worth asking on? */
 static void failed(struct inquiry *q, const struct http_reply *reply)
 {
-	const char *way = q->tls ? "with TLS" : "without TLS";
+	const char *way = is_tls_only(q) ? "with TLS, and is not asked without" :
+			  q->tls	 ? "with TLS" :
+					   "without TLS";
 
 	if (reply->err == -ECONNREFUSED) {
 		note(q, RANK_SILENT, "connect-failed", "%.480s", reply->why);
@@ -217,7 +228,6 @@ static void failed(struct inquiry *q, const struct http_reply *reply)
 		return;
 	}
 	if (reply->err == -SHUNT_EPEER && q->conf.pin && q->conf.pin[0]) {
-		/* Who has a key registered is not asked without TLS, as anybody could answer. */
 		note(q, RANK_CERT, "other-key",
 		     "its certificate is not of the key that the registry has: %.400s", reply->why);
 		finish(q);
@@ -340,7 +350,7 @@ static void on_printer(const struct http_reply *reply, void *arg)
 	q->call = NULL;
 	if (reply->err)
 		failed(q, reply);
-	else if (reply->status == 426)
+	else if (reply->status == 426 && !q->tls)
 		next_way(q); /* RFC 9110 15.5.22: not without TLS */
 	else if (reply->login == HTTP_LOGIN_AGAIN && !q->asked_again)
 		ask_again(q);
@@ -456,7 +466,7 @@ static int ask(struct inquiry *q)
 
 	if (q->conf.credentials)
 		login = credentials_find(*q->conf.credentials, q->conf.device);
-	if (login) {
+	if (login && (q->tls || q->conf.clear_login)) {
 		target.name = login->name;
 		target.password = login->password;
 	}
@@ -559,7 +569,7 @@ static void on_over(void *arg)
 
 static int begin(struct inquiry *q)
 {
-	q->tls = q->answer->at.tls;
+	q->tls = q->answer->at.tls || is_tls_only(q);
 	q->answer->room = CONTENT_SIZE_UNKNOWN;
 	switch (q->answer->at.kind) {
 	case SERVICE_AGENT:

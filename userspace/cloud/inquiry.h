@@ -4,7 +4,8 @@
  * Get-Printer-Attributes (RFC 8011 4.2.5), a file server OPTIONS and PROPFIND (RFC 4918 10.1, RFC 4331), an SMB share
  * what is in it.
  *
- * What is said of the service beforehand is a guess: TLS and none, the path and the usual ones are tried in turn. Nothing
+ * What is said of the service beforehand is a guess: TLS and none, the path and the usual ones are tried in turn; but whoever
+ * is known to do TLS (`tls_only`, a pin) is asked with it only, as anybody in its LAN could break that and answer in clear. Nothing
  * there is changed. Each request (but for SMB's) ends within INQUIRY_MS, its answer is bounded in octets, and there are at most two for
  * each of both ways and four paths.
  */
@@ -13,6 +14,8 @@
 
 #include "lib/addr.h"
 #include "lib/sapi.h"
+
+#include <stdbool.h>
 
 struct credentials;
 struct http;
@@ -32,7 +35,10 @@ struct inquiry_conf {
 	struct shunt_addr address, source;
 	/* Where those that a file server or printer may be given are at any time; NULL: it is given none. */
 	struct credentials *const *credentials;
-	const char *pin; /* see struct http_target; outlives the inquiry; NULL: none */
+	bool clear_login; /* they may go without TLS, too (by Digest) */
+	bool tls_only; /* a printer or file server is not asked without TLS */
+	const char *
+		pin; /* see struct http_target; outlives the inquiry; NULL: none; else it is tls_only, too */
 };
 
 /*

@@ -26,7 +26,10 @@ struct probe {
 	struct sapi_probe_ask ask;
 	struct sapi_probe found;
 	bool registered; /* and at this address: the cloud's password for the device may be tried */
-	char pin[PIN_LEN]; /* of the entry, then */
+	/* Of the entry, wherever the device is now: what it knows of TLS holds. */
+	char pin[PIN_LEN];
+	struct sapi_service known[SAPI_SERVICES_MAX];
+	size_t n_known;
 	const char *waits_for; /* until the tunnel is open */
 	struct registry_ask *lookup;
 	struct gateways_want *want;
@@ -175,6 +178,30 @@ static void on_asked(struct inquiry *q, void *arg)
 		finish(p);
 }
 
+/* Has the registry a service with TLS there, or (@port 0) anywhere, of that kind? */
+static bool has_tls(const struct probe *p, enum service_kind kind, uint16_t port)
+{
+	size_t i;
+
+	for (i = 0; i < p->n_known; i++)
+		if (p->known[i].tls && (port ? p->known[i].port == port : p->known[i].kind == kind))
+			return true;
+	return false;
+}
+
+/*
+ * Who answers in clear may be anybody in the device's LAN, who has also seen to it that TLS fails: that takes neither a
+ * service of the registry's down to no TLS, nor gets it a login that the jobs would give over TLS only.
+ */
+static int ask_one(struct probe *p, struct inquiry_conf *conf, size_t i)
+{
+	const struct sapi_service *at = &p->found.services[i].at;
+
+	conf->tls_only = p->pin[0] || has_tls(p, at->kind, at->port);
+	conf->clear_login = !p->pin[0] && !has_tls(p, at->kind, 0);
+	return inquiry_new(conf, &p->found.services[i], on_asked, p, &p->inquiries[i]);
+}
+
 static void ask_all(struct probe *p)
 {
 	struct inquiry_conf conf = {
@@ -193,7 +220,7 @@ static void ask_all(struct probe *p)
 	p->asking = true;
 	loop_timer_set(p->timer, PROBE_ASK_MS);
 	for (i = 0; i < p->found.n_services; i++) {
-		if (inquiry_new(&conf, &p->found.services[i], on_asked, p, &p->inquiries[i])) {
+		if (ask_one(p, &conf, i)) {
 			fail(p, 500, "out-of-memory", "out of memory");
 			return;
 		}
@@ -399,7 +426,8 @@ static int choose(struct probe *p, const struct sapi_device *dev)
 	for (i = 0; dev && i < dev->n_services; i++)
 		add(p, &dev->services[i]);
 	for (i = 0; i < sizeof(usual) / sizeof(usual[0]); i++)
-		add(p, &usual[i]);
+		if (usual[i].tls || !p->pin[0])
+			add(p, &usual[i]);
 	return 0;
 }
 
@@ -410,8 +438,11 @@ static void take_place(struct probe *p, const struct sapi_device *dev)
 	p->found.address = addr_is_set(&p->ask.address) || !dev ? p->ask.address : dev->address;
 	p->registered = dev && addr_equal(&p->found.address, &dev->address) &&
 			!strcmp(p->found.gateway, dev->gateway);
-	if (p->registered)
-		snprintf(p->pin, sizeof(p->pin), "%s", dev->pin);
+	if (!dev)
+		return;
+	memcpy(p->pin, dev->pin, sizeof(p->pin));
+	memcpy(p->known, dev->services, dev->n_services * sizeof(dev->services[0]));
+	p->n_known = dev->n_services;
 }
 
 static void on_device(const struct sapi_device *dev, int err, const char *why, void *arg)

@@ -105,7 +105,7 @@ struct sapi_device {
 	char spec[SAPI_SPEC_LEN];
 	/* "age1..." (age.h) that the cloud encrypts to what it stores on a file server; "": stored as it is */
 	char recipient[SAPI_RECIPIENT_LEN];
-	char pin[PIN_LEN]; /* of its own servers' key where they speak TLS; "": they have a certificate of the CA */
+	char pin[PIN_LEN]; /* of its own servers' key, which speak TLS; "": they have a certificate of the CA */
 };
 SAPI_BODY(device)
 
@@ -117,6 +117,8 @@ SAPI_BODY(device_list)
 
 /* The service of @kind, NULL if it has none. */
 const struct sapi_service *sapi_device_service(const struct sapi_device *d, enum service_kind kind);
+/* Has it a server of its own that speaks TLS (ipp, webdav)? Without one there is nothing that a pin is of. */
+bool sapi_device_own_tls(const struct sapi_device *d);
 
 struct sapi_gateway {
 	char name[NAME_LEN];

@@ -111,6 +111,9 @@ static int device_check(const void *x, struct err *e)
 		return err_set(e, -SHUNT_EFIELD, "recipient: must be a recipient of age (age1...)");
 	if (d->pin[0] && !pin_ok(d->pin))
 		return err_set(e, -SHUNT_EFIELD, "pin: must be sha256// and 44 digits of base64");
+	if (d->pin[0] && !sapi_device_own_tls(d))
+		return err_set(e, -SHUNT_EFIELD,
+			       "pin: is for a service ipp or webdav with tls, and there is none");
 	return 0;
 }
 
@@ -137,6 +140,16 @@ const struct sapi_service *sapi_device_service(const struct sapi_device *d, enum
 			return &d->services[i];
 	}
 	return NULL;
+}
+
+bool sapi_device_own_tls(const struct sapi_device *d)
+{
+	for (size_t i = 0; i < d->n_services; i++) {
+		if (d->services[i].tls &&
+		    (d->services[i].kind == SERVICE_IPP || d->services[i].kind == SERVICE_WEBDAV))
+			return true;
+	}
+	return false;
 }
 
 static const struct field device_list_fields[] = {

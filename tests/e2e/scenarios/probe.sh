@@ -57,7 +57,10 @@ scenario_run()
 	check "with what it is" probed mfp '.probe.services[0] | .kind == "agent" and .found and .connectable and .jobs == ["print"] and .tls'
 	check "what is not there goes with --prune" entry mfp-1 '.connectable and [.services[] | "\(.kind):\(.port)"] == ["agent:8632"]'
 
-	check "the file server is found" probe nas nas-1
+	check "the file server is found" probe kept nas-1
+	check "without the TLS that the registry says, so that stays" entry nas-1 '.services[0].tls and .services[0].port == 81'
+	check "and it is said" probed kept '.written == false and any(.warnings[]; test("found without TLS"))'
+	check "it goes with leave" probe nas nas-1 --allow-clear
 	check "in the registry it is where it is, the rest as it was" entry nas-1 \
 		'.services == [{kind: "webdav", port: 80, tls: false, path: "/"}] and .priority == 6 and .spec == "in the cellar"'
 	check "a printer that was not registered is" probe printer printer-1 --gateway gw1 --address "$(printer_address 1)"
