@@ -44,7 +44,7 @@ scenario_run()
 
 	# The terminal's line is slow, and its command is killed, and so is the cloud.
 	document b.pdf 4M
-	tc -n terminal qdisc replace dev eth0 root netem delay "$HALF_RTT" rate 16mbit
+	tc -n terminal qdisc replace dev eth0 root netem delay "$HALF_RTT" rate 8mbit
 	(again two b.pdf >/dev/null) &
 	pid=$!
 	await 30 "some of it to arrive" uploaded b.pdf 1000000
