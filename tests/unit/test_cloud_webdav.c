@@ -338,6 +338,7 @@ static struct share_conf conf_of(const struct result *r)
 		.http = r->http,
 		.port = r->s.port,
 		.base = "/files",
+		.device = "nas-1",
 		.user = r->password ? "shunt" : NULL,
 		.password = r->password,
 	};

@@ -139,6 +139,7 @@ void fileserver_conf(const struct delivery *d, struct share_conf *out)
 		.base = d->service->path,
 		.user = login ? login->name : NULL,
 		.password = login ? login->password : NULL,
+		.device = job_row(d->job)->device,
 		.pin = d->dev.pin,
 		.smb_helper = d->cloud->conf->smb_helper,
 	};

@@ -16,6 +16,7 @@
 #include "lib/digest.h"
 #include "lib/err.h"
 #include "lib/loop.h"
+#include "lib/tls.h"
 
 #define URL_MAX 4352
 #define UPLOAD_BUFFER (256L << 10)
@@ -46,6 +47,7 @@ struct http_host {
 	char source[ADDR_STR_LEN + 8]; /* "host!ADDRESS"; "": any */
 	char *name, *password; /* NULL: none */
 	char *pin; /* NULL: none */
+	struct tls_foreign server; /* without a pin */
 	bool tls;
 	/*
 	 * How the server wants the password: 0 before it has asked for it, as one that does not gets whole requests at
@@ -291,10 +293,38 @@ static size_t take_reply(char *data, size_t size, size_t n, void *arg)
 			return -ENOMEM;                                                            \
 	} while (0)
 
-static int set_connection(struct http_call *call)
+static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *arg)
+{
+	struct http_host *host = arg;
+
+	(void)easy;
+	tls_foreign_verify(ssl_ctx, &host->server);
+	return CURLE_OK;
+}
+
+static int set_trust(struct http_call *call)
 {
 	const struct http_host *host = call->host;
 	struct curl_blob ca = { host->http->ca, host->http->ca_len, CURL_BLOB_COPY };
+
+	SET(CURLOPT_SSL_VERIFYHOST, 0L);
+	if (host->http->ca)
+		SET(CURLOPT_CAINFO_BLOB, &ca);
+	/* Else the directory that libcurl was built with is trusted beside the file. */
+	SET(CURLOPT_CAPATH, (char *)NULL);
+	if (host->pin) {
+		SET(CURLOPT_PINNEDPUBLICKEY, host->pin);
+		SET(CURLOPT_SSL_VERIFYPEER, 0L);
+	} else if (host->tls) {
+		SET(CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
+		SET(CURLOPT_SSL_CTX_DATA, (void *)host);
+	}
+	return 0;
+}
+
+static int set_connection(struct http_call *call)
+{
+	const struct http_host *host = call->host;
 
 	SET(CURLOPT_PRIVATE, call);
 	SET(CURLOPT_ERRORBUFFER, call->curl_why);
@@ -310,17 +340,8 @@ static int set_connection(struct http_call *call)
 	SET(CURLOPT_OPENSOCKETDATA, call);
 	SET(CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 	SET(CURLOPT_CLOSESOCKETDATA, (void *)host);
-	SET(CURLOPT_SSL_VERIFYHOST, 0L);
-	if (host->http->ca)
-		SET(CURLOPT_CAINFO_BLOB, &ca);
-	/* Else the directory that libcurl was built with is trusted beside the file. */
-	SET(CURLOPT_CAPATH, (char *)NULL);
 	if (host->source[0])
 		SET(CURLOPT_INTERFACE, host->source);
-	if (host->pin) {
-		SET(CURLOPT_PINNEDPUBLICKEY, host->pin);
-		SET(CURLOPT_SSL_VERIFYPEER, 0L);
-	}
 	if (!host->auth)
 		return 0;
 	SET(CURLOPT_USERNAME, host->name);
@@ -407,6 +428,8 @@ int http_call_new(struct http_host *host, const struct http_request *req,
 	TAILQ_INSERT_TAIL(&host->calls, call, link);
 	call->easy = curl_easy_init();
 	ret = call->easy ? set_connection(call) : -ENOMEM;
+	if (!ret)
+		ret = set_trust(call);
 	if (!ret)
 		ret = set_request(call, req);
 	if (!ret && curl_multi_add_handle(host->multi, call->easy) != CURLM_OK)
@@ -544,6 +567,10 @@ static void reply_fill(struct http_call *call, struct http_reply *reply, char wh
 		 os_error)
 		/* Without the address, which is the tunnel's and says nothing to people. */
 		snprintf(why, CURL_ERROR_SIZE, "%s", shunt_strerror(-(int)os_error));
+	else if (reply->err == -SHUNT_EPEER && call->host->server.refused)
+		snprintf(why, CURL_ERROR_SIZE,
+			 "it is another party's of the deployment, not that of device %s",
+			 call->host->server.only.name);
 	else
 		snprintf(why, CURL_ERROR_SIZE, "%s",
 			 call->read_error  ? shunt_strerror(call->read_error) :
@@ -612,6 +639,9 @@ int http_host_new(struct http *h, const struct http_target *target, struct http_
 		return -ENOMEM;
 	host->http = h;
 	host->tls = target->tls;
+	host->server.only.role = ROLE_DEVICE;
+	snprintf(host->server.only.name, sizeof(host->server.only.name), "%s",
+		 target->device ? target->device : "");
 	LIST_INIT(&host->watches);
 	TAILQ_INIT(&host->calls);
 	TAILQ_INIT(&host->ended);

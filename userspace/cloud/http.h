@@ -26,7 +26,7 @@ struct loop;
 #define HTTP_CONNECT_MS 15000
 
 /*
- * @ca: PEM file, read now, that certificates of https servers must come from; their names are not
+ * @ca: PEM file, read now, that certificates of https servers must come from; their host names are not
  * checked, since a server is reached under an address of the tunnel. 0 or -errno.
  */
 int http_new(struct loop *loop, const char *ca, struct http **out, struct err *e);
@@ -44,6 +44,11 @@ struct http_target {
 	bool tls;
 	struct shunt_addr source; /* local address; unset: any */
 	const char *name, *password; /* copied, wiped with the host; NULL: none */
+	/*
+	 * Whose server it is. A certificate of the CA that is a party's (SAN URI shunt:ROLE:NAME) must be this device's, as other
+	 * devices and terminals have such, too; one that an administrator made for a server has none. NULL: nobody's will do.
+	 */
+	const char *device;
 	/*
 	 * "sha256//BASE64": of the public key of the server's certificate (pin_ok()), which then counts whoever
 	 * signed it. NULL or "": it must come from the CA.
@@ -111,8 +116,8 @@ const char *http_login_hint(enum http_login login);
 struct http_reply {
 	/*
 	 * 0: the server answered, with whatever status. -ECONNREFUSED (no connection, for whatever reason),
-	 * -ETIMEDOUT, -EMSGSIZE, -SHUNT_ETLS (no TLS handshake), -SHUNT_EPEER (its certificate is of another CA, or
-	 * not of the pinned key), -SHUNT_ECLOSED, others.
+	 * -ETIMEDOUT, -EMSGSIZE, -SHUNT_ETLS (no TLS handshake), -SHUNT_EPEER (its certificate is of another CA, of another
+	 * party, or not of the pinned key), -SHUNT_ECLOSED, others.
 	 */
 	int err;
 	uint64_t left; /* octets of the request's body that have left this host, so that they may be there */

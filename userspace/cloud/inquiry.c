@@ -235,7 +235,7 @@ static void failed(struct inquiry *q, const struct http_reply *reply)
 	}
 	if (reply->err == -SHUNT_EPEER)
 		note(q, RANK_CERT, "bad-certificate",
-		     "its certificate is none of the deployment's CA: %.400s", reply->why);
+		     "its certificate is not to be trusted: %.400s", reply->why);
 	else if (reply->err == -SHUNT_ETLS)
 		note(q, RANK_TLS, "no-tls", "%s: %.480s", way, reply->why);
 	else if (reply->err == -EMSGSIZE)
@@ -460,6 +460,7 @@ static int ask(struct inquiry *q)
 		.port = q->answer->at.port,
 		.tls = q->tls,
 		.source = q->conf.source,
+		.device = q->conf.device,
 		.pin = q->conf.pin,
 	};
 	int ret = 0;

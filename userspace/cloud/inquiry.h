@@ -31,7 +31,8 @@ struct inquiry_conf {
 	struct http *http;
 	struct tls_ctx *tls; /* for an agent */
 	const char *smb_helper; /* for a share; as in share.h */
-	const char *device; /* an agent's certificate must have that name; outlives the inquiry */
+	const char *
+		device; /* an agent's certificate must have that name, a server's none or that; outlives the inquiry */
 	struct shunt_addr address, source;
 	/* Where those that a file server or printer may be given are at any time; NULL: it is given none. */
 	struct credentials *const *credentials;

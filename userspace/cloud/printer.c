@@ -638,6 +638,7 @@ int printer_new(const struct printer_conf *conf, const struct printer_ops *ops, 
 		.source = conf->source,
 		.name = conf->user,
 		.password = conf->password,
+		.device = conf->device,
 		.pin = conf->pin,
 	};
 	struct shunt_endpoint ep = { conf->address, conf->port };

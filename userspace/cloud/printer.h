@@ -48,6 +48,7 @@ struct printer_conf {
 	uint16_t port;
 	bool tls;
 	const char *path; /* of the printer: "/ipp/print" */
+	const char *device; /* whose it is */
 	const char *user, *password, *pin; /* see struct http_target; NULL: none */
 	const char *job; /* our id */
 	const char *name; /* of the document */

@@ -180,6 +180,7 @@ static int begin(struct delivery *d)
 		.path = d->service->path,
 		.user = login ? login->name : NULL,
 		.password = login ? login->password : NULL,
+		.device = row->device,
 		.pin = d->dev.pin,
 		.job = row->id,
 		.name = row->name,

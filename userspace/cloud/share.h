@@ -68,7 +68,7 @@ struct share_conf {
 	bool tls;
 	const char *base; /* of the registry: the path of the share, "/", "/files" */
 	const char *user, *password; /* NULL: none; wiped when the call is freed */
-	const char *pin; /* see struct http_target; NULL: none */
+	const char *device, *pin; /* see struct http_target; NULL: none */
 	const char *smb_helper; /* of the protocol "smb": path of shunt-smb */
 };
 

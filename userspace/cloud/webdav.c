@@ -245,6 +245,7 @@ int webdav_init(struct webdav *w, const struct share_conf *conf, const struct sh
 		.source = conf->source,
 		.name = conf->user,
 		.password = conf->password,
+		.device = conf->device,
 		.pin = conf->pin,
 	};
 	int ret;

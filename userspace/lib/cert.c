@@ -9,6 +9,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "lib/conf.h"
@@ -145,6 +146,48 @@ int cert_identity(const X509 *cert, struct party *id, struct err *e)
 	rc = identity_from_names(names, id, e);
 	GENERAL_NAMES_free(names);
 	return rc;
+}
+
+/* Schemes are the same in any case (RFC 3986 3.1). */
+static bool is_of_party(const GENERAL_NAME *name)
+{
+	static const char scheme[] = "shunt:";
+	const ASN1_IA5STRING *uri;
+
+	if (name->type != GEN_URI)
+		return false;
+	uri = name->d.uniformResourceIdentifier;
+	return (size_t)ASN1_STRING_length(uri) >= sizeof(scheme) - 1 &&
+	       !strncasecmp((const char *)ASN1_STRING_get0_data(uri), scheme, sizeof(scheme) - 1);
+}
+
+static bool is_uri(const GENERAL_NAME *name, const char *text)
+{
+	const ASN1_IA5STRING *uri = name->d.uniformResourceIdentifier;
+
+	return (size_t)ASN1_STRING_length(uri) == strlen(text) &&
+	       !memcmp(ASN1_STRING_get0_data(uri), text, strlen(text));
+}
+
+bool cert_may_be(const X509 *cert, const struct party *id)
+{
+	int absent = 0, i;
+	GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, &absent, NULL);
+	char text[PARTY_STR_LEN];
+	bool may = true;
+
+	if (!names) {
+		ERR_clear_error();
+		return absent == -1; /* else it is malformed, or there are two */
+	}
+	party_print(id, text);
+	for (i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+
+		may = may && (!is_of_party(name) || is_uri(name, text));
+	}
+	GENERAL_NAMES_free(names);
+	return may;
 }
 
 const char *cert_verify_str(int verify_error)

@@ -8,6 +8,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+#include <stdbool.h>
 
 #include "lib/types.h"
 
@@ -21,6 +22,12 @@ int cert_load_key(const char *file, EVP_PKEY **out, struct err *e);
 
 /* The identity: exactly one SAN of type URI, which is shunt:ROLE:NAME. 0 or -SHUNT_EPEER. */
 int cert_identity(const X509 *cert, struct party *id, struct err *e);
+
+/*
+ * May who has @cert be @id? A certificate that says nothing of parties (no SAN URI shunt:...) may be anybody's; else all that it
+ * says must be that.
+ */
+bool cert_may_be(const X509 *cert, const struct party *id);
 
 /* A clause for an X509_V_ERR_* code: "certificate has expired". Static. */
 const char *cert_verify_str(int verify_error);

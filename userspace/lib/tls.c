@@ -411,6 +411,30 @@ static int on_verify(int ok, X509_STORE_CTX *store_ctx)
 	return 1;
 }
 
+/* ---- servers of others ---- */
+
+static int on_foreign(X509_STORE_CTX *store_ctx, void *arg)
+{
+	struct tls_foreign *foreign = arg;
+	int ret = X509_verify_cert(store_ctx);
+
+	if (ret <= 0) {
+		/* A wrong signature's own entry would be taken for the reason, before the verdict's. */
+		ERR_clear_error();
+		return ret;
+	}
+	foreign->refused = !cert_may_be(X509_STORE_CTX_get0_cert(store_ctx), &foreign->only);
+	if (!foreign->refused)
+		return 1;
+	X509_STORE_CTX_set_error(store_ctx, X509_V_ERR_APPLICATION_VERIFICATION);
+	return 0;
+}
+
+void tls_foreign_verify(void *ssl_ctx, struct tls_foreign *foreign)
+{
+	SSL_CTX_set_cert_verify_callback(ssl_ctx, on_foreign, foreign);
+}
+
 /* ---- connection ---- */
 
 static int offer_alpn(struct tls_conn *conn)

@@ -45,6 +45,20 @@ void tls_ctx_free(struct tls_ctx *ctx);
 /* Own identity; lives as long as @ctx. */
 const struct party *tls_ctx_self(const struct tls_ctx *ctx);
 
+/* ---- servers of others, whose TLS is another library's ---- */
+
+/*
+ * What a certificate has to say beyond that it comes from the CA: if it has a SAN URI shunt:ROLE:NAME, as all parties' have, it must be
+ * @only's, as any party could pass for the server otherwise.
+ */
+struct tls_foreign {
+	struct party only;
+	bool refused; /* a certificate was another party's */
+};
+
+/* Add that to the verification by @ssl_ctx, an SSL_CTX of OpenSSL's as libcurl hands it out, which @foreign outlives. */
+void tls_foreign_verify(void *ssl_ctx, struct tls_foreign *foreign);
+
 /* ---- ALPN ---- */
 
 #define TLS_ALPN_H2 1u /* "h2": who dials is the HTTP client */

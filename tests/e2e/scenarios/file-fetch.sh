@@ -37,7 +37,7 @@ cut()
 
 apache()
 {
-	NAS_PASSWORD=$PASSWORD NAS_CREDENTIALS=$WORLD/pki/device-nas-2 "$TOP/tests/e2e/hosts/apache.sh" "$1" nas2 "$WORLD/apache" \
+	NAS_PASSWORD=$PASSWORD NAS_CREDENTIALS=$WORLD/pki/device-nas-3 "$TOP/tests/e2e/hosts/apache.sh" "$1" nas2 "$WORLD/apache" \
 		>>"$WORLD/log/apache" 2>&1
 }
 
@@ -45,7 +45,7 @@ scenario_run()
 {
 	local a b c changed list root missing directory
 
-	certify device nas-2
+	certify device nas-3
 	rm -rf "$WORLD/apache"
 	apache start || die "Apache did not start"
 	admin device set nas-2 --gateway gw1 --address "$(nas_address 2)" --service webdav:8080:/ >>"$WORLD/log/registry"

@@ -57,6 +57,14 @@ own_certificate()
 		-out "$WORLD/own.crt" 2>>"$WORLD/log/openssl"
 }
 
+# As an administrator makes it for a server of several devices: of the CA, and no party's.
+server_certificate()
+{
+	openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=printer2 -keyout "$WORLD/server.key" 2>>"$WORLD/log/openssl" |
+		openssl x509 -req -CA "$WORLD/pki/ca.crt" -CAkey "$WORLD/pki/ca.key" -set_serial 4711 -days 2 -out "$WORLD/server.crt" \
+			2>>"$WORLD/log/openssl"
+}
+
 # certificate HOST FILES: FILES.crt and .key are its printer's.
 certificate()
 {
@@ -90,8 +98,9 @@ scenario_run()
 
 	certify device printer-2
 	own_certificate
+	server_certificate
 	certificate printer "$WORLD/own"
-	certificate printer2 "$WORLD/pki/device-printer-2"
+	certificate printer2 "$WORLD/server"
 	echo "lp:$PASSWORD" | chpasswd || die "no password for lp"
 	https_nas
 	document a.pdf 300K
