@@ -175,6 +175,74 @@ static void gives_its_slot_back(void **state)
 	assert_int_equal(kit.printed, 1);
 }
 
+/* ---- it has the job, and does not talk to us any more ---- */
+
+/* The password is changed, or its certificate renewed, while it prints: that is no reason to call the job failed. */
+static void asks_again_whoever_shuts_it_out(void **state)
+{
+	static const int statuses[] = { 401, 403, 404 };
+	struct world *w = *state;
+	char id[ID_LEN];
+	size_t i;
+
+	w->conf.attempts = 10;
+	held(w, id);
+	for (i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		kit.fault.http_status = statuses[i];
+		KIT_UNTIL(w->loop, delivery_of(w, id)->step == STEP_PAUSE);
+		assert_int_equal(state_of(w, id), JOB_QUEUED);
+		assert_non_null(
+			strstr(job_row(job_of(w, id))->reason, "it has the job, and may print it"));
+		kit.fault.http_status = 0;
+		KIT_UNTIL(w->loop, state_of(w, id) == JOB_EXECUTING);
+	}
+	/* After a restart, too. */
+	die(w);
+	kit.fault.http_status = 403;
+	cloud_up(w);
+	KIT_UNTIL(w->loop, delivery_of(w, id) && delivery_of(w, id)->step == STEP_PAUSE);
+	kit.fault.http_status = 0;
+	kit.state = IPP_JSTATE_COMPLETED;
+	kit.hold = false;
+	assert_end(w, id, JOB_COMPLETED);
+	assert_int_equal(kit.created, 1);
+	assert_int_equal(kit.printed, 1);
+}
+
+/* Whoever sent it is told that it may be printed all the same. */
+static void says_what_may_be_printed(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	w->conf.attempts = 2;
+	held(w, id);
+	kit.fault.http_status = 403;
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_FAILED);
+	assert_non_null(strstr(job.reason, "it has the job, and may print it"));
+	assert_true(timeline_has(&job, "printer-not-told", NULL));
+	sapi_job_fini(&job);
+	assert_int_equal(w->opens, 2);
+}
+
+/* One that has nothing yet is not asked in vain. */
+static void fails_at_once_without_a_job_there(void **state)
+{
+	struct world *w = *state;
+	struct sapi_job job;
+	char id[ID_LEN];
+
+	kit.fault.http_status = 403;
+	submit(w, id);
+	await_end(w, id, &job);
+	assert_int_equal(job.state, JOB_FAILED);
+	assert_false(timeline_has(&job, "printer-not-told", NULL));
+	sapi_job_fini(&job);
+	assert_int_equal(w->opens, 1);
+}
+
 /* ---- cancellations ---- */
 
 static void cancels(void **state)
@@ -355,6 +423,9 @@ int main(void)
 		T(prints),
 		T(goes_on_after_a_restart),
 		T(gives_its_slot_back),
+		T(asks_again_whoever_shuts_it_out),
+		T(says_what_may_be_printed),
+		T(fails_at_once_without_a_job_there),
 		T(cancels),
 		T(cancels_while_the_number_is_stored),
 		T(cancels_while_the_number_is_taken_back),

@@ -97,12 +97,13 @@ struct delivery {
 	struct share_call *share; /* at a file server without agent; of fileserver.c */
 	struct fetching *fetching; /* fetching.c's, of a fetch job there */
 	struct wrap *wrap; /* of what is put, if it is stored encrypted */
-	struct printer *printer; /* of printing.c, as are the eight below */
+	struct printer *printer; /* of printing.c, as are the nine below */
 	bool numbered; /* the job's number there was told here, and not read from the disk */
 	bool withdrawn; /* its incomplete job was canceled there, by us */
 	bool partial; /* it cannot have all of the document */
 	struct group_wait kept;
 	unsigned int rests; /* in a row, since the printer waits for somebody */
+	bool settled; /* the printer has said what became of the job */
 	bool unheard; /* it was canceled, and the printer given up before it had answered */
 	bool withdraw; /* the job is over, and the printer to hear of it */
 	bool noted; /* that is a notice in the store */

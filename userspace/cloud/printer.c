@@ -104,13 +104,18 @@ void printer_ask(struct printer *p, int made, bool once,
 		printer_finish(p, PRINTER_LOST, "out-of-memory", "%s", shunt_strerror(made));
 }
 
+enum printer_end printer_barred(const struct printer *p)
+{
+	return p->number ? PRINTER_LOST : PRINTER_REFUSED;
+}
+
 static void http_refused(struct printer *p, int status)
 {
 	char code[SAPI_REASON_LEN];
 
 	snprintf(code, sizeof(code), "http-%d", status);
 	if (verdict_http_final(status))
-		printer_finish(p, PRINTER_REFUSED, code,
+		printer_finish(p, printer_barred(p), code,
 			       "the printer answered with HTTP status %d%s", status,
 			       verdict_http_hint(status));
 	else
@@ -122,7 +127,7 @@ bool printer_is_answer(struct printer *p, const struct http_reply *reply)
 	char why[SAPI_TEXT_LEN];
 
 	if (reply->err == -SHUNT_EPEER) {
-		printer_finish(p, PRINTER_REFUSED, "bad-certificate",
+		printer_finish(p, printer_barred(p), "bad-certificate",
 			       "the printer's certificate is not to be trusted: %.400s",
 			       reply->why);
 		return false;
@@ -137,7 +142,7 @@ bool printer_is_answer(struct printer *p, const struct http_reply *reply)
 		return false;
 	}
 	if (reply->login) {
-		printer_finish(p, PRINTER_REFUSED, "login-refused",
+		printer_finish(p, printer_barred(p), "login-refused",
 			       "the printer answered with HTTP status 401%s",
 			       http_login_hint(reply->login));
 		return false;

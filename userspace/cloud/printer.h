@@ -72,7 +72,7 @@ enum printer_end {
 	PRINTER_ABORTED, /* the printer gave the job up */
 	PRINTER_REFUSED, /* it does not take such a job */
 	PRINTER_UNSURE, /* some of it may be printed, and nobody can say */
-	PRINTER_LOST, /* no answer: to be tried again */
+	PRINTER_LOST, /* no answer, or it lets nobody ask of the job that it has: to be tried again */
 	PRINTER_WAITS, /* it waits for somebody: to be looked at again later */
 	PRINTER_WITHDRAWN, /* after printer_cancel() */
 };

@@ -119,7 +119,7 @@ static bool suits(struct printer *p, const struct ipp_printer *printer)
 	}
 	if (!printer->takes_jobs) {
 		printer_finish(
-			p, PRINTER_REFUSED, "unsupported-printer",
+			p, printer_barred(p), "unsupported-printer",
 			"the printer cannot be asked what became of a job: it lacks Create-Job, Send-Document, Get-Job-Attributes or Cancel-Job");
 		return false;
 	}
@@ -143,7 +143,7 @@ void printer_on_looked(const struct http_reply *reply, void *arg)
 	if (status.outcome == IPP_OUTCOME_BUSY) {
 		printer_busy(p, STEP_LOOK, status.text);
 	} else if (status.outcome != IPP_OUTCOME_OK) {
-		printer_finish(p, PRINTER_REFUSED, "no-printer",
+		printer_finish(p, printer_barred(p), "no-printer",
 			       "the printer does not tell what it is: %.400s", status.text);
 	} else if (suits(p, &printer)) {
 		p->failures = 0;

@@ -62,6 +62,11 @@ struct printer {
 
 /* ---- printer.c ---- */
 
+/*
+ * It does not talk to us. That is its last word only while it has nothing: a job that is there is printed all the same, and
+ * a password or a certificate may be right again.
+ */
+enum printer_end printer_barred(const struct printer *p);
 /* on_done follows from the loop: the caller may be one of the calls that end. */
 void printer_finish(struct printer *p, enum printer_end end, const char *code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -143,6 +143,7 @@ static void on_done(enum printer_end end, const char *code, const char *text, vo
 		delivery_try_failed(d, false, code, why);
 		break;
 	default:
+		d->settled = true;
 		delivery_try_failed(d, true, code, text);
 	}
 }
@@ -309,13 +310,14 @@ bool printing_cancel(struct delivery *d)
 void printing_over(struct delivery *d)
 {
 	const struct store_job *row = job_row(d->job);
+	bool failed = row->state == JOB_FAILED && row->printer_job && !d->settled;
 
-	if (!d->noted)
+	if (!d->noted && !failed)
 		return;
 	job_event(
 		d->job, "printer-not-told", PATH_NONE, "",
-		"the printer has it as job %u and may print it: it was not reached, or did not agree to cancel it",
-		row->printer_job);
+		"the printer has it as job %u and may print it: it was not reached, or did not %s",
+		row->printer_job, failed ? "say what became of it" : "agree to cancel it");
 	log_warn("printing: %s: job %s: not canceled at the printer, which has it as job %u",
 		 row->device, row->id, row->printer_job);
 	heard(d);

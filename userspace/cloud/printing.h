@@ -12,6 +12,8 @@
  * That a job is canceled of which the printer may have something is a notice (cloud/notice.h) until the printer
  * has agreed or says that it is over, also after a restart; or until the tries of one run of the cloud are used up
  * (`attempts`): then the job's timeline says so (printer-not-told), as does the log.
+ * The same is said of a job that fails while the printer has it and does not say what became of it: not reached, or
+ * it does not talk to us any more (its certificate, the password). That is tried again as often as a lost connection.
  */
 #ifndef SHUNT_CLOUD_PRINTING_H
 #define SHUNT_CLOUD_PRINTING_H
