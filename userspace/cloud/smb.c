@@ -12,6 +12,7 @@
 #include "lib/digest.h"
 #include "lib/err.h"
 #include "lib/loop.h"
+#include "lib/proc.h"
 #include "lib/smbmsg.h"
 
 #define NS_PER_MS 1000000
@@ -604,18 +605,5 @@ const struct share_protocol smb_protocol = {
 
 int smb_default_helper(char *out, size_t size)
 {
-	static const char name[] = "shunt-smb";
-	ssize_t n = readlink("/proc/self/exe", out, size);
-	char *slash;
-
-	if (n < 0)
-		return -errno;
-	if ((size_t)n >= size)
-		return -ENAMETOOLONG;
-	out[n] = '\0';
-	slash = strrchr(out, '/');
-	if (!slash || (size_t)(slash + 1 - out) + sizeof(name) > size)
-		return -ENAMETOOLONG;
-	memcpy(slash + 1, name, sizeof(name));
-	return 0;
+	return proc_beside("shunt-smb", out, size);
 }

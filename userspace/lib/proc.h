@@ -5,6 +5,7 @@
 #ifndef SHUNT_LIB_PROC_H
 #define SHUNT_LIB_PROC_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct err;
@@ -36,5 +37,8 @@ int proc_keep_caps(uint64_t keep);
  * programs that use select(2). Returns how many that is.
  */
 uint64_t proc_open_files(void);
+
+/* The path of the program @name in the directory of the one that is running. 0, -errno. */
+int proc_beside(const char *name, char *out, size_t size);
 
 #endif
