@@ -344,7 +344,7 @@ world_module()
 	[ -f "$ko" ] || die "no $ko: run 'make kmod' first"
 	# in an emulated machine a program on a shared file system takes three times as long to start
 	mkdir -p /run/bin
-	cp "$BIN"/shunt "$BIN"/shunt{d,-manager,-cloud,-device,-smb} /run/bin
+	cp "$BIN"/shunt "$BIN"/shunt{d,-manager,-cloud,-device,-smb,-ipp} /run/bin
 	PATH=/run/bin:$PATH
 	[ ! -d /sys/module/shunt ] || return 0
 	"$TOP/scripts/guest" load || die "loading $ko"
@@ -470,7 +470,9 @@ configure_device()
 	settle "$program" device "mfp-${1%@*}"
 	default "$program" listen "\"$(mfp_address "$1"):8632\""
 	default "$program" accept '{"print"}'
-	if [ "$PRINTER" = cups ]; then
+	if [ -n "${CONF["$program printer"]+set}" ]; then
+		: # it hands its jobs to that one
+	elif [ "$PRINTER" = cups ]; then
 		default "$program" print-command "\"$TOP/tests/e2e/hosts/print %f %n\""
 	else
 		mkdir -p "$WORLD/$host/printed"

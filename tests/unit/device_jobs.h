@@ -32,6 +32,7 @@ struct fixture {
 	char top[64], state[96];
 	char store[96], share[96]; /* directories */
 	char print[512], scan[512]; /* commands */
+	char printer[96], helper[96]; /* URI, and the program for it */
 	enum store_existing existing;
 	uint64_t quota;
 	char keys[96]; /* directory of file keys */
@@ -55,6 +56,8 @@ static inline void start(struct fixture *f)
 {
 	struct executor_conf ex = { .state_dir = f->state,
 				    .print_command = configured(f->print),
+				    .printer = configured(f->printer),
+				    .printer_helper = f->helper,
 				    .store_dir = configured(f->store),
 				    .store_existing = f->existing,
 				    .store_quota = f->quota,

@@ -36,6 +36,26 @@ static void words_are_split_without_a_shell(void **state)
 		     (const char *[]){ "a", "$HOME", "`x`", ";", "|", "&", ">", "*" });
 }
 
+static void literal_words_stay_as_they_are(void **state)
+{
+	struct argv template = { 0 }, argv = { 0 };
+
+	(void)state;
+	assert_int_equal(argv_add(&template, "/opt/100%n/it", true), 0);
+	assert_int_equal(argv_add(&template, "ipp://h/%f a", true), 0);
+	assert_int_equal(argv_add(&template, "%f", false), 0);
+	assert_int_equal(argv_expand(&template,
+				     &(struct argv_values){ .file = "/x", .name = "n", .job = "j" },
+				     &argv),
+			 0);
+	assert_int_equal(argv.n, 3);
+	assert_string_equal(argv.v[0], "/opt/100%n/it");
+	assert_string_equal(argv.v[1], "ipp://h/%f a");
+	assert_string_equal(argv.v[2], "/x");
+	argv_fini(&template);
+	argv_fini(&argv);
+}
+
 static void assert_refused(const char *text, const char *why)
 {
 	struct argv argv = { 0 };
@@ -126,6 +146,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words_are_split_without_a_shell),
+		cmocka_unit_test(literal_words_stay_as_they_are),
 		cmocka_unit_test(bad_templates_are_refused),
 		cmocka_unit_test(placeholders_stay_in_their_word),
 		cmocka_unit_test(a_name_does_not_become_an_option),

@@ -85,11 +85,78 @@ static void a_recipient_of_no_use(void **state)
 	assert_string_equal(e.text, "encrypt-to: a recipient is no usable key");
 }
 
+static void assert_printer(const char *uri, const char *why)
+{
+	char text[256];
+	struct err e = { 0 };
+	int rc;
+
+	snprintf(text, sizeof(text), "printer = \"%s\"\n", uri);
+	rc = check(text, &e);
+	if (rc != (why ? -SHUNT_ECONF : 0) || (why && !strstr(e.text, why)))
+		fail_msg("%s: %d %s", uri, rc, e.text);
+}
+
+static void one_thing_prints(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(check("print-command = \"lp %f\"\nprinter = \"ipp://h/p\"\n", &e),
+			 -SHUNT_ECONF);
+	assert_string_equal(e.text, "printer: print-command is set, too; one of them prints");
+	assert_int_equal(check("store-dir = \"/s\"\naccept = {\"print\"}\n", &e), -SHUNT_ECONF);
+	assert_string_equal(e.text, "accept: \"print\" needs print-command or printer to be set");
+	assert_int_equal(check("", &e), -SHUNT_ECONF);
+	assert_non_null(strstr(e.text, "none of print-command, printer, store-dir"));
+}
+
+static void a_printer_is_named_by_its_uri(void **state)
+{
+	struct err e = { 0 };
+
+	(void)state;
+	assert_printer("ipp://localhost:631/ipp/print", NULL);
+	assert_printer("ipp://192.168.1.15/", NULL);
+	assert_printer("ipp://[fe80::1]:8631/printers/q%20a", NULL);
+	assert_printer("localhost", "begin with ipp://");
+	assert_printer("ipps://localhost/ipp/print", "begin with ipp://");
+	assert_printer("http://localhost/ipp/print", "begin with ipp://");
+	assert_printer("ipp:///ipp/print", "names no host");
+	assert_printer("ipp://[::1/ipp/print", "names no host");
+	assert_printer("ipp://host:0/ipp/print", "after the host");
+	assert_printer("ipp://host:65536/ipp/print", "after the host");
+	assert_printer("ipp://host:6x/ipp/print", "after the host");
+	assert_printer("ipp://ho st/ipp/print", "after the host");
+	assert_printer("ipp://host:631", "no path");
+	assert_printer("ipp://host/ipp?waitjob=false", "no path");
+	/* a secret in the wrong place is not repeated in a log */
+	assert_int_equal(check("printer = \"ipp://me:secret@host/ipp/print\"\n", &e), -SHUNT_ECONF);
+	assert_string_equal(e.text, "printer: a user or password cannot be in it");
+}
+
+/* Found at the start, not with the first job. */
+static void a_printer_without_its_program(void **state)
+{
+	struct executor_conf conf = { .state_dir = "/tmp",
+				      .printer = "ipp://h/p",
+				      .printer_helper = "/nonexistent/shunt-ipp" };
+	struct executor *ex;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(executor_new(NULL, &conf, &ex, &e), -ENOENT);
+	assert_string_equal(e.text, "printer: /nonexistent/shunt-ipp: No such file or directory");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recipients),
 		cmocka_unit_test(a_recipient_of_no_use),
+		cmocka_unit_test(one_thing_prints),
+		cmocka_unit_test(a_printer_is_named_by_its_uri),
+		cmocka_unit_test(a_printer_without_its_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

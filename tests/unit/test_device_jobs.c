@@ -179,6 +179,38 @@ static void a_failing_command_says_why(void **state)
 	assert_non_null(strstr(job_reason(job), "/no/such/program: No such file"));
 }
 
+/* In place of a command: shunt-ipp, whose last line needs no introduction. */
+static void a_printer_gets_the_job(void **state)
+{
+	struct fixture *f = *state;
+	struct job *job;
+	FILE *program;
+
+	stop(f);
+	f->print[0] = '\0';
+	strcpy(f->printer, "ipp://localhost/%f");
+	snprintf(f->helper, sizeof(f->helper), "%s/shunt-ipp", f->top);
+	program = fopen(f->helper, "w");
+	assert_non_null(program);
+	fprintf(program,
+		"#!/bin/sh\ncmp \"$2\" %s/want || exit 2\n"
+		"echo \"printer: $# $1 $3 $CONTENT_TYPE\"; exit 1\n",
+		f->top);
+	assert_int_equal(fchmod(fileno(program), 0700), 0);
+	fclose(program);
+	snprintf(out, sizeof(out), "%s/want", f->top);
+	program = fopen(out, "w");
+	assert_int_equal(fwrite(f->data, 1, SIZE, program), SIZE);
+	fclose(program);
+	start(f);
+	job = create(f, ID_1, JOB_PRINT);
+	put(f, job, 0, SIZE);
+	await_end(f, job);
+	assert_int_equal(job_state(job), JOB_FAILED);
+	assert_string_equal(job_reason(job),
+			    "printer: 3 ipp://localhost/%f a file.bin application/octet-stream");
+}
+
 static void stored_under_its_name(void **state)
 {
 	struct fixture *f = *state;
@@ -631,6 +663,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(content_in_any_order_is_printed_once),
+		TEST(a_printer_gets_the_job),
 		TEST(duplicates_do_not_overwrite),
 		TEST(wrong_content_is_not_executed),
 		TEST(a_failing_command_says_why),

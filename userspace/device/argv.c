@@ -101,6 +101,22 @@ int argv_split(const char *text, struct argv *out, struct err *e)
 	return rc;
 }
 
+int argv_add(struct argv *template, const char *word, bool literal)
+{
+	struct buf b;
+	int rc;
+
+	buf_init(&b);
+	for (; *word; word++) {
+		if (literal && *word == '%')
+			buf_putc(&b, '%');
+		buf_putc(&b, (uint8_t)*word);
+	}
+	rc = argv_push(template, &b);
+	buf_fini(&b);
+	return rc;
+}
+
 static void expand_word(const char *word, const struct argv_values *values, struct buf *b)
 {
 	for (; *word; word++) {

@@ -9,6 +9,7 @@
 #ifndef SHUNT_DEVICE_ARGV_H
 #define SHUNT_DEVICE_ARGV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/err.h"
@@ -31,6 +32,8 @@ struct argv_values {
  * word with a placeholder: -SHUNT_ECONF with @e.
  */
 int argv_split(const char *text, struct argv *out, struct err *e);
+/* Append a word to a template: @literal as it is, else with placeholders, which are known to be right. 0 or -ENOMEM. */
+int argv_add(struct argv *template, const char *word, bool literal);
 /* Replace placeholders. 0 or -ENOMEM. */
 int argv_expand(const struct argv *template, const struct argv_values *values, struct argv *out);
 /* Safe on a zeroed one. */

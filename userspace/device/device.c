@@ -13,6 +13,7 @@
 #include "device/connect.h"
 #include "device/executor.h"
 #include "device/jobs.h"
+#include "device/printer.h"
 #include "device/reach.h"
 #include "device/report.h"
 #include "lib/age.h"
@@ -74,6 +75,8 @@ const struct conf_row device_conf_table[] = {
 		   "kinds of jobs: print, store, fetch; unset: those configured below"),
 	CONF_RANGE(CONF_STRING, "print-command", ROW, print_command, NULL, 1, 4096,
 		   "run to print, without shell: %f content file, %n name, %j job id"),
+	CONF_RANGE(CONF_STRING, "printer", ROW, printer, NULL, 1, 1024,
+		   "instead of print-command: the printer that jobs go to, ipp://HOST[:PORT]/PATH"),
 	CONF_VALUE(CONF_PATH, "store-dir", ROW, store_dir, NULL, 0, "directory of stored files"),
 	CONF_WORD("store-existing", ROW, store_existing, "replace", existing_names,
 		  "what a store job does to a file of its name"),
@@ -119,11 +122,11 @@ const struct conf_row device_conf_table[] = {
 static int accept_bits(const struct device_conf *conf, uint32_t *out, struct err *e)
 {
 	static const char *const needs[] = {
-		[JOB_PRINT] = "print-command",
+		[JOB_PRINT] = "print-command or printer",
 		[JOB_STORE] = "store-dir",
 		[JOB_FETCH] = "fetch-dir or scan-command",
 	};
-	uint32_t can = (conf->print_command ? 1u << JOB_PRINT : 0) |
+	uint32_t can = (conf->print_command || conf->printer ? 1u << JOB_PRINT : 0) |
 		       (conf->store_dir ? 1u << JOB_STORE : 0) |
 		       (conf->fetch_dir || conf->scan_command ? 1u << JOB_FETCH : 0);
 	enum job_kind kind;
@@ -142,7 +145,7 @@ static int accept_bits(const struct device_conf *conf, uint32_t *out, struct err
 	if (!*out)
 		return err_set(
 			e, -SHUNT_ECONF,
-			"none of print-command, store-dir, fetch-dir and scan-command is set");
+			"none of print-command, printer, store-dir, fetch-dir and scan-command is set");
 	return 0;
 }
 
@@ -181,6 +184,11 @@ int device_conf_check(const struct device_conf *conf, struct err *e)
 	if (conf->print_command && argv_split(conf->print_command, &argv, e))
 		return err_prefix(e, "print-command");
 	argv_fini(&argv);
+	if (conf->printer && conf->print_command)
+		return err_set(e, -SHUNT_ECONF,
+			       "printer: print-command is set, too; one of them prints");
+	if (conf->printer && printer_uri_check(conf->printer, e))
+		return -SHUNT_ECONF;
 	if (conf->scan_command && argv_split(conf->scan_command, &argv, e))
 		return err_prefix(e, "scan-command");
 	argv_fini(&argv);
@@ -214,6 +222,7 @@ static int load_executor(struct loop *loop, const struct device_conf *conf, stru
 				    .store_quota = conf->store_quota,
 				    .encrypt_to = to,
 				    .n_encrypt_to = conf->encrypt_to.n };
+	char helper[PATH_MAX];
 	uint32_t services;
 	int rc = accept_bits(conf, &services, e);
 
@@ -221,8 +230,13 @@ static int load_executor(struct loop *loop, const struct device_conf *conf, stru
 		rc = recipients(conf, to, e);
 	if (rc)
 		return rc;
-	if (services & 1u << JOB_PRINT)
+	if (services & 1u << JOB_PRINT) {
 		ex.print_command = conf->print_command;
+		ex.printer = conf->printer;
+		ex.printer_helper = helper;
+		if (conf->printer && (rc = proc_beside(PRINTER_HELPER, helper, sizeof(helper))))
+			return err_sys(e, rc, PRINTER_HELPER);
+	}
 	if (services & 1u << JOB_STORE)
 		ex.store_dir = conf->store_dir;
 	if (services & 1u << JOB_FETCH) {
@@ -392,7 +406,7 @@ static int enter_sandbox(const struct device_conf *conf, struct err *e)
 
 	if (rc || !conf->sandbox)
 		return rc;
-	if ((conf->print_command && services & 1u << JOB_PRINT) ||
+	if (((conf->print_command || conf->printer) && services & 1u << JOB_PRINT) ||
 	    (conf->scan_command && services & 1u << JOB_FETCH))
 		return 0; /* commands inherit it */
 	rc = sandbox_enter(paths, sizeof(paths) / sizeof(paths[0]), e);

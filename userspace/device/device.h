@@ -24,6 +24,7 @@ struct device_conf {
 	struct shunt_endpoint listen;
 	struct conf_list accept;
 	char *print_command;
+	char *printer;
 	char *store_dir;
 	int store_existing;
 	uint64_t store_quota;

@@ -17,6 +17,7 @@
 #include "device/argv.h"
 #include "device/export.h"
 #include "device/filename.h"
+#include "device/printer.h"
 #include "device/quota.h"
 #include "lib/age.h"
 #include "lib/log.h"
@@ -29,6 +30,7 @@ struct executor {
 	struct loop *loop;
 	char *state_dir;
 	struct argv print; /* n == 0: no printing */
+	bool ipp; /* that is shunt-ipp, whose last line is a whole sentence */
 	struct argv scan; /* n == 0: no scanning */
 	int store_fd; /* -1: no storing */
 	int fetch_fd; /* -1: no files to fetch */
@@ -54,8 +56,9 @@ struct execution {
 	bool exited;
 	bool canceled;
 	int status;
-	const char *what; /* "print" or "scan" */
+	const char *what; /* "print", "scan" or the program */
 	bool scan;
+	bool sentence; /* its last line says all there is to say */
 	char output[OUTPUT_KEEP];
 	size_t output_len;
 };
@@ -118,6 +121,26 @@ static int split_command(const char *text, const char *key, struct argv *out, st
 	return rc ? err_prefix(e, "%s", key) : 0;
 }
 
+/* How shunt-ipp is started; what else it has to know is in its environment. */
+static int printer_command(struct executor *ex, const struct executor_conf *conf, struct err *e)
+{
+	int rc;
+
+	ex->ipp = true;
+	rc = argv_add(&ex->print, conf->printer_helper, true);
+	if (!rc)
+		rc = argv_add(&ex->print, conf->printer, true);
+	if (!rc)
+		rc = argv_add(&ex->print, "%f", false);
+	if (!rc)
+		rc = argv_add(&ex->print, "%n", false);
+	if (rc)
+		return err_sys(e, rc, "printer");
+	return access(conf->printer_helper, X_OK) < 0 ?
+		       err_sys(e, -errno, "printer: %s", conf->printer_helper) :
+		       0;
+}
+
 int executor_new(struct loop *loop, const struct executor_conf *conf, struct executor **out,
 		 struct err *e)
 {
@@ -135,6 +158,8 @@ int executor_new(struct loop *loop, const struct executor_conf *conf, struct exe
 		rc = err_set(e, -ENOMEM, "out of memory");
 	if (!rc)
 		rc = split_command(conf->print_command, "print-command", &ex->print, e);
+	if (!rc && conf->printer)
+		rc = printer_command(ex, conf, e);
 	if (!rc)
 		rc = split_command(conf->scan_command, "scan-command", &ex->scan, e);
 	if (!rc && conf->store_dir)
@@ -353,6 +378,10 @@ static void output_reason(struct execution *x, const char *what)
 	for (begin = end; begin > 0 && x->output[begin - 1] != '\n'; begin--)
 		;
 	err_escape(text, sizeof(text), x->output + begin, end - begin);
+	if (x->sentence && text[0]) {
+		snprintf(x->reason, sizeof(x->reason), "%s", text);
+		return;
+	}
 	snprintf(x->reason, sizeof(x->reason), "%.120s%s%s", what, text[0] ? ": " : "", text);
 }
 
@@ -574,7 +603,8 @@ static int start_command(struct execution *x, const struct job_meta *meta, const
 	if (asprintf(&path, "%s/%s", x->ex->state_dir, file) < 0)
 		return -ENOMEM;
 	values.file = path;
-	x->what = print ? "print" : "scan";
+	x->sentence = print && x->ex->ipp;
+	x->what = x->sentence ? PRINTER_HELPER : print ? "print" : "scan";
 	x->scan = !print;
 	rc = argv_expand(print ? &x->ex->print : &x->ex->scan, &values, &argv);
 	if (!rc)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * executor: does with a complete and verified content what its job's kind asks for. Printing runs a
- * command; storing moves the content into the destination directory under its name. Of a fetch job
+ * command, or shunt-ipp, which hands it to a printer; storing moves the content into the destination directory under its name. Of a fetch job
  * it makes the content: a scan runs a command, a file is opened.
  *
  * An execution is started at most once per job by its caller, who has recorded that it starts
@@ -32,6 +32,8 @@ enum store_existing {
 struct executor_conf {
 	const char *state_dir; /* where content of print jobs lives; absolute */
 	const char *print_command; /* argv template, see argv.h; NULL: no printing */
+	const char *printer; /* in its place: the URI of one that takes IPP, see printer.h */
+	const char *printer_helper; /* with it: the path of shunt-ipp */
 	const char *store_dir; /* NULL: no storing */
 	enum store_existing store_existing;
 	uint64_t store_quota; /* octets of files in store_dir; 0: no limit */
