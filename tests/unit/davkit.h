@@ -96,7 +96,8 @@ static inline void dav_flood(struct dav *s)
 static inline void dav_log(struct dav *s)
 {
 	static const char *const fields[] = { "Range:",	    "If-Range:",      "Depth:",
-					      "Overwrite:", "Content-Range:", "If-None-Match:" };
+					      "Overwrite:", "Content-Range:", "If-None-Match:",
+					      "If-Match:" };
 	char line[300];
 	size_t i;
 	char *p;

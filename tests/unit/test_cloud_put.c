@@ -2,6 +2,8 @@
 /* Files put in pieces, and not in place of others (share.h, by WebDAV): only where the server does it right. */
 #include "davkit.h"
 
+#include "cloud/webdav_int.h"
+
 #define SIZE ((uint64_t)3 << 20)
 #define PIECE (64 << 10)
 #define TAIL (2 * PIECE)
@@ -56,13 +58,25 @@ static struct dav_answer tail(char *text, size_t size, uint64_t from, uint64_t t
 	return (struct dav_answer){ text, NULL, false };
 }
 
-static void put(struct dav *s, uint64_t size, bool clobber)
+/* The octets of the block that is compared besides the end of @from. */
+#define SAMPLE(text, from, wrong)                                                                  \
+	tail(text, sizeof(text), webdav_sample_at("t", from),                                      \
+	     webdav_sample_at("t", from) + WEBDAV_SAMPLE_LEN, wrong)
+
+static void put_rest(struct dav *s, uint64_t size, uint64_t delivered, bool clobber)
 {
-	const struct share_put what = { .name = "x", .tag = "t", .size = size, .clobber = clobber };
+	const struct share_put what = {
+		.name = "x", .tag = "t", .size = size, .delivered = delivered, .clobber = clobber
+	};
 	struct share_conf conf = dav_conf(s);
 
 	assert_int_equal(webdav_protocol.put(&conf, &what, dav_ops(), s, &s->call), 0);
 	KIT_UNTIL(s->loop, s->done);
+}
+
+static void put(struct dav *s, uint64_t size, bool clobber)
+{
+	put_rest(s, size, size, clobber);
 }
 
 static void assert_put(const struct dav *s)
@@ -100,22 +114,23 @@ static void in_pieces(void **state)
 	DAV_ANSWERS(s, answers);
 	put(s, SIZE, true);
 	assert_put(s);
-	assert_string_equal(s->log, LOOKED
-			    "PROPFIND " T " Depth: 0|PUT " T "|"
-			    "PUT " T " Content-Range: bytes 65536-131071/3145728|PROPFIND " T
-			    " Depth: 0|GET " T " Range: bytes=0-131071|"
-			    "PUT " T " Content-Range: bytes 131072-262143/3145728|PUT " T
-			    " Content-Range: bytes 262144-524287/3145728|"
-			    "PUT " T " Content-Range: bytes 524288-1048575/3145728|PUT " T
-			    " Content-Range: bytes 1048576-2097151/3145728|"
-			    "PUT " T " Content-Range: bytes 2097152-3145727/3145728|PROPFIND " T
-			    " Depth: 0|" MOVED);
+	assert_string_equal(
+		s->log, LOOKED
+		"PROPFIND " T " Depth: 0|PUT " T "|"
+		"PUT " T " Content-Range: bytes 65536-131071/3145728 If-Match: *|PROPFIND " T
+		" Depth: 0|GET " T " Range: bytes=0-131071|"
+		"PUT " T " Content-Range: bytes 131072-262143/3145728 If-Match: *|PUT " T
+		" Content-Range: bytes 262144-524287/3145728 If-Match: *|"
+		"PUT " T " Content-Range: bytes 524288-1048575/3145728 If-Match: *|PUT " T
+		" Content-Range: bytes 1048576-2097151/3145728 If-Match: *|"
+		"PUT " T " Content-Range: bytes 2097152-3145727/3145728 If-Match: *|PROPFIND " T
+		" Depth: 0|" MOVED);
 	assert_string_equal(s->events, "");
 }
 
 static void it_is_gone_on_with(void **state)
 {
-	static char text[TAIL + 200], proof[TAIL + 200];
+	static char text[TAIL + 200], block[TAIL + 200], proof[TAIL + 200];
 	struct dav *s = *state;
 	struct dav_answer answers[] = {
 		/* Room for what is missing is enough. */
@@ -123,6 +138,7 @@ static void it_is_gone_on_with(void **state)
 		FREE,
 		LENGTH("2500000"),
 		tail(text, sizeof(text), 2500000 - TAIL, 2500000, UINT64_MAX),
+		SAMPLE(block, 2500000, UINT64_MAX),
 		STATUS("204"),
 		LENGTH("2565536"),
 		tail(proof, sizeof(proof), 2565536 - TAIL, 2565536, UINT64_MAX),
@@ -143,11 +159,14 @@ static void it_is_gone_on_with(void **state)
 /* Only the MOVE was missing. */
 static void all_of_it_is_there(void **state)
 {
-	static char text[TAIL + 200];
+	static char text[TAIL + 200], block[TAIL + 200];
 	struct dav *s = *state;
 	struct dav_answer answers[] = {
-		NO_QUOTA,	   FREE,
-		LENGTH("3145728"), tail(text, sizeof(text), SIZE - TAIL, SIZE, UINT64_MAX),
+		NO_QUOTA,
+		FREE,
+		LENGTH("3145728"),
+		tail(text, sizeof(text), SIZE - TAIL, SIZE, UINT64_MAX),
+		SAMPLE(block, SIZE, UINT64_MAX),
 		CREATED,
 	};
 
@@ -177,6 +196,93 @@ static void what_is_there_is_not_ours(void **state)
 	put(s, SIZE, true);
 	assert_put(s);
 	assert_string_equal(s->events, "put-restarted|");
+}
+
+/* A file that was given its length before its octets: no more is taken for there than was delivered, and not all of that. */
+static void not_more_than_was_delivered(void **state)
+{
+	static char text[TAIL + 200], block[TAIL + 200], proof[TAIL + 200];
+	struct dav *s = *state;
+	struct dav_answer answers[] = {
+		NO_QUOTA,
+		FREE,
+		LENGTH("3145728"),
+		tail(text, sizeof(text), 500000 - TAIL, 500000, UINT64_MAX),
+		SAMPLE(block, 500000, UINT64_MAX),
+		STATUS("204"),
+		LENGTH("3145728"),
+		tail(proof, sizeof(proof), 565536 - TAIL, 565536, UINT64_MAX),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		LENGTH("3145728"),
+		CREATED,
+	};
+
+	DAV_ANSWERS(s, answers);
+	put_rest(s, SIZE, 1000000, true);
+	assert_put(s);
+	assert_string_equal(s->events, "put-resumed|");
+	assert_int_equal(s->first_progress, 500000);
+}
+
+/* Its end is right, by chance or because it is of the same octets, and there is a hole before. */
+static void a_hole_is_found(void **state)
+{
+	static char text[TAIL + 200], block[TAIL + 200], proof[TAIL + 200];
+	struct dav *s = *state;
+	struct dav_answer answers[] = {
+		NO_QUOTA,
+		FREE,
+		LENGTH("2500000"),
+		tail(text, sizeof(text), 2500000 - TAIL, 2500000, UINT64_MAX),
+		SAMPLE(block, 2500000, webdav_sample_at("t", 2500000) + 7),
+		CREATED,
+		STATUS("204"),
+		LENGTH("131072"),
+		tail(proof, sizeof(proof), 0, TAIL, UINT64_MAX),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		LENGTH("3145728"),
+		CREATED,
+	};
+
+	DAV_ANSWERS(s, answers);
+	put(s, SIZE, true);
+	assert_put(s);
+	assert_string_equal(s->events, "put-restarted|");
+}
+
+/* Somebody takes it away between two pieces: the next one would make a file with a hole. */
+static void it_vanishes_between_pieces(void **state)
+{
+	static char text[TAIL + 200];
+	struct dav *s = *state;
+	struct dav_answer answers[] = {
+		NO_QUOTA,
+		FREE,
+		MISSING,
+		CREATED,
+		STATUS("204"),
+		LENGTH("131072"),
+		tail(text, sizeof(text), 0, TAIL, UINT64_MAX),
+		{ "HTTP/1.1 204 X\r\nETag: \"e\"\r\nContent-Length: 0\r\n\r\n", NULL, false },
+		STATUS("412"),
+		CREATED,
+		CREATED,
+	};
+
+	DAV_ANSWERS(s, answers);
+	put(s, SIZE, true);
+	assert_put(s);
+	assert_string_equal(s->events, "put-restarted|");
+	assert_false(s->whole); /* it does take pieces */
+	assert_non_null(strstr(s->log, "262144-524287/3145728 If-Match: \"e\"|PUT " T "|" MOVED));
 }
 
 /* Each of these is found out, and the whole is sent: in the last request before the MOVE. */
@@ -523,6 +629,9 @@ int main(void)
 		TEST(a_directory_is_never_replaced),
 		TEST(the_name_is_taken_and_free),
 		TEST(pieces_are_refused),
+		TEST(not_more_than_was_delivered),
+		TEST(a_hole_is_found),
+		TEST(it_vanishes_between_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -173,9 +173,9 @@ static void put(struct delivery *d)
 		.name = name,
 		.tag = row->id,
 		.size = row->size,
-		.delivered = row->delivered, /* encrypted it is more, never less */
 		.clobber = !row->no_clobber,
 		.whole = d->put_whole,
+		.delivered = row->delivered, /* content's: of what is encrypted there were more */
 	};
 	struct share_conf conf;
 	int ret;

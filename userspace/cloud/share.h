@@ -82,9 +82,10 @@ struct share_put {
 	const char *name; /* below the base; share_name_ok() */
 	const char *tag; /* of the job: makes the temporary name ".shunt-TAG.part" its own */
 	uint64_t size;
-	uint64_t delivered; /* so many octets the server had at most, of earlier tries: what is there beyond is none of it */
 	bool clobber; /* a file of that name is replaced; else "exists" */
 	bool whole; /* on_whole was called in an earlier try */
+	/* So many octets from the start were told as arrived, or more: no more are taken for there. */
+	uint64_t delivered;
 };
 
 /* One file to be got. */

@@ -81,6 +81,17 @@ int webdav_url(const struct share_conf *conf, const char *name, const char *tag,
 	return put_encoded(out, size, &len, temporary);
 }
 
+uint64_t webdav_sample_at(const char *tag, uint64_t from)
+{
+	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+
+	for (; *tag; tag++)
+		hash = (hash ^ (unsigned char)*tag) * 0x100000001b3;
+	hash = (hash ^ from) * 0x100000001b3;
+	hash ^= hash >> 32;
+	return hash % (from - WEBDAV_TAIL_LEN - WEBDAV_SAMPLE_LEN);
+}
+
 const char *webdav_path(const char *url)
 {
 	return strchr(strstr(url, "://") + 3, '/');

@@ -9,6 +9,8 @@
 #include "cloud/share.h"
 
 #define WEBDAV_URL_MAX 4096
+#define WEBDAV_SAMPLE_LEN ((uint64_t)64 << 10)
+#define WEBDAV_TAIL_LEN ((uint64_t)128 << 10) /* compared at the end */
 #define WEBDAV_REPLY_MAX ((size_t)64 << 10) /* octets of an answer's body that are borne */
 
 struct webdav;
@@ -72,6 +74,11 @@ void webdav_event(struct webdav *w, const char *event, const char *reason, const
 
 /* An entity tag that names the octets (RFC 9110 8.8.1), or "". */
 const char *webdav_strong(const char *etag);
+/*
+ * Of @from octets that an earlier try of the job @tag left: where the block begins that is compared besides their end. The
+ * same for the same.
+ */
+uint64_t webdav_sample_at(const char *tag, uint64_t from);
 /* The path in a URL. */
 const char *webdav_path(const char *url);
 

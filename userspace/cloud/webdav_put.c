@@ -11,7 +11,9 @@
  * WebDAV has no partial PUT. Some servers have one all the same (RFC 9110 14.5: Apache, lighttpd where it is switched on),
  * others ignore Content-Range and would take a piece for the whole. So content of some size begins with two small pieces,
  * and is read back: only a server that has put them together right is sent the rest in pieces, which grow, and only then
- * is what an earlier try left gone on with, of which the last octets are compared first. Anything else is put as a whole.
+ * is what an earlier try left gone on with. Of that never more counts than was delivered, as a server may give a file its
+ * length before it has its octets; the last of them are compared first, and a block somewhere before. A piece is for the
+ * file that has the ones before it (If-Match), or it would make a new one with a hole. Anything else is put as a whole.
  * Of what went in pieces the length is compared before the MOVE.
  */
 #include <errno.h>
@@ -32,6 +34,7 @@ enum step {
 	STEP_PEEK, /* HEAD: the same, of servers that have no PROPFIND */
 	STEP_LENGTH, /* PROPFIND: how much of it is there under the temporary name? */
 	STEP_TAIL, /* GET: is the end of that what it should be? */
+	STEP_SAMPLE, /* GET: and a block before? */
 	STEP_MKCOL, /* of the directories on the way, from the top */
 	STEP_PUT,
 	STEP_MOVE,
@@ -55,7 +58,12 @@ struct put {
 	uint64_t room; /* that the server tells, or QUOTA_UNKNOWN */
 	uint64_t length; /* what PROPFIND told, of a file */
 	bool directory; /* it is one, says PROPFIND */
-	uint64_t compared; /* of the tail: the next octet to compare */
+	uint64_t compared, compare_to; /* the next octet to compare, and where that ends */
+	uint64_t delivered; /* as in share_put */
+	uint64_t there; /* length of what is gone on with, which may have more than is taken for there */
+	char tag[ID_LEN]; /* of the job */
+	char etag[SHARE_VERSION_LEN]; /* strong, of what is there; "": not told */
+	char told[SHARE_VERSION_LEN]; /* by PROPFIND */
 	bool tail_differs;
 	size_t base_len; /* of the base in a path, with the slash behind */
 	unsigned int missing; /* directories that MKCOL is still to be asked for */
@@ -66,7 +74,7 @@ struct put {
 	((uint64_t)1 << 20) /* less is put as a whole: to find out would cost more than it saves */
 #define PROBE_LEN ((uint64_t)64 << 10) /* of the first two pieces */
 #define PIECE_MAX ((uint64_t)16 << 20)
-#define TAIL_LEN (2 * PROBE_LEN) /* octets that are compared */
+#define TAIL_LEN WEBDAV_TAIL_LEN /* of the first two pieces, too */
 #define MOVES_MAX 3 /* where the name is taken and free by turns */
 
 /* ---- one request ---- */
@@ -113,7 +121,7 @@ static int on_tail(void *arg, const void *data, size_t len)
 	ssize_t n;
 
 	while (len && !put->tail_differs) {
-		if (put->compared == put->from) {
+		if (put->compared == put->compare_to) {
 			put->tail_differs = true; /* more than was asked for */
 			break;
 		}
@@ -121,8 +129,8 @@ static int on_tail(void *arg, const void *data, size_t len)
 				    put->w.arg);
 		if (n <= 0)
 			return n ? (int)n : -ENODATA;
-		if ((uint64_t)n > put->from - put->compared)
-			n = (ssize_t)(put->from - put->compared);
+		if ((uint64_t)n > put->compare_to - put->compared)
+			n = (ssize_t)(put->compare_to - put->compared);
 		put->tail_differs = memcmp(ours, theirs, (size_t)n) != 0;
 		put->compared += (uint64_t)n;
 		theirs += n;
@@ -142,7 +150,7 @@ static int on_tail_head(void *arg, const struct http_head *head)
 	else
 		put->tail_differs = head->status != 206 ||
 				    content_range_parse(head->range, &range) ||
-				    range.from != put->compared || range.to != put->from;
+				    range.from != put->compared || range.to != put->compare_to;
 	return put->tail_differs ? -EBADMSG : 0;
 }
 
@@ -178,9 +186,15 @@ static void send_content(struct put *put, struct http_request *req)
 	req->stall_s = SHARE_STALL_S;
 }
 
-static void compare_tail(struct put *put, struct http_request *req)
+static void compare(struct put *put, struct http_request *req)
 {
-	put->compared = put->from > TAIL_LEN ? put->from - TAIL_LEN : 0;
+	if (put->step == STEP_TAIL) {
+		put->compared = put->from > TAIL_LEN ? put->from - TAIL_LEN : 0;
+		put->compare_to = put->from;
+	} else {
+		put->compared = webdav_sample_at(put->tag, put->from);
+		put->compare_to = put->compared + WEBDAV_SAMPLE_LEN;
+	}
 	put->tail_differs = false;
 	req->on_head = on_tail_head;
 	req->on_body = on_tail;
@@ -189,9 +203,11 @@ static void compare_tail(struct put *put, struct http_request *req)
 
 static int begin(struct put *put, enum step step)
 {
-	static const char *const methods[] = { "PROPFIND", "PROPFIND", "HEAD", "PROPFIND", "GET",
-					       "MKCOL",	   "PUT",      "MOVE", "DELETE" };
-	char line[WEBDAV_URL_MAX + 16], collection[WEBDAV_URL_MAX];
+	static const char *const methods[] = {
+		"PROPFIND", "PROPFIND", "HEAD", "PROPFIND", "GET",
+		"GET",	    "MKCOL",	"PUT",	"MOVE",	    "DELETE"
+	};
+	char line[WEBDAV_URL_MAX + 16], collection[WEBDAV_URL_MAX], same[SHARE_VERSION_LEN + 16];
 	const char *headers[] = { line, NULL, NULL };
 	struct http_request req = {
 		.method = methods[step],
@@ -216,9 +232,11 @@ static int begin(struct put *put, enum step step)
 		ask_properties(put, &req, MULTISTATUS_QUESTION);
 		break;
 	case STEP_TAIL:
-		compare_tail(put, &req);
+	case STEP_SAMPLE:
+		compare(put, &req);
 		snprintf(line, sizeof(line), "Range: bytes=%llu-%llu",
-			 (unsigned long long)put->compared, (unsigned long long)put->from - 1);
+			 (unsigned long long)put->compared,
+			 (unsigned long long)put->compare_to - 1);
 		req.headers = headers;
 		break;
 	case STEP_MKCOL:
@@ -231,6 +249,9 @@ static int begin(struct put *put, enum step step)
 		snprintf(line, sizeof(line), "Content-Range: bytes %llu-%llu/%llu",
 			 (unsigned long long)put->from, (unsigned long long)put->end - 1,
 			 (unsigned long long)put->size);
+		/* RFC 9110 13.1.1: else it is at least not to make a file. */
+		snprintf(same, sizeof(same), "If-Match: %s", put->etag[0] ? put->etag : "*");
+		headers[1] = same;
 		req.headers = headers;
 		break;
 	case STEP_MOVE:
@@ -329,6 +350,7 @@ static int on_item(const struct multistatus_item *item, void *arg)
 
 	put->directory = item->directory;
 	put->length = item->directory ? CONTENT_SIZE_UNKNOWN : item->size;
+	snprintf(put->told, sizeof(put->told), "%s", webdav_strong(item->etag));
 	return 0;
 }
 
@@ -339,6 +361,7 @@ static bool read_properties(struct put *put, const struct http_reply *reply)
 
 	put->length = CONTENT_SIZE_UNKNOWN;
 	put->directory = false;
+	put->told[0] = '\0';
 	if (reply->err || reply->status != 207)
 		return true;
 	if (multistatus_new(on_item, put, &m))
@@ -437,33 +460,61 @@ static void on_collection(struct put *put)
 
 /* ---- pieces ---- */
 
-/* As a whole, then. */
-static void restart(struct put *put, const char *reason, const char *text)
+static void as_a_whole(struct put *put, const char *reason, const char *text)
 {
 	webdav_event(&put->w, "put-restarted", reason, text);
+	put->pieces = false;
+	put->from = put->there = 0;
+	next(put, STEP_PUT);
+}
+
+/* As a whole, then, and so in other tries. */
+static void restart(struct put *put, const char *reason, const char *text)
+{
 	if (put->w.ops.on_whole)
 		put->w.ops.on_whole(put->w.arg);
-	put->pieces = false;
-	put->from = 0;
-	next(put, STEP_PUT);
+	as_a_whole(put, reason, text);
+}
+
+/*
+ * How much of what is there to go on with. Where it has more than was delivered its length says nothing, and what was on
+ * its way last may not be there either.
+ */
+static uint64_t usable(const struct put *put)
+{
+	uint64_t most = put->delivered;
+
+	if (put->length == CONTENT_SIZE_UNKNOWN || put->length > put->size)
+		return 0;
+	if (put->length <= most)
+		return put->length;
+	return most / 2 > PIECE_MAX ? most - PIECE_MAX : most / 2;
+}
+
+/* That all sent so far is there. */
+static bool length_right(const struct put *put)
+{
+	return put->length == (put->from > put->there ? put->from : put->there);
 }
 
 static void on_length(struct put *put, const struct http_reply *reply)
 {
 	if (!read_properties(put, reply)) {
 		webdav_out_of_memory(&put->w);
-	} else if (put->grown && put->length != put->from) {
+	} else if (put->grown && !length_right(put)) {
 		restart(put, "no-ranges", "the file server does not put pieces together");
 	} else if (put->grown && put->proven) {
 		next(put, STEP_MOVE); /* it was the last look */
 	} else if (put->grown) {
+		memcpy(put->etag, put->told, sizeof(put->etag));
 		next(put, STEP_TAIL);
-	} else if (put->length == CONTENT_SIZE_UNKNOWN || !put->length || put->length > put->size) {
-		/* Nothing of ours to go on with. */
+	} else if (!usable(put)) {
 		if (!lacks_room(put))
 			next(put, put->missing ? STEP_MKCOL : STEP_PUT);
 	} else {
-		put->from = put->length;
+		put->from = usable(put);
+		put->there = put->length;
+		memcpy(put->etag, put->told, sizeof(put->etag));
 		next(put, STEP_TAIL);
 	}
 }
@@ -473,7 +524,7 @@ static void on_compared(struct put *put, const struct http_reply *reply)
 	char text[128];
 
 	if (put->tail_differs || reply->status < 200 || reply->status >= 300 ||
-	    put->compared != put->from) {
+	    put->compared != put->compare_to) {
 		if (put->grown) {
 			restart(put, "no-ranges",
 				"the file server does not put pieces together right");
@@ -481,8 +532,12 @@ static void on_compared(struct put *put, const struct http_reply *reply)
 		}
 		webdav_event(&put->w, "put-restarted", "content-differs",
 			     "what an earlier try left is not what it should be");
-		put->from = 0;
+		put->from = put->there = 0;
 		next(put, STEP_PUT);
+		return;
+	}
+	if (!put->grown && put->step == STEP_TAIL && put->from > TAIL_LEN + WEBDAV_SAMPLE_LEN) {
+		next(put, STEP_SAMPLE);
 		return;
 	}
 	if (put->grown) {
@@ -511,9 +566,11 @@ static bool refuses_pieces(const struct put *put, int status)
 }
 
 /* A piece, or the whole, is there, as far as the server says. */
-static void on_piece(struct put *put)
+static void on_piece(struct put *put, const struct http_reply *reply)
 {
 	bool first = !put->from;
+
+	snprintf(put->etag, sizeof(put->etag), "%s", webdav_strong(reply->head.etag));
 
 	put->from = put->end;
 	if (!put->pieces)
@@ -524,6 +581,11 @@ static void on_piece(struct put *put)
 		next(put, STEP_LENGTH);
 }
 
+static bool is_comparison(const struct put *put)
+{
+	return put->step == STEP_TAIL || put->step == STEP_SAMPLE;
+}
+
 static void on_answer(const struct http_reply *reply, void *arg)
 {
 	struct put *put = arg;
@@ -532,7 +594,7 @@ static void on_answer(const struct http_reply *reply, void *arg)
 	if (put->step == STEP_DELETE) {
 		webdav_over(&put->w); /* the result is known already; this was tidying up */
 	} else if (!webdav_answered(reply) && reply->err != -EMSGSIZE &&
-		   !(put->step == STEP_TAIL && put->tail_differs)) {
+		   !(is_comparison(put) && put->tail_differs)) {
 		broken(put, reply);
 	} else if (reply->login == HTTP_LOGIN_AGAIN) {
 		next(put, put->step);
@@ -542,18 +604,21 @@ static void on_answer(const struct http_reply *reply, void *arg)
 		on_look(put, reply);
 	} else if (put->step == STEP_LENGTH) {
 		on_length(put, reply);
-	} else if (put->step == STEP_TAIL) {
+	} else if (is_comparison(put)) {
 		on_compared(put, reply);
 	} else if (put->step == STEP_MKCOL && collection_passes(reply->status)) {
 		on_collection(put);
 	} else if (refuses_pieces(put, reply->status)) {
 		restart(put, "no-ranges", "the file server takes no pieces");
+	} else if (put->step == STEP_PUT && put->from && reply->status == 412) {
+		as_a_whole(put, "content-differs",
+			   "what was put so far is there no more, or was changed");
 	} else if (is_refused_move(put, reply->status)) {
 		on_refused_move(put);
 	} else if (reply->status < 200 || reply->status >= 300) {
 		refused(put, reply);
 	} else if (put->step == STEP_PUT) {
-		on_piece(put);
+		on_piece(put, reply);
 	} else {
 		webdav_over(&put->w);
 	}
@@ -598,6 +663,7 @@ static int put_init(struct put *put, const struct share_conf *conf, const struct
 		put->missing++;
 		p++;
 	}
+	snprintf(put->tag, sizeof(put->tag), "%s", what->tag);
 	ret = webdav_url(conf, what->name, NULL, put->final, sizeof(put->final));
 	if (!ret) {
 		ret = webdav_url(conf, "", NULL, put->temporary, sizeof(put->temporary));
@@ -625,6 +691,7 @@ int webdav_put(const struct share_conf *conf, const struct share_put *what,
 	if (!put)
 		return -ENOMEM;
 	put->size = what->size;
+	put->delivered = what->delivered;
 	put->clobber = what->clobber;
 	put->pieces = put->size >= PIECES_MIN && !what->whole;
 	ret = webdav_init(&put->w, conf, ops, arg, &kind);
