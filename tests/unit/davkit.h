@@ -15,7 +15,7 @@
 #include "cloud/share.h"
 #include "cloud/webdav.h"
 
-#define KIT_ANSWERS 16
+#define KIT_ANSWERS 24
 #define KIT_CONTENT 100000
 
 struct dav_answer {

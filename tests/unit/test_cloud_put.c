@@ -66,7 +66,12 @@ static struct dav_answer tail(char *text, size_t size, uint64_t from, uint64_t t
 static void put_rest(struct dav *s, uint64_t size, uint64_t delivered, bool clobber)
 {
 	const struct share_put what = {
-		.name = "x", .tag = "t", .size = size, .delivered = delivered, .clobber = clobber
+		.name = "x",
+		.tag = "t",
+		.size = size,
+		.delivered = delivered,
+		.clobber = clobber,
+		.tried = true,
 	};
 	struct share_conf conf = dav_conf(s);
 
@@ -391,7 +396,9 @@ static void pieces_are_refused(void **state)
 	struct dav_answer answers[] = {
 		NO_QUOTA, FREE, MISSING, CREATED, CREATED, CREATED, CREATED
 	};
-	struct share_put what = { .name = "x", .tag = "t", .size = SIZE, .clobber = true };
+	struct share_put what = {
+		.name = "x", .tag = "t", .size = SIZE, .clobber = true, .tried = true
+	};
 	struct share_conf conf = dav_conf(*state);
 	struct dav *s = *state;
 	size_t i;
@@ -608,6 +615,116 @@ static void the_name_is_taken_and_free(void **state)
 	assert_int_equal(s->next, s->n_answers);
 }
 
+/* ---- the trial ---- */
+
+#define TRIAL "/files/.shunt-t-trial.part"
+#define TRIED "PUT " TRIAL "|PUT " TRIAL " Content-Range: bytes 4-7/8|"
+#define READ(text)                                                                                 \
+	{                                                                                          \
+		"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" text, NULL, true                    \
+	}
+
+static void put_untried(struct dav *s)
+{
+	const struct share_put what = { .name = "x", .tag = "t", .size = SIZE, .clobber = true };
+	struct share_conf conf = dav_conf(s);
+
+	assert_int_equal(webdav_protocol.put(&conf, &what, dav_ops(), s, &s->call), 0);
+	KIT_UNTIL(s->loop, s->done);
+}
+
+/* No content is sent to find out: it begins as soon as the server has put eight other octets together. */
+static void a_server_is_tried(void **state)
+{
+	static char text[TAIL + 200];
+	struct dav *s = *state;
+	struct dav_answer answers[] = {
+		NO_QUOTA,
+		FREE,
+		MISSING,
+		CREATED,
+		STATUS("204"),
+		READ("shunt it"),
+		STATUS("204"),
+		CREATED,
+		STATUS("204"),
+		LENGTH("131072"),
+		tail(text, sizeof(text), 0, TAIL, UINT64_MAX),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		STATUS("204"),
+		LENGTH("3145728"),
+		CREATED,
+	};
+
+	DAV_ANSWERS(s, answers);
+	put_untried(s);
+	assert_put(s);
+	assert_non_null(strstr(s->log, LOOKED "PROPFIND " T " Depth: 0|" TRIED "GET " TRIAL
+					      "|DELETE " TRIAL "|PUT " T "|PUT " T
+					      " Content-Range: bytes 65536-131071/3145728"));
+	assert_false(s->whole);
+	assert_string_equal(s->events, "");
+}
+
+/* Each way of failing it has all of the content put once, and is remembered. */
+static void a_server_fails_the_trial(void **state)
+{
+	static const struct {
+		struct dav_answer rest, read;
+		const char *log;
+	} rows[] = {
+		{ STATUS("204"), READ("t it"), TRIED "GET " TRIAL "|DELETE " TRIAL "|" },
+		{ STATUS("204"), READ("shunt it too"), TRIED "GET " TRIAL "|DELETE " TRIAL "|" },
+		{ STATUS("204"), STATUS("404"), TRIED "GET " TRIAL "|DELETE " TRIAL "|" },
+		{ STATUS("400"), { 0 }, TRIED "DELETE " TRIAL "|" },
+		{ STATUS("501"), { 0 }, TRIED "DELETE " TRIAL "|" },
+	};
+	struct dav *s = *state;
+	char log[1024];
+	size_t i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct dav_answer read[] = { NO_QUOTA,	  FREE,		MISSING,
+						   CREATED,	  rows[i].rest, rows[i].read,
+						   STATUS("204"), CREATED,	CREATED };
+		const struct dav_answer unread[] = { NO_QUOTA,	   FREE,	  MISSING, CREATED,
+						     rows[i].rest, STATUS("204"), CREATED, CREATED };
+
+		s->next = 0;
+		s->log[0] = '\0';
+		s->done = s->whole = false;
+		if (rows[i].read.text)
+			DAV_ANSWERS(s, read);
+		else
+			DAV_ANSWERS(s, unread);
+		put_untried(s);
+		assert_put(s);
+		snprintf(log, sizeof(log), LOOKED "PROPFIND " T " Depth: 0|%sPUT " T "|" MOVED,
+			 rows[i].log);
+		assert_string_equal(s->log, log);
+		assert_true(s->whole);
+		assert_string_equal(s->events, "");
+		dav_hang_up(s);
+	}
+}
+
+/* One that does not even take the first piece says why when it is sent the whole. */
+static void a_server_refuses_the_trial(void **state)
+{
+	static const struct dav_answer answers[] = { NO_QUOTA,	    FREE,	   MISSING,
+						     STATUS("403"), STATUS("403"), STATUS("204") };
+	struct dav *s = *state;
+
+	DAV_ANSWERS(s, answers);
+	put_untried(s);
+	assert_string_equal(s->code, "not-allowed");
+	assert_true(s->fatal);
+	assert_int_equal(s->next, s->n_answers);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, dav_setup, dav_teardown)
 
 int main(void)
@@ -632,6 +749,9 @@ int main(void)
 		TEST(not_more_than_was_delivered),
 		TEST(a_hole_is_found),
 		TEST(it_vanishes_between_pieces),
+		TEST(a_server_is_tried),
+		TEST(a_server_fails_the_trial),
+		TEST(a_server_refuses_the_trial),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

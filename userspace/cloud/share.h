@@ -84,6 +84,7 @@ struct share_put {
 	uint64_t size;
 	bool clobber; /* a file of that name is replaced; else "exists" */
 	bool whole; /* on_whole was called in an earlier try */
+	bool tried; /* this server is known to put pieces together; else that is found out, where it matters */
 	/* So many octets from the start were told as arrived, or more: no more are taken for there. */
 	uint64_t delivered;
 };

@@ -2,15 +2,16 @@
 /*
  * webdav_put: share.h's put over WebDAV.
  *
- *	room? ─▶ what has the name? ─▶ what did an earlier try leave? ─▶ directories ─▶ PUT ─▶ MOVE
+ *	room? ─▶ what has the name? ─▶ what did an earlier try leave? ─▶ directories ─▶ pieces? ─▶ PUT ─▶ MOVE
  *
  * A MOVE that overwrites deletes what is in its place first, a directory with all that is below it (RFC 4918 9.9.3). So
  * one that must not overwrite is always tried first; only after it was refused, and what has the name was seen to be a
  * file, is there one that may. The look before the PUT spares sending what has no place to go to.
  *
  * WebDAV has no partial PUT. Some servers have one all the same (RFC 9110 14.5: Apache, lighttpd where it is switched on),
- * others ignore Content-Range and would take a piece for the whole. So content of some size begins with two small pieces,
- * and is read back: only a server that has put them together right is sent the rest in pieces, which grow, and only then
+ * others ignore Content-Range and would take a piece for the whole. So before content of some size goes there a file of eight
+ * octets does, in two pieces, under a name of its own, and is read back: no content is sent twice to find out. Only a server
+ * that has put them together right is sent content in pieces, the first two of which are read back, too; and only then
  * is what an earlier try left gone on with. Of that never more counts than was delivered, as a server may give a file its
  * length before it has its octets; the last of them are compared first, and a block somewhere before. A piece is for the
  * file that has the ones before it (If-Match), or it would make a new one with a hole. Anything else is put as a whole.
@@ -36,15 +37,19 @@ enum step {
 	STEP_TAIL, /* GET: is the end of that what it should be? */
 	STEP_SAMPLE, /* GET: and a block before? */
 	STEP_MKCOL, /* of the directories on the way, from the top */
+	STEP_TRIAL, /* PUT: the first piece of a file that is no content */
+	STEP_TRIAL_REST, /* PUT: its second */
+	STEP_TRIAL_READ, /* GET */
+	STEP_TRIAL_END, /* DELETE */
 	STEP_PUT,
 	STEP_MOVE,
-	STEP_DELETE, /* of the temporary file, after a refusal or an abort */
+	STEP_DELETE, /* of the temporary file, after a refusal or an abort; of the trial's, if it was under way */
 };
 
 struct put {
 	struct webdav w;
 	enum step step;
-	char final[WEBDAV_URL_MAX], temporary[WEBDAV_URL_MAX];
+	char final[WEBDAV_URL_MAX], temporary[WEBDAV_URL_MAX], trial[WEBDAV_URL_MAX];
 	uint64_t size, pos; /* pos: the next octet to send */
 	bool clobber;
 	bool refused; /* by a MOVE that must not overwrite: the name is looked at for another */
@@ -52,6 +57,7 @@ struct put {
 	unsigned int moves;
 	/* In pieces; else as a whole, from the start. */
 	bool pieces, proven; /* proven: the server puts them together right */
+	bool tried; /* or at least those that are no content */
 	uint64_t end; /* of the piece that is being sent; before it is there: octets [0, from) are */
 	uint64_t from;
 	uint64_t grown; /* length of the last piece */
@@ -75,6 +81,8 @@ struct put {
 #define PROBE_LEN ((uint64_t)64 << 10) /* of the first two pieces */
 #define PIECE_MAX ((uint64_t)16 << 20)
 #define TAIL_LEN WEBDAV_TAIL_LEN /* of the first two pieces, too */
+#define TRIAL_FIRST "shun"
+#define TRIAL_REST "t it"
 #define MOVES_MAX 3 /* where the name is taken and free by turns */
 
 /* ---- one request ---- */
@@ -168,6 +176,15 @@ static void ask_properties(struct put *put, struct http_request *req, const char
 	req->size = strlen(what);
 }
 
+/* Eight octets that are no content. */
+static void send_trial(struct put *put, struct http_request *req, const char *piece)
+{
+	put->question = (struct webdav_body){ .text = piece };
+	req->read = webdav_body_read;
+	req->read_arg = &put->question;
+	req->size = strlen(piece);
+}
+
 /* The content, or the next piece of it. */
 static void send_content(struct put *put, struct http_request *req)
 {
@@ -201,19 +218,26 @@ static void compare(struct put *put, struct http_request *req)
 	req->body_arg = put;
 }
 
+static bool is_trial(enum step step)
+{
+	return step >= STEP_TRIAL && step <= STEP_TRIAL_END;
+}
+
 static int begin(struct put *put, enum step step)
 {
-	static const char *const methods[] = {
-		"PROPFIND", "PROPFIND", "HEAD", "PROPFIND", "GET",
-		"GET",	    "MKCOL",	"PUT",	"MOVE",	    "DELETE"
-	};
+	static const char *const methods[] = { "PROPFIND", "PROPFIND", "HEAD", "PROPFIND", "GET",
+					       "GET",	   "MKCOL",    "PUT",  "PUT",	   "GET",
+					       "DELETE",   "PUT",      "MOVE", "DELETE" };
 	char line[WEBDAV_URL_MAX + 16], collection[WEBDAV_URL_MAX], same[SHARE_VERSION_LEN + 16];
+	static const char *const trial_rest[] = { "Content-Range: bytes 4-7/8", NULL };
 	const char *headers[] = { line, NULL, NULL };
 	struct http_request req = {
 		.method = methods[step],
 		.path = webdav_path(put->temporary),
 	};
 
+	if (is_trial(step) || (is_trial(put->step) && step == STEP_DELETE))
+		req.path = webdav_path(put->trial);
 	put->step = step;
 	switch (step) {
 	case STEP_QUOTA:
@@ -242,6 +266,13 @@ static int begin(struct put *put, enum step step)
 	case STEP_MKCOL:
 		req.path = collection_path(put, req.path, collection);
 		break;
+	case STEP_TRIAL:
+		send_trial(put, &req, TRIAL_FIRST);
+		break;
+	case STEP_TRIAL_REST:
+		send_trial(put, &req, TRIAL_REST);
+		req.headers = trial_rest;
+		break;
 	case STEP_PUT:
 		send_content(put, &req);
 		if (!put->from)
@@ -260,6 +291,8 @@ static int begin(struct put *put, enum step step)
 		headers[1] = put->overwrite ? "Overwrite: T" : "Overwrite: F";
 		req.headers = headers;
 		break;
+	case STEP_TRIAL_READ:
+	case STEP_TRIAL_END:
 	case STEP_DELETE:
 		break;
 	}
@@ -270,6 +303,12 @@ static void next(struct put *put, enum step step)
 {
 	if (begin(put, step))
 		webdav_out_of_memory(&put->w);
+}
+
+/* There is room for it: the directories, the trial, and the content. */
+static void send_it(struct put *put)
+{
+	next(put, put->missing ? STEP_MKCOL : put->pieces && !put->tried ? STEP_TRIAL : STEP_PUT);
 }
 
 /* ---- results ---- */
@@ -328,7 +367,7 @@ static void after_look(struct put *put)
 	if (put->pieces)
 		next(put, STEP_LENGTH);
 	else if (!lacks_room(put))
-		next(put, put->missing ? STEP_MKCOL : STEP_PUT);
+		send_it(put);
 }
 
 /* A server that does not tell, whatever it says instead, is one that has room: PUT will be refused if not. */
@@ -455,7 +494,7 @@ static void on_refused_move(struct put *put)
 static void on_collection(struct put *put)
 {
 	put->missing--;
-	next(put, put->missing ? STEP_MKCOL : STEP_PUT);
+	send_it(put);
 }
 
 /* ---- pieces ---- */
@@ -466,6 +505,30 @@ static void as_a_whole(struct put *put, const char *reason, const char *text)
 	put->pieces = false;
 	put->from = put->there = 0;
 	next(put, STEP_PUT);
+}
+
+/* The trial's next step; a server that fails it gets the whole, at once and in other tries. */
+static void on_trial(struct put *put, const struct http_reply *reply)
+{
+	bool good = !reply->err && reply->status >= 200 && reply->status < 300;
+	enum step step = put->step;
+
+	put->tried = true;
+	if (step == STEP_TRIAL_END) {
+		next(put, STEP_PUT);
+		return;
+	}
+	if (step == STEP_TRIAL_READ)
+		good = good && reply->len == strlen(TRIAL_FIRST TRIAL_REST) &&
+		       !memcmp(reply->body, TRIAL_FIRST TRIAL_REST, reply->len);
+	if (good) {
+		next(put, step + 1);
+		return;
+	}
+	put->pieces = false;
+	if (put->w.ops.on_whole)
+		put->w.ops.on_whole(put->w.arg);
+	next(put, step == STEP_TRIAL ? STEP_PUT : STEP_TRIAL_END);
 }
 
 /* As a whole, then, and so in other tries. */
@@ -510,7 +573,7 @@ static void on_length(struct put *put, const struct http_reply *reply)
 		next(put, STEP_TAIL);
 	} else if (!usable(put)) {
 		if (!lacks_room(put))
-			next(put, put->missing ? STEP_MKCOL : STEP_PUT);
+			send_it(put);
 	} else {
 		put->from = usable(put);
 		put->there = put->length;
@@ -598,6 +661,8 @@ static void on_answer(const struct http_reply *reply, void *arg)
 		broken(put, reply);
 	} else if (reply->login == HTTP_LOGIN_AGAIN) {
 		next(put, put->step);
+	} else if (is_trial(put->step)) {
+		on_trial(put, reply);
 	} else if (put->step == STEP_QUOTA) {
 		on_quota(put, reply);
 	} else if (put->step == STEP_LOOK || put->step == STEP_PEEK) {
@@ -656,6 +721,7 @@ static void put_abort(struct webdav *w)
 
 static int put_init(struct put *put, const struct share_conf *conf, const struct share_put *what)
 {
+	char tag[ID_LEN + sizeof("-trial")];
 	const char *p = what->name;
 	int ret;
 
@@ -669,9 +735,13 @@ static int put_init(struct put *put, const struct share_conf *conf, const struct
 		ret = webdav_url(conf, "", NULL, put->temporary, sizeof(put->temporary));
 		put->base_len = strlen(webdav_path(put->temporary));
 	}
-	return ret ? ret :
-		     webdav_url(conf, what->name, what->tag, put->temporary,
-				sizeof(put->temporary));
+	if (!ret)
+		ret = webdav_url(conf, what->name, what->tag, put->temporary,
+				 sizeof(put->temporary));
+	if (ret)
+		return ret;
+	snprintf(tag, sizeof(tag), "%s-trial", what->tag);
+	return webdav_url(conf, what->name, tag, put->trial, sizeof(put->trial));
 }
 
 int webdav_put(const struct share_conf *conf, const struct share_put *what,
@@ -694,6 +764,7 @@ int webdav_put(const struct share_conf *conf, const struct share_put *what,
 	put->delivered = what->delivered;
 	put->clobber = what->clobber;
 	put->pieces = put->size >= PIECES_MIN && !what->whole;
+	put->tried = what->tried;
 	ret = webdav_init(&put->w, conf, ops, arg, &kind);
 	if (!ret)
 		ret = put_init(put, conf, what);
