@@ -432,7 +432,7 @@ static void on_event(const char *event, const char *reason, const char *text, vo
 {
 	struct result *r = arg;
 
-	assert_string_equal(reason, "");
+	assert_string_equal(reason, strcmp(event, "entries-left-out") ? "" : "bad-name");
 	assert_true(strlen(text) > 10);
 	strcat(strcat(r->events, event), "|");
 }
@@ -735,6 +735,7 @@ static void a_directory_is_listed(void **state)
 	kit_until(r->loop, &r->done);
 	check(r, 0, false, "");
 	assert_string_equal(r->entries, "a.bin 5 5-1795715687779401200|dir/ -1 |");
+	assert_string_equal(r->events, "entries-left-out|"); /* 7, as over() says */
 	r->done = false;
 	r->n_entries = 0;
 	assert_int_equal(smb_protocol.list(&r->conf, "many", &r->ops, r, &call), 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * session: what of a file that is there from a try before a put goes on with. The share is one of this program's own (share.h): one
+ * session: what of a file that is there from a try before a put goes on with, and what of a directory is told. The share is one of this program's own (share.h): one
  * temporary file, in memory; the cloud is the other end of the pair.
  */
 #include "smb/session.h"
@@ -113,11 +113,15 @@ int share_rename(struct share *s, const char *from, const char *to)
 int share_list(struct share *s, const char *path,
 	       int (*entry)(const char *name, const struct share_stat *st, void *arg), void *arg)
 {
+	static const char *const names[] = { ".", "..", "a", "b:c", "d\\e", "\xff" };
+	const struct share_stat st = { .size = 1 };
+	int ret = 0;
+
 	(void)s;
 	(void)path;
-	(void)entry;
-	(void)arg;
-	return -ENOTDIR;
+	for (size_t i = 0; !ret && i < sizeof(names) / sizeof(names[0]); i++)
+		ret = entry(names[i], &st, arg);
+	return ret;
 }
 
 int share_open(struct share *s, const char *path, enum share_use use, struct share_file **out)
@@ -205,46 +209,67 @@ static void give(int fd, uint64_t offset, size_t len)
 	}
 }
 
-/* A put of which @delivered is known to have come. Where it says that it goes on, the last time that it does. */
-static uint64_t put(uint64_t delivered)
+/* shunt-smb, told to do that; our end of the pair. */
+static int start(enum smb_op op, uint64_t delivered, pid_t *pid)
 {
-	struct smb_msg msg = { .kind = SMB_START,
-			       .start = { .op = SMB_PUT,
-					  .size = SIZE,
-					  .offset = delivered,
-					  .share = "share",
-					  .dir = "dir",
-					  .name = "name",
-					  .tag = TAG,
-					  .user = "",
-					  .password = "" } };
+	const struct smb_msg msg = { .kind = SMB_START,
+				     .start = { .op = op,
+						.size = SIZE,
+						.offset = delivered,
+						.share = "share",
+						.dir = "dir",
+						.name = "name",
+						.tag = TAG,
+						.user = "",
+						.password = "" } };
 	struct err e = { 0 };
-	uint64_t from = UINT64_MAX;
-	int pair[2], status;
-	ssize_t n;
-	pid_t pid;
+	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-	pid = fork();
-	if (!pid) {
+	*pid = fork();
+	if (!*pid) {
 		close(pair[0]);
 		_exit(session_run(pair[1], pair[1], &e) ? 1 : 0);
 	}
 	close(pair[1]);
 	say(pair[0], &msg);
+	return pair[0];
+}
+
+static void hear(int fd, struct smb_msg *msg)
+{
+	ssize_t n = recv(fd, in, sizeof(in), 0);
+
+	assert_true(n > 0);
+	assert_int_equal(smb_msg_decode(in, (size_t)n, msg), 0);
+}
+
+static void end(int fd, pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	close(fd);
+}
+
+/* A put of which @delivered is known to have come. Where it says that it goes on, the last time that it does. */
+static uint64_t put(uint64_t delivered)
+{
+	uint64_t from = UINT64_MAX;
+	struct smb_msg msg;
+	pid_t pid;
+	int fd = start(SMB_PUT, delivered, &pid);
+
 	do {
-		n = recv(pair[0], in, sizeof(in), 0);
-		assert_true(n > 0);
-		assert_int_equal(smb_msg_decode(in, (size_t)n, &msg), 0);
+		hear(fd, &msg);
 		if (msg.kind == SMB_OPENED)
 			from = msg.opened.size;
 		else if (msg.kind == SMB_WANT)
-			give(pair[0], msg.want.offset, msg.want.len);
+			give(fd, msg.want.offset, msg.want.len);
 	} while (msg.kind != SMB_DONE);
 	assert_int_equal(msg.done.error, 0);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-	close(pair[0]);
+	end(fd, pid);
 	assert_true(file->whole);
 	assert_int_equal(file->size, SIZE);
 	assert_memory_equal(file->octets, content, SIZE);
@@ -313,6 +338,24 @@ static void the_end_is_not_all(void **state)
 	assert_int_equal(put(SIZE), 0);
 }
 
+/* But "." and "..", which are none. */
+static void names_left_out_are_counted(void **state)
+{
+	struct smb_msg msg;
+	pid_t pid;
+	int fd = start(SMB_LIST, 0, &pid);
+
+	(void)state;
+	hear(fd, &msg);
+	assert_int_equal(msg.kind, SMB_ENTRY);
+	assert_string_equal(msg.entry.name, "a");
+	hear(fd, &msg);
+	assert_int_equal(msg.kind, SMB_DONE);
+	assert_int_equal(msg.done.error, 0);
+	assert_int_equal(msg.done.room, 3);
+	end(fd, pid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -320,6 +363,7 @@ int main(void)
 		cmocka_unit_test(no_more_counts_than_has_come),
 		cmocka_unit_test(its_end_is_looked_at),
 		cmocka_unit_test(the_end_is_not_all),
+		cmocka_unit_test(names_left_out_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

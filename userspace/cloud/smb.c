@@ -174,10 +174,10 @@ static void failed(struct smb_call *c, const struct smb_msg *msg)
 
 /* ---- what the helper says ---- */
 
-static void say_event(struct smb_call *c, const char *event, const char *text)
+static void say_event(struct smb_call *c, const char *event, const char *reason, const char *text)
 {
 	if (c->ops.on_event)
-		c->ops.on_event(event, "", text, c->arg);
+		c->ops.on_event(event, reason, text, c->arg);
 }
 
 /* What is there of it has proved to be its beginning. */
@@ -190,7 +190,7 @@ static void put_begins(struct smb_call *c)
 		return;
 	snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 " bytes are there from a try before",
 		 c->there, c->size);
-	say_event(c, "put-resumed", text);
+	say_event(c, "put-resumed", "", text);
 	if (c->ops.on_progress)
 		c->ops.on_progress(c->there, c->arg);
 }
@@ -209,7 +209,7 @@ static void get_begins(struct smb_call *c)
 	snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 " bytes are here already", c->next,
 		 c->size);
 	if (c->next)
-		say_event(c, "get-resumed", text);
+		say_event(c, "get-resumed", "", text);
 	ret = c->ops.on_file(&file, c->arg);
 	if (ret)
 		spool_failed(c, ret);
@@ -229,7 +229,7 @@ static void on_opened(struct smb_call *c, const struct smb_msg *msg)
 		c->there = size;
 		if (c->opened == 2)
 			say_event(
-				c, "put-restarted",
+				c, "put-restarted", "",
 				"what was there from a try before is not the beginning of the file");
 	} else {
 		nonsense(c);
@@ -324,11 +324,17 @@ static void on_entry(struct smb_call *c, const struct smb_msg *msg)
 static void on_over(struct smb_call *c, const struct smb_msg *msg)
 {
 	bool whole = c->op == SMB_LIST || c->opened;
+	char text[96];
 
 	if (msg->done.error) {
 		failed(c, msg);
 		return;
 	}
+	snprintf(text, sizeof(text),
+		 "%" PRIu64 " entries have names that no job can have, and are left out",
+		 msg->done.room);
+	if (c->op == SMB_LIST && msg->done.room)
+		say_event(c, "entries-left-out", "bad-name", text);
 	if (c->op == SMB_PUT && !c->began && c->there == c->size)
 		put_begins(c);
 	if (c->op == SMB_PUT)

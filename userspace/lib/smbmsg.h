@@ -107,7 +107,7 @@ struct smb_msg {
 			enum smb_step step;
 			int error; /* 0: all is well; else an errno, negated */
 			bool broken; /* the connection with the server is no more */
-			uint64_t room; /* SMB_AT_SPACE: octets that are free */
+			uint64_t room; /* SMB_AT_SPACE: octets that are free; SMB_AT_LIST: entries not told */
 		} done;
 	};
 };

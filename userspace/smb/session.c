@@ -28,7 +28,7 @@ struct session {
 	unsigned int nth; /* of the temporary names */
 	struct share_file *file;
 	enum smb_step step;
-	uint64_t room;
+	uint64_t room; /* for DONE */
 	size_t piece;
 	uint8_t content[SMB_WANT_MAX], there[SESSION_TAIL];
 	uint8_t message[SMB_MSG_MAX], in[SMB_MSG_MAX], out[SMB_MSG_MAX];
@@ -433,11 +433,16 @@ static int list_entry(const char *name, const struct share_stat *st, void *arg)
 {
 	struct smb_msg msg = { .kind = SMB_ENTRY,
 			       .entry = { st->dir, st->dir ? 0 : st->size, st->mtime, name } };
+	struct session *s = arg;
 
-	/* Such a name cannot be asked for, either. */
-	if (!smb_name_ok(name) || strchr(name, '/') || st->size > CONTENT_SIZE_MAX)
+	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return 0;
-	return say(arg, &msg);
+	/* Such a name cannot be asked for, either. */
+	if (!smb_name_ok(name) || strchr(name, '/') || st->size > CONTENT_SIZE_MAX) {
+		s->room++;
+		return 0;
+	}
+	return say(s, &msg);
 }
 
 static int list(struct session *s)
