@@ -75,7 +75,7 @@ scenario_run()
 	kill -HUP "$PID"
 	await 20 "the cloud to read its credentials again" reloaded 1
 	chmod 700 "$WORLD/pki"
-	chown root "$WORLD"/pki/cloud-*.key
+	chown root "$WORLD/credentials" "$WORLD"/pki/cloud-*.key
 	offer digest a.bin store nas-1 --path in/2026/a.bin
 	offer basic a.bin store nas-2
 	finish_jobs "$digest" "$basic"
