@@ -135,6 +135,33 @@ finish_jobs()
 	done
 }
 
+# fetch VARIABLE DEVICE PATH: a fetch job; its id.
+fetch()
+{
+	local -n id_of=$1
+
+	# shellcheck disable=SC2034 # it is the caller's
+	id_of=$(taken "$(terminal -j job submit --kind fetch --path "$3" --device "$2" 2>>"$WORLD/log/terminal")") ||
+		die "the fetch job was refused: $2 $3"
+}
+
+# cut_port HOST PORT: ends the connections of a server of the LAN, if there are any.
+cut_port()
+{
+	in_ns "$1" ss -HtnK state established "sport $2" >/dev/null
+}
+
+# give_credentials LINE...: all names and passwords that the cloud has for devices. A new file, as the cloud may own the old one.
+give_credentials()
+{
+	rm -f "$WORLD/credentials"
+	(
+		umask 077
+		printf '%s\n' "$@" >"$WORLD/credentials"
+	)
+	conf shunt-cloud device-credentials "\"$WORLD/credentials\""
+}
+
 # final ID FILTER: of a finished job.
 final()
 {

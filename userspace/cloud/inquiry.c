@@ -389,18 +389,28 @@ static bool is_dav(const char *classes)
 	return false;
 }
 
+/* Whatever a file server was asked: is there no answer, or a login before it? */
+static bool is_dealt_with(struct inquiry *q, const struct http_reply *reply)
+{
+	q->call = NULL;
+	if (reply->err)
+		failed(q, reply);
+	else if (reply->login == HTTP_LOGIN_AGAIN && !q->asked_again)
+		ask_again(q);
+	else if (is_login(q, reply))
+		finish(q);
+	else
+		return false;
+	return true;
+}
+
 static void on_room(const struct http_reply *reply, void *arg)
 {
 	struct inquiry *q = arg;
 
-	q->call = NULL;
-	if (reply->err) {
-		failed(q, reply);
-	} else if (reply->login == HTTP_LOGIN_AGAIN && !q->asked_again) {
-		ask_again(q);
-	} else if (is_login(q, reply)) {
-		finish(q);
-	} else if (reply->status == 207) {
+	if (is_dealt_with(q, reply))
+		return;
+	if (reply->status == 207) {
 		found(q);
 		take_place(q);
 		q->answer->room = quota_available(reply->body, reply->len);
@@ -426,14 +436,9 @@ static void on_options(const struct http_reply *reply, void *arg)
 {
 	struct inquiry *q = arg;
 
-	q->call = NULL;
-	if (reply->err) {
-		failed(q, reply);
-	} else if (reply->login == HTTP_LOGIN_AGAIN && !q->asked_again) {
-		ask_again(q);
-	} else if (is_login(q, reply)) {
-		finish(q);
-	} else if (is_dav(reply->dav)) {
+	if (is_dealt_with(q, reply))
+		return;
+	if (is_dav(reply->dav)) {
 		snprintf(q->answer->dav, sizeof(q->answer->dav), "%.127s", reply->dav);
 		ask_room(q);
 	} else {

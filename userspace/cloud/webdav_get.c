@@ -283,18 +283,29 @@ static void was_changed(struct get *get)
 	    "the file was changed at the file server while it came");
 }
 
-static void on_check(const struct http_reply *reply, void *arg)
+/* Of a last look: is there no answer, or is it to be asked for again? */
+static bool is_dealt_with(struct get *get, const struct http_reply *reply)
 {
-	struct get *get = arg;
-	int status = reply->status;
-
 	get->w.request = NULL;
 	if (!webdav_answered(reply)) {
 		webdav_broken(&get->w, reply);
 		webdav_over(&get->w);
 	} else if (reply->login == HTTP_LOGIN_AGAIN) {
 		go_on(get);
-	} else if (status == 405 || status == 501) {
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void on_check(const struct http_reply *reply, void *arg)
+{
+	struct get *get = arg;
+	int status = reply->status;
+
+	if (is_dealt_with(get, reply))
+		return;
+	if (status == 405 || status == 501) {
 		webdav_over(&get->w); /* it has no HEAD, and nobody can know */
 	} else if (status == 404 || status == 410 ||
 		   (status == 200 && changed(get, &reply->head))) {
@@ -404,13 +415,9 @@ static void on_properties_again(const struct http_reply *reply, void *arg)
 	struct get *get = arg;
 	struct props now;
 
-	get->w.request = NULL;
-	if (!webdav_answered(reply)) {
-		webdav_broken(&get->w, reply);
-		webdav_over(&get->w);
-	} else if (reply->login == HTTP_LOGIN_AGAIN) {
-		go_on(get);
-	} else if (reply->status >= 500) {
+	if (is_dealt_with(get, reply))
+		return;
+	if (reply->status >= 500) {
 		refused(get, reply);
 	} else if (read_properties(reply, &now)) {
 		webdav_out_of_memory(&get->w);

@@ -13,26 +13,7 @@ scenario_world()
 {
 	NASES="1 2"
 	TUNNEL_LIMIT=8
-	(
-		umask 077
-		printf 'nas-2 shunt %s\nnas-3 shunt %s\n' "$PASSWORD" "$PASSWORD" >"$WORLD/credentials"
-	)
-	conf shunt-cloud device-credentials "\"$WORLD/credentials\""
-}
-
-# fetch VARIABLE DEVICE PATH
-fetch()
-{
-	local -n id_of=$1
-
-	id_of=$(taken "$(terminal -j job submit --kind fetch --path "$3" --device "$2" 2>>"$WORLD/log/terminal")") ||
-		die "the fetch job was refused: $2 $3"
-}
-
-# cut HOST PORT: ends the connections on which files go.
-cut()
-{
-	in_ns "$1" ss -HtnK state established "sport $2" >/dev/null
+	give_credentials "nas-2 shunt $PASSWORD" "nas-3 shunt $PASSWORD"
 }
 
 apache()
@@ -64,9 +45,9 @@ scenario_run()
 	fetch b nas-2 in/a.bin
 	fetch changed nas-1 changed.bin
 	await_job "$a" '.delivered > 100000' "some of it to be here"
-	cut nas 80
+	cut_port nas 80
 	await_job "$b" '.delivered > 100000' "some of it to be here"
-	cut nas2 8080
+	cut_port nas2 8080
 	await_job "$changed" '.delivered > 100000' "some of it to be here"
 	cp "$WORLD/content/b.bin" "$WORLD/nas/files/changed.bin"
 	uplink_rate none

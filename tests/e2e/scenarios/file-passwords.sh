@@ -14,21 +14,7 @@ scenario_world()
 {
 	NASES="1 2"
 	TUNNEL_LIMIT=4
-	write_credentials nas-2
-	conf shunt-cloud device-credentials "\"$WORLD/credentials\""
-}
-
-# write_credentials DEVICE...
-write_credentials()
-{
-	local device
-
-	(
-		umask 077
-		for device; do
-			echo "$device shunt $PASSWORD"
-		done >"$WORLD/credentials"
-	)
+	give_credentials "nas-2 shunt $PASSWORD"
 }
 
 https_nas()
@@ -67,7 +53,7 @@ scenario_run()
 	finish_jobs "$unknown"
 	check "without a password the job fails, and says why" final "$unknown" \
 		'.state == "failed" and (.timeline | tostring | test("401: it wants a name and password, and the cloud has none"))'
-	write_credentials nas-1 nas-2
+	give_credentials "nas-1 shunt $PASSWORD" "nas-2 shunt $PASSWORD"
 	# The cloud is an ordinary user by now, who may read what is its own.
 	chmod 711 "$WORLD/pki"
 	chown nobody "$WORLD/credentials" "$WORLD"/pki/cloud-*.key

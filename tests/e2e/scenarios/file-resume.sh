@@ -13,17 +13,7 @@ scenario_world()
 {
 	NASES="1 2"
 	TUNNEL_LIMIT=8
-	(
-		umask 077
-		printf 'nas-2 shunt %s\nnas-3 shunt %s\n' "$PASSWORD" "$PASSWORD" >"$WORLD/credentials"
-	)
-	conf shunt-cloud device-credentials "\"$WORLD/credentials\""
-}
-
-# cut HOST PORT: ends the connections on which files go.
-cut()
-{
-	in_ns "$1" ss -HtnK state established "sport $2" >/dev/null
+	give_credentials "nas-2 shunt $PASSWORD" "nas-3 shunt $PASSWORD"
 }
 
 apache()
@@ -64,16 +54,16 @@ scenario_run()
 	wan_rate 8mbit
 	offer plain a.bin store nas-1
 	await_job "$plain" '.delivered > 1200000' "the file server to have some of it"
-	cut nas 80
+	cut_port nas 80
 	wan_rate 100mbit
 	finish_jobs "$plain"
 	wan_rate 8mbit
 	offer pieces a.bin store nas-3 --path in/a.bin
 	offer apache a.bin store nas-2
 	await_job "$pieces" '.delivered > 1200000' "the file server to have some of it"
-	cut nas 8080
+	cut_port nas 8080
 	await_job "$apache" '.delivered > 1200000' "the file server to have some of it"
-	cut nas2 8080
+	cut_port nas2 8080
 	wan_rate 100mbit
 	finish_jobs "$pieces" "$apache"
 	check "a server that takes no pieces gets all of it again" final "$plain" \
@@ -90,7 +80,7 @@ scenario_run()
 	offer killed a.bin store nas-2 --path b.bin
 	await_job "$killed" '.delivered > 1200000' "the file server to have some of it"
 	# What came in the last seconds the cloud's store may not have; it does after a try.
-	cut nas2 8080
+	cut_port nas2 8080
 	await_job "$killed" 'any(.timeline[]; .event == "put-resumed")' "it to be gone on with"
 	kill_program shunt-cloud
 	wan_rate 100mbit

@@ -12,12 +12,6 @@ scenario_world()
 	conf shuntd policy.tunnels-high 8
 }
 
-# cut HOST: ends the connections on which documents come.
-cut()
-{
-	in_ns "$1" ss -HtnK state established "sport 631" >/dev/null
-}
-
 # mute HOST: nothing reaches its printer any more.
 mute()
 {
@@ -72,9 +66,9 @@ scenario_run()
 	offer broken a.pdf print printer-1
 	offer server a.pdf print printer-2
 	await_job "$broken" '.delivered > 100000' "the printer to have some of it"
-	cut printer
+	cut_port printer 631
 	await_job "$server" '.delivered > 100000' "the print server to have some of it"
-	cut printer2
+	cut_port printer2 631
 	wan_rate 100mbit
 	finish_jobs "$broken" "$server"
 	check "the job whose connection broke completed" final "$broken" '.state == "completed" and .delivered == .size'

@@ -15,16 +15,7 @@ scenario_world()
 	PRINTERS="1 2"
 	NASES=1
 	conf shuntd policy.tunnels-high 8
-	conf shunt-cloud device-credentials "\"$WORLD/credentials\""
-	rm -f "$WORLD/credentials" # another scenario's belong to somebody else
-	(
-		umask 077
-		cat >"$WORLD/credentials" <<-EOF
-			locked lp $PASSWORD
-			locked-clear lp $PASSWORD
-			locked-wrong lp incorrect horse
-		EOF
-	)
+	give_credentials "locked lp $PASSWORD" "locked-clear lp $PASSWORD" "locked-wrong lp incorrect horse"
 }
 
 address_of()

@@ -25,13 +25,8 @@ PASSWORD="correct horse battery staple"
 scenario_world()
 {
 	TUNNEL_LIMIT=8
-	(
-		umask 077
-		printf 'nas-%s\n' "1 shunt $PASSWORD" "2 shunt wrong" "3 WORKGROUP\\shunt $PASSWORD" "4 shunt $PASSWORD" "5 shunt $PASSWORD" "6 shunt $PASSWORD" \
-			"8 joe $PASSWORD" \
-			>"$WORLD/credentials"
-	)
-	conf shunt-cloud device-credentials "\"$WORLD/credentials\""
+	give_credentials "nas-1 shunt $PASSWORD" "nas-2 shunt wrong" "nas-3 WORKGROUP\\shunt $PASSWORD" "nas-4 shunt $PASSWORD" \
+		"nas-5 shunt $PASSWORD" "nas-6 shunt $PASSWORD" "nas-8 joe $PASSWORD"
 }
 
 # smb_service CODE PATH [OPTION...]: a device that is the server, by this share.
@@ -47,15 +42,6 @@ smb_service()
 in_share()
 {
 	cmp "$WORLD/nas-smb/files/$1" "$WORLD/content/$2"
-}
-
-# fetch VARIABLE DEVICE PATH
-fetch()
-{
-	local -n id_of=$1
-
-	id_of=$(taken "$(terminal -j job submit --kind fetch --path "$3" --device "$2" 2>>"$WORLD/log/terminal")") ||
-		die "the fetch job was refused: $2 $3"
 }
 
 # failed_with ID REASON TEXT
